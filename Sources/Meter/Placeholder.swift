@@ -1,0 +1,2 @@
+import Crypto
+let x = SHA256.self
