@@ -1,2 +1,0 @@
-import Crypto
-let x = SHA256.self

@@ -1,0 +1,91 @@
+package import MeterWire
+
+/// Which usage to add up, and how to group it.
+package struct UsageQuery: Sendable {
+    /// Only these tenants; nil for all.
+    package var tenants: Set<Name>?
+    /// Only these agents; nil for all.
+    package var agents: Set<Name>?
+    /// Only these components; nil for all.
+    package var components: Set<Name>?
+    /// Ascending boundaries: window `i` is the minutes `[windows[i], windows[i + 1])`. At least two.
+    package var windows: [Minute]
+    /// What to keep apart; what is not named is added up.
+    package var grouping: Grouping
+
+    package struct Grouping: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package static let tenant = Grouping(rawValue: 1)
+        package static let agent = Grouping(rawValue: 2)
+        package static let access = Grouping(rawValue: 4)
+        package static let component = Grouping(rawValue: 8)
+        package static let window = Grouping(rawValue: 16)
+    }
+
+    package init(
+        tenants: Set<Name>? = nil, agents: Set<Name>? = nil, components: Set<Name>? = nil,
+        windows: [Minute], grouping: Grouping
+    ) {
+        self.tenants = tenants
+        self.agents = agents
+        self.components = components
+        self.windows = windows
+        self.grouping = grouping
+    }
+}
+
+/// What distinguishes one total from another; nil where the query did not group by it.
+package struct UsageGroup: Hashable, Sendable {
+    package var tenant: Name?
+    package var agent: Name?
+    /// nil also for usage whose events named no access.
+    package var access: AccessID?
+    package var component: Name?
+    package var window: Int?
+
+    package init(
+        tenant: Name? = nil, agent: Name? = nil, access: AccessID? = nil, component: Name? = nil,
+        window: Int? = nil
+    ) {
+        self.tenant = tenant
+        self.agent = agent
+        self.access = access
+        self.component = component
+        self.window = window
+    }
+}
+
+/// A sum and how many amounts are in it.
+package struct UsageTotal: Equatable, Sendable {
+    package var sum: UInt128
+    package var count: UInt64
+
+    package init(sum: UInt128 = 0, count: UInt64 = 0) {
+        self.sum = sum
+        self.count = count
+    }
+}
+
+/// The answer to a query, true at one position of the journal.
+package struct UsageAnswer: Sendable {
+    /// Groups that no amount fell into are not listed.
+    package var totals: [UsageGroup: UsageTotal]
+    /// The position at which the answer is exact; at most the durable position when it is given out.
+    package var position: UInt64
+    /// When the last record before that position was received.
+    package var asOf: Timestamp
+    /// The earliest time that an open hole, an unmet claim or a silent source could still change;
+    /// nil when unknown.
+    package var completeThrough: Timestamp?
+
+    package init(
+        totals: [UsageGroup: UsageTotal], position: UInt64, asOf: Timestamp,
+        completeThrough: Timestamp?
+    ) {
+        self.totals = totals
+        self.position = position
+        self.asOf = asOf
+        self.completeThrough = completeThrough
+    }
+}

@@ -1,0 +1,45 @@
+/// A tenant's, agent's, component's, model's or user's name: bytes of UTF-8, compared byte by byte.
+///
+/// `String` compares by canonical equivalence, which is slow and would make two names that differ on
+/// the wire equal in the ledger; a name here equals only the same bytes.
+package struct Name: Hashable, Comparable, Sendable {
+    package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) { self.bytes = bytes }
+
+    package init(_ text: some StringProtocol) { bytes = Array(text.utf8) }
+
+    package static func < (left: Name, right: Name) -> Bool {
+        left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
+}
+
+extension Name: CustomStringConvertible, ExpressibleByStringLiteral {
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    package init(stringLiteral text: String) { self.init(text) }
+}
+
+/// What usage is counted for: one agent of one tenant, or one access of it where the event named one.
+package struct SeriesName: Hashable, Comparable, Sendable {
+    package let tenant: Name
+    package let agent: Name
+    package let access: AccessID?
+
+    package init(tenant: Name, agent: Name, access: AccessID? = nil) {
+        self.tenant = tenant
+        self.agent = agent
+        self.access = access
+    }
+
+    /// Tenant, then agent, then access; usage without an access comes first.
+    package static func < (left: SeriesName, right: SeriesName) -> Bool {
+        if left.tenant != right.tenant { return left.tenant < right.tenant }
+        if left.agent != right.agent { return left.agent < right.agent }
+        switch (left.access, right.access) {
+        case (nil, nil), (.some, nil): return false
+        case (nil, .some): return true
+        case (.some(let first), .some(let second)): return first < second
+        }
+    }
+}
