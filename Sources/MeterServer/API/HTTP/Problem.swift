@@ -24,7 +24,7 @@ package struct Problem: Error, Sendable {
     }
 
     /// The answer's body. `instance` is the path that was asked for, without its query.
-    package func body(instance: String) -> JSONValue {
+    package func body(instance: String) -> JSONOutput {
         .object(
             [
                 JSONMember("type", .string("urn:meter:problem:" + name)),

@@ -1,7 +1,7 @@
 /// JSON to be written: members keep the order in which they were named, so equal answers are equal bytes.
-package indirect enum JSONValue: Sendable, Equatable {
+package indirect enum JSONOutput: Sendable, Equatable {
     case object([JSONMember])
-    case array([JSONValue])
+    case array([JSONOutput])
     case string(String)
     /// Only for numbers that stay small; amounts and positions are strings.
     case integer(Int64)
@@ -62,35 +62,35 @@ package indirect enum JSONValue: Sendable, Equatable {
 /// One member of a JSON object.
 package struct JSONMember: Sendable, Equatable {
     package let name: String
-    package let value: JSONValue
+    package let value: JSONOutput
 
-    package init(_ name: String, _ value: JSONValue) {
+    package init(_ name: String, _ value: JSONOutput) {
         self.name = name
         self.value = value
     }
 }
 
-extension JSONValue: ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
+extension JSONOutput: ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral
 {
     package init(stringLiteral text: String) { self = .string(text) }
 
-    package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    package init(arrayLiteral elements: JSONOutput...) { self = .array(elements) }
 
-    package init(dictionaryLiteral members: (String, JSONValue)...) {
+    package init(dictionaryLiteral members: (String, JSONOutput)...) {
         self = .object(members.map { JSONMember($0.0, $0.1) })
     }
 
     /// A string, or null.
-    package static func optional(_ text: (some CustomStringConvertible)?) -> JSONValue {
+    package static func optional(_ text: (some CustomStringConvertible)?) -> JSONOutput {
         text.map { .string($0.description) } ?? .null
     }
 
     /// A number of any width as a decimal string.
-    package static func decimal(_ number: some BinaryInteger) -> JSONValue {
+    package static func decimal(_ number: some BinaryInteger) -> JSONOutput {
         .string(String(number))
     }
 
     /// A count that stays far below 2^53.
-    package static func count(_ number: Int) -> JSONValue { .integer(Int64(number)) }
+    package static func count(_ number: Int) -> JSONOutput { .integer(Int64(number)) }
 }
