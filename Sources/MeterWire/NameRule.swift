@@ -4,7 +4,10 @@ package enum NameRule {
     /// Checks the characters; the length is the caller's to check.
     package static func check(_ bytes: UnsafeRawBufferPointer) throws(FrameError) {
         var isPlain = true
-        for unsafebyte in unsafe bytes where byte < 0x20 || byte >= 0x7F { isPlain = false }
+        for index in 0..<bytes.count {
+            let byte = unsafe bytes[index]
+            if byte < 0x20 || byte >= 0x7F { isPlain = false }
+        }
         if !isPlain { try unsafe checkSlowly(bytes) }
     }
 
