@@ -16,10 +16,6 @@ package final class APICounters: Sendable {
 
     package init() {}
 
-    func request(route: String, status: Int) {
-        add("meter_http_requests_total", "route=\"\(route)\",status=\"\(status)\"", 1)
-    }
-
     func keyRefused(_ reason: String) {
         add("meter_http_keys_refused_total", "reason=\"\(reason)\"", 1)
     }
@@ -51,7 +47,6 @@ package final class APICounters: Sendable {
     }
 
     private static let help = [
-        "meter_http_requests_total": "Requests answered, by route and status.",
         "meter_http_keys_refused_total": "Keys that were shown and not accepted, by reason.",
         "meter_http_events_total": "Events in answered requests, by what became of them.",
     ]

@@ -1,7 +1,6 @@
 internal import Hummingbird
 internal import Logging
 package import Meter
-package import MeterWire
 internal import NIOCore
 
 /// Where requests come in, which decides how callers are known.
@@ -14,12 +13,12 @@ package enum APIDoor: Sendable {
 
 /// What the HTTP layer needs to know about callers and to tell about itself.
 package protocol APIAccess: Sendable {
-    /// The moment, by the server's clock.
-    func now() -> Timestamp
     /// Whose key this is.
     func credential(for key: KeyText) throws(KeyRefusal) -> Credential
     /// Who ingests without a key under `--insecure-loopback`; nil while authentication is on.
     var insecureCredential: Credential? { get }
+    /// Counts an answered request; the route is a pattern, never a path.
+    func answered(route: String, status: Int, in duration: Duration)
 }
 
 /// Answers HTTP requests from a table of routes: finds the route, knows the caller, checks scope and
@@ -35,6 +34,8 @@ struct APIResponder: HTTPResponder {
     let bodyTimeout: Duration
 
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        let clock = ContinuousClock()
+        let start = clock.now
         let target = request.head.path ?? "/"
         let split = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = split.first.map(String.init) ?? "/"
@@ -60,11 +61,9 @@ struct APIResponder: HTTPResponder {
                     "request failed", metadata: ["problem": "\(error.name)", "path": "\(path)"])
             }
         }
-        if case .route(let route, _) = match {
-            counters.request(route: route.path, status: answer.status)
-        } else {
-            counters.request(route: "other", status: answer.status)
-        }
+        var pattern = "other"
+        if case .route(let route, _) = match { pattern = route.path }
+        access.answered(route: pattern, status: answer.status, in: clock.now - start)
         return Self.response(answer, isHead: request.method.rawValue == "HEAD")
     }
 

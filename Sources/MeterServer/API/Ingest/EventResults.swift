@@ -1,3 +1,4 @@
+internal import Meter
 internal import MeterWire
 
 /// The outcomes of a request's events, and the answer that tells them.
@@ -68,15 +69,15 @@ struct EventResults {
     private static func line(_ outcome: EventsRoute.Outcome) -> (Line, String?) {
         switch outcome {
         case .refused(let reason, let detail): (Line(outcome: "refused", reason: reason), detail)
-        case .decided(.accepted): (Line(outcome: "accepted", reason: ""), nil)
-        case .decided(.acceptedBehind): (Line(outcome: "accepted-behind", reason: ""), nil)
-        case .decided(.duplicate): (Line(outcome: "duplicate", reason: ""), nil)
-        case .decided(.inConflict):
+        case .decided(.accepted, let isBehind):
+            (Line(outcome: isBehind ? "accepted-behind" : "accepted", reason: ""), nil)
+        case .decided(.duplicate, _): (Line(outcome: "duplicate", reason: ""), nil)
+        case .decided(.inConflict, _):
             (
                 Line(outcome: "in-conflict", reason: ""),
                 "Another event came under this source and id before; send this one under an id of its own."
             )
-        case .decided(.refused(let reason)):
+        case .decided(.refused(let reason), _):
             (Line(outcome: "refused", reason: reason.name), detail(reason))
         // Never shown: an event that was neither refused nor decided makes the whole request fail.
         case .pending: (Line(outcome: "refused", reason: "undecided"), nil)

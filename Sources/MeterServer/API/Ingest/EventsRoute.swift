@@ -1,52 +1,36 @@
 package import Meter
 package import MeterWire
 
-/// What became of one event of a batch.
-package enum EventOutcome: Equatable, Sendable {
-    case accepted
-    /// Accepted, and over an hour older than its arrival.
-    case acceptedBehind
-    /// Counted before under the same id.
-    case duplicate
-    /// The id was used before for another event: kept as evidence, not counted.
-    case inConflict
-    case refused(RefusalReason)
-}
-
 /// Events of one request on their way to the engine, in the frame's event coding.
 package struct EventsToIngest: Sendable {
     /// Dictionary and events, as in a frame's payload.
     package var payload: [UInt8]
     /// Time of the first event, milliseconds since 1970.
     package var baseTime: Int64
-    /// (source, id) and content of each event, for dedup.
+    /// By what each event is known again.
     package var identities: [EventIdentity]
-}
-
-/// By what an event of a batch is known again.
-package struct EventIdentity: Equatable, Sendable {
-    /// What the CloudEvents specification makes unique.
-    package var source: String
-    package var id: String
-    /// The normalised event: equal for equal events, however their JSON was written.
-    package var content: [UInt8]
 }
 
 /// The way into the engine, as the events route sees it.
 package protocol EventSink: Sendable {
+    /// The moment, by the server's clock.
+    func now() -> Timestamp
     /// Hands events over; returns after what was accepted is durable.
     ///
     /// - Returns: an outcome for each event, in order.
     /// - Throws: ``Problem`` with 429 or 503 when nothing was decided: the caller sends them again.
     func ingest(
         _ events: EventsToIngest, from principal: PrincipalID
-    ) async throws(Problem) -> [EventOutcome]
+    ) async throws(Problem) -> [ItemOutcome]
 }
 
 /// `POST /api/v1/events`: CloudEvents in, an outcome for each event out, after the journal is synced.
 struct EventsRoute {
     let sink: any EventSink
+    let hash: IdentifierHash
     let counters: APICounters
+    /// Milliseconds behind its arrival from which an accepted event is told to be *behind*.
+    let behindMilliseconds: Int64
     let eventCountMax: Int
     let bodyByteCountMax: Int
 
@@ -141,24 +125,47 @@ struct EventsRoute {
         guard !members.isEmpty else { return }
         let identities = members.compactMap { index -> EventIdentity? in
             guard case .success(let usage) = events[index].result else { return nil }
-            return EventIdentity(
-                source: events[index].source ?? "", id: events[index].id ?? "",
-                content: usage.normalisedContent)
+            return hash.identity(
+                principal: principal, source: events[index].source ?? "",
+                id: events[index].id ?? "", content: usage.normalisedContent)
         }
+        let behind = sink.now().advanced(byMilliseconds: -behindMilliseconds)
         let decided = try await sink.ingest(
             EventsToIngest(
                 payload: encoder.payload(), baseTime: encoder.baseTime, identities: identities),
             from: principal)
         guard decided.count == members.count else { throw .internalError }
-        for (index, outcome) in zip(members, decided) { outcomes[index] = .decided(outcome) }
+        for (index, outcome) in zip(members, decided) {
+            guard case .success(let usage) = events[index].result else { continue }
+            outcomes[index] = .decided(outcome, isBehind: usage.time < behind)
+        }
         encoder.removeAll()
         members.removeAll(keepingCapacity: true)
     }
 
     enum Outcome {
         case pending
-        case decided(EventOutcome)
+        case decided(ItemOutcome, isBehind: Bool)
         case refused(String, String)
+    }
+}
+
+extension IdentifierHash {
+    /// What the engine remembers of an event: what CloudEvents makes unique, within the principal.
+    func identity(
+        principal: PrincipalID, source: String, id: String, content: [UInt8]
+    ) -> EventIdentity {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16 + source.utf8.count + id.utf8.count)
+        for number in [principal.rawValue, UInt64(source.utf8.count)] {
+            for shift in stride(from: 56, through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
+            }
+        }
+        bytes.append(contentsOf: source.utf8)
+        bytes.append(contentsOf: id.utf8)
+        let (high, low) = hash(bytes)
+        return EventIdentity(high: high, low: low, content: hash(content).high)
     }
 }
 

@@ -7,6 +7,8 @@ package indirect enum JSONOutput: Sendable, Equatable {
     case integer(Int64)
     case boolean(Bool)
     case null
+    /// JSON that was written elsewhere, to be passed on as it is.
+    case written([UInt8])
 
     /// The text as UTF-8, without a line end.
     package var encoded: [UInt8] {
@@ -37,6 +39,7 @@ package indirect enum JSONOutput: Sendable, Equatable {
         case .integer(let number): bytes.append(contentsOf: String(number).utf8)
         case .boolean(let flag): bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case .null: bytes.append(contentsOf: "null".utf8)
+        case .written(let json): bytes.append(contentsOf: json)
         }
     }
 
