@@ -204,7 +204,7 @@ extension Engine {
     /// Whether the counters may take a batch: by the number of keys held, and by the numbers that series
     /// and components may have until the next checkpoint.
     func hasRoom(for batch: borrowing EventBatch, in live: borrowing LiveCounters) -> Bool {
-        heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
+        unsafe heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
             && live.seriesCount + batch.eventCount < CounterKey.seriesCountMax
             && live.componentCount + batch.components.count <= CounterKey.componentCountMax
     }
