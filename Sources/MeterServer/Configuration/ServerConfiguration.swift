@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Meter
 
 /// What one server was told: where it listens, what it keeps, and every limit in its own unit.
 ///
@@ -9,8 +10,8 @@ struct ServerConfiguration: Sendable {
     var tcp: ListenAddress?
     var http: ListenAddress?
     var adminSocket: String
-    /// 32 bytes from which wire keys are derived; nil where no file was named.
-    var masterKey: [UInt8]?
+    /// What wire keys are derived from; nil where no file was named.
+    var masterKey: MasterKey?
     var insecureLoopback: Bool
     var logFormat: LogFormat
     var logLevel: String
@@ -113,15 +114,16 @@ struct ServerConfiguration: Sendable {
 
     private static func masterKey(
         _ values: ConfigurationValues
-    ) throws(ConfigurationError) -> [UInt8]? {
+    ) throws(ConfigurationError) -> MasterKey? {
         guard let path = values.value(Settings.masterKeyFile)?.text else { return nil }
-        let text = try secret(values, Settings.masterKeyFile, path)
-        guard let bytes = hexadecimalBytes(text), bytes.count == 32 else {
+        let contents = try smallFile(values, Settings.masterKeyFile, path)
+        do {
+            return try MasterKey(file: contents)
+        } catch {
             throw values.error(
                 Settings.masterKeyFile,
-                "\(path) must hold 64 hexadecimal digits; make one with: openssl rand -hex 32")
+                "\(path): \(error); make one with: openssl rand -hex 32")
         }
-        return bytes
     }
 
     private static func waldur(
@@ -201,10 +203,9 @@ struct ServerConfiguration: Sendable {
         .seconds(try count(values, setting))
     }
 
-    /// The text of a small file, without white space at its ends.
-    private static func secret(
+    private static func smallFile(
         _ values: ConfigurationValues, _ setting: Setting, _ path: String
-    ) throws(ConfigurationError) -> String {
+    ) throws(ConfigurationError) -> [UInt8] {
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
@@ -214,20 +215,16 @@ struct ServerConfiguration: Sendable {
         guard data.count <= 4_096 else {
             throw values.error(setting, "\(path) is too large to be a secret")
         }
-        let text = String(decoding: data, as: UTF8.self)
-        return String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace)
-            .reversed())
+        return Array(data)
     }
 
-    private static func hexadecimalBytes(_ text: String) -> [UInt8]? {
-        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
-        guard digits.count.isMultiple(of: 2) else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = digits[index], let low = digits[index + 1] else { return nil }
-            bytes.append(UInt8(high << 4 | low))
-        }
-        return bytes
+    /// The text of a small file, without white space at its ends.
+    private static func secret(
+        _ values: ConfigurationValues, _ setting: Setting, _ path: String
+    ) throws(ConfigurationError) -> String {
+        let text = String(decoding: try smallFile(values, setting, path), as: UTF8.self)
+        let end = text.reversed().drop(while: \.isWhitespace)
+        return String(String(end.reversed()).drop(while: \.isWhitespace))
     }
 }
 

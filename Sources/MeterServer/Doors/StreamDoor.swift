@@ -10,8 +10,6 @@ final class StreamDoor: Sendable {
     private let listener: any Channel
     private let tasks: [RepeatedTask]
 
-    private static let retryInterval = TimeAmount.milliseconds(10)
-
     /// Binds and begins to accept.
     init(_ listen: ListenAddress, context: ServerContext, loopCount: Int) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
@@ -59,15 +57,10 @@ final class StreamDoor: Sendable {
         self.group = group
         self.loops = loops
         self.signals = signals
-        tasks = loops.flatMap { loop in
-            [
-                loop.eventLoop.scheduleRepeatedTask(
-                    initialDelay: Self.retryInterval, delay: Self.retryInterval
-                ) { _ in loop.value.retry() },
-                loop.eventLoop.scheduleRepeatedTask(
-                    initialDelay: .seconds(1), delay: .seconds(1)
-                ) { _ in loop.value.sweep() },
-            ]
+        tasks = loops.map { loop in
+            loop.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) {
+                _ in loop.value.sweep()
+            }
         }
     }
 
@@ -95,7 +88,7 @@ final class StreamDoor: Sendable {
             var isEmpty = true
             for loop in loops {
                 let isLoopEmpty = try? await loop.eventLoop.submit { loop.value.isEmpty }.get()
-                isEmpty = isEmpty && isLoopEmpty ?? true
+                isEmpty = isEmpty && (isLoopEmpty ?? true)
             }
             if isEmpty { break }
             try? await Task.sleep(for: .milliseconds(20))

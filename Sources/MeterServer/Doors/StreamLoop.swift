@@ -17,6 +17,7 @@ final class StreamLoop {
     private var connections: [ObjectIdentifier: StreamConnection] = [:]
     private var owing: [ObjectIdentifier: StreamConnection] = [:]
     private var heldBack: [ObjectIdentifier: StreamConnection] = [:]
+    private var isRetryScheduled = false
 
     /// What other threads ask before they disturb the loop.
     final class Signals: Sendable {
@@ -57,8 +58,12 @@ final class StreamLoop {
         signals.isOwing.store(true, ordering: .sequentiallyConsistent)
     }
 
+    /// The engine is offered again what the connection holds, a few milliseconds from now.
     func setHeldBack(_ connection: StreamConnection) {
         heldBack[ObjectIdentifier(connection)] = connection
+        guard !isRetryScheduled else { return }
+        isRetryScheduled = true
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { self.retry() }
     }
 
     /// Sends what has become due; called after each sync.
@@ -71,12 +76,13 @@ final class StreamLoop {
         signals.isOwing.store(!owing.isEmpty, ordering: .sequentiallyConsistent)
     }
 
-    /// Offers the engine again what it could not take; every few milliseconds.
-    func retry() {
-        guard !heldBack.isEmpty else { return }
-        for (id, connection) in heldBack where connection.retry() {
-            heldBack[id] = nil
-        }
+    private func retry() {
+        isRetryScheduled = false
+        let waiting = heldBack
+        heldBack.removeAll()
+        for connection in waiting.values where !connection.retry() { setHeldBack(connection) }
+        // What was taken may be durable before anybody knew that it is owed.
+        if !owing.isEmpty { acknowledge() }
     }
 
     /// Closes connections that were silent, slow or stuck for too long; every second.

@@ -17,8 +17,7 @@ struct ServerMetrics: Sendable {
     let unauthenticated = CounterFamily()
     let acknowledgements = CounterFamily()
     let acknowledgementsHeldBack = CounterFamily()
-    let httpRequests = CounterFamily()
-    let httpSeconds = DurationHistogram()
+    let kernelDrops = Gauge()
 
     // The disk.
     let commits = Counter()
@@ -76,10 +75,10 @@ struct ServerMetrics: Sendable {
             "meter_acknowledgements_held_back_total", .counter,
             "Acknowledgements not sent yet, by reason.", labels: ["reason"],
             acknowledgementsHeldBack.samples)
-        text.family(
-            "meter_http_requests_total", .counter, "HTTP requests, by route and status.",
-            labels: ["route", "status"], httpRequests.samples)
-        text.histogram("meter_http_request_duration_seconds", "HTTP requests.", httpSeconds)
+        text.gauge(
+            "meter_udp_kernel_drops",
+            "Datagrams that the kernel dropped for want of buffer space since the start.",
+            kernelDrops.current)
         text.counter("meter_journal_commits_total", "Syncs of the journal.", commits.count)
         text.histogram(
             "meter_journal_commit_duration_seconds", "Write and sync of the journal.",
