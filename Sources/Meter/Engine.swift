@@ -11,7 +11,8 @@ internal import Synchronization
 ///
 /// Synchronous: threads, sockets, the clock and randomness are the caller's. Any thread may call anything
 /// but `commit` and `recover`, which belong to one committer, and the three checkpoint calls, which belong
-/// to one checkpointer. Locks are taken in the order shards (by number), identifiers, generation, journal.
+/// to one checkpointer. Locks are taken in the order
+/// maintenance, shards (by number), identifiers, generation, journal.
 package final class Engine: Sendable {
     package let options: EngineOptions
     let disk: any Disk
@@ -21,6 +22,8 @@ package final class Engine: Sendable {
     let identifiers: Mutex<IdentifierIndex>
     let generation: Mutex<Generation>
     private let currentPolicy: Mutex<AdmissionPolicy>
+    /// Held while files are made the state that counts: a checkpoint's end, a merge, a recovery.
+    let maintenance = Mutex<Void>(())
     /// Live and flushing counters together.
     let heldKeyCount = Atomic<Int>(0)
     /// Grows with each recovery: what was pinned before says nothing of the state after it.
@@ -84,13 +87,20 @@ package final class Engine: Sendable {
             return pinned
         }
     }
+}
 
-    /// Which shard a source lives in.
-    func shardIndex(of key: SourceKey) -> Int {
-        let mixed = (key.source.low ^ key.source.high ^ key.principal.rawValue)
+extension SourceKey {
+    /// Which of `count` shards a source lives in.
+    func shardIndex(of count: Int) -> Int {
+        let mixed = (source.low ^ source.high ^ principal.rawValue)
             .multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-        return Int((mixed.high ^ mixed.low) % UInt64(shards.count))
+        return Int((mixed.high ^ mixed.low) % UInt64(count))
     }
+}
+
+extension PrincipalID {
+    /// Which of `count` shards a principal's batches are counted in.
+    func shardIndex(of count: Int) -> Int { Int(rawValue % UInt64(count)) }
 }
 
 /// Sources and their counters, behind one lock.

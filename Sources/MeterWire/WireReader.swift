@@ -2,14 +2,14 @@
 ///
 /// The one place where payload bytes are loaded. The caller keeps the bytes alive while it reads.
 @safe
-struct WireReader {
+package struct WireReader {
     private let start: UnsafeRawPointer
     private var position: UnsafeRawPointer
     private let end: UnsafeRawPointer
 
     /// Fails with `.truncated` if there are fewer bytes than `count`, at least one.
     @inline(__always)
-    init(_ bytes: UnsafeRawBufferPointer, atLeast count: Int = 1) throws(FrameError) {
+    package init(_ bytes: UnsafeRawBufferPointer, atLeast count: Int = 1) throws(FrameError) {
         guard bytes.count >= Swift.max(count, 1), let base = bytes.baseAddress else {
             throw .truncated(needed: Swift.max(count, 1), available: bytes.count)
         }
@@ -20,10 +20,11 @@ struct WireReader {
 
     @inline(__always) var offset: Int { unsafe position - start }
 
-    @inline(__always) var bytesLeft: Int { unsafe end - position }
+    /// Bytes that were not read yet.
+    @inline(__always) package var bytesLeft: Int { unsafe end - position }
 
     @inline(__always)
-    mutating func byte() throws(FrameError) -> UInt8 {
+    package mutating func byte() throws(FrameError) -> UInt8 {
         guard unsafe position < end else { throw .truncated(needed: 1, available: 0) }
         let byte = unsafe position.load(as: UInt8.self)
         unsafe position += 1
@@ -31,7 +32,7 @@ struct WireReader {
     }
 
     @inline(__always)
-    mutating func fixed64() throws(FrameError) -> UInt64 {
+    package mutating func fixed64() throws(FrameError) -> UInt64 {
         guard bytesLeft >= 8 else { throw .truncated(needed: 8, available: bytesLeft) }
         let value = unsafe UInt64(bigEndian: position.loadUnaligned(as: UInt64.self))
         unsafe position += 8
@@ -39,7 +40,7 @@ struct WireReader {
     }
 
     @inline(__always)
-    mutating func fixed32() throws(FrameError) -> UInt32 {
+    package mutating func fixed32() throws(FrameError) -> UInt32 {
         guard bytesLeft >= 4 else { throw .truncated(needed: 4, available: bytesLeft) }
         let value = unsafe UInt32(bigEndian: position.loadUnaligned(as: UInt32.self))
         unsafe position += 4
@@ -49,7 +50,7 @@ struct WireReader {
     /// A varint of up to 64 bits in its shortest form. One and two bytes, which are nearly all, are
     /// read here; the rest out of line.
     @inline(__always)
-    mutating func varint() throws(FrameError) -> UInt64 {
+    package mutating func varint() throws(FrameError) -> UInt64 {
         if _fastPath(bytesLeft >= 2) {
             let first = unsafe position.load(as: UInt8.self)
             if first < 0x80 {
@@ -82,7 +83,7 @@ struct WireReader {
     }
 
     /// A varint of up to 128 bits in its shortest form.
-    mutating func varint128() throws(FrameError) -> UInt128 {
+    package mutating func varint128() throws(FrameError) -> UInt128 {
         var value: UInt128 = 0
         var shift: UInt128 = 0
         while true {
@@ -98,18 +99,18 @@ struct WireReader {
     }
 
     /// A varint that must be below 2^63.
-    mutating func varint63() throws(FrameError) -> UInt64 {
+    package mutating func varint63() throws(FrameError) -> UInt64 {
         let value = try varint()
         guard value <= WireLimits.valueMax else { throw .valueOutOfRange }
         return value
     }
 
     @inline(__always)
-    mutating func zigzag() throws(FrameError) -> Int64 { Varint.unzigzag(try varint()) }
+    package mutating func zigzag() throws(FrameError) -> Int64 { Varint.unzigzag(try varint()) }
 
     /// The number of elements of a list whose elements have at least `elementByteCount` bytes each, so
     /// that no list can ask for more memory than a small multiple of the bytes that came.
-    mutating func listCount(elementByteCount: Int) throws(FrameError) -> Int {
+    package mutating func listCount(elementByteCount: Int) throws(FrameError) -> Int {
         let count = try varint()
         guard count <= UInt64(bytesLeft / elementByteCount) else {
             throw .listTooLong(count: count, bytesLeft: bytesLeft)
@@ -118,7 +119,7 @@ struct WireReader {
     }
 
     /// A name behind its length: checked, and passed over. Returns where its bytes are.
-    mutating func name() throws(FrameError) -> (offset: Int, byteCount: Int) {
+    package mutating func name() throws(FrameError) -> (offset: Int, byteCount: Int) {
         let length = try varint()
         guard length >= 1, length <= UInt64(WireLimits.nameByteCountMax) else {
             throw .nameLength(length)
@@ -135,15 +136,25 @@ struct WireReader {
     }
 
     /// A name as a value of its own.
-    mutating func nameValue() throws(FrameError) -> Name {
+    package mutating func nameValue() throws(FrameError) -> Name {
         let (offset, byteCount) = try name()
         return Name(
             bytes: unsafe Array(UnsafeRawBufferPointer(start: start + offset, count: byteCount))
         )
     }
 
+    /// The next `count` bytes, in place.
+    package mutating func bytes(_ count: Int) throws(FrameError) -> UnsafeRawBufferPointer {
+        guard count >= 0, count <= bytesLeft else {
+            throw .truncated(needed: count, available: bytesLeft)
+        }
+        let bytes = unsafe UnsafeRawBufferPointer(start: position, count: count)
+        unsafe position += count
+        return unsafe bytes
+    }
+
     /// Fails unless everything was read.
-    func finish() throws(FrameError) {
+    package func finish() throws(FrameError) {
         guard bytesLeft == 0 else { throw .trailingBytes(bytesLeft) }
     }
 }

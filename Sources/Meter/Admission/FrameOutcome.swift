@@ -4,6 +4,8 @@ package import MeterWire
 package struct SourceHandle: Hashable, Sendable {
     package let key: SourceKey
     let shard: Int
+    /// The key of the frame that is answered: the acknowledgement is made with it.
+    let keyID: KeyID
 }
 
 /// Why nothing was decided about a frame or batch: it is to be sent again, and no number is consumed.

@@ -33,6 +33,13 @@ final class NameRegistry: Sendable {
         }
     }
 
+    /// Adds names that are in use already, whatever the limits say.
+    func add(_ series: [SeriesName]) {
+        tenants.withLock { tenants in
+            for name in series { tenants[name.tenant, default: Names()].agents.insert(name.agent) }
+        }
+    }
+
     /// Forgets every name: before recovery adds those of segments and journal again.
     func removeAll() { tenants.withLock { $0.removeAll() } }
 }

@@ -69,9 +69,10 @@ package final class Receiver {
             isWellFormed = false
         }
         let key = SourceKey(principal: record.principal, source: header.source)
-        let shard = engine.shardIndex(of: key)
+        let shard = key.shardIndex(of: engine.shards.count)
         var outcome = FrameOutcome(
-            disposition: .new, source: SourceHandle(key: key, shard: shard), position: 0,
+            disposition: .new, source: SourceHandle(key: key, shard: shard, keyID: header.keyID),
+            position: 0,
             sequences: header.sequences)
         engine.shards[shard].state.withLock { state in
             let eventCount = UInt64(header.eventCount)
@@ -172,9 +173,10 @@ package final class Receiver {
         let claim = try unsafe Claim.decode(
             payload: payload, baseTime: header.baseTime, sealedThrough: header.firstSequence)
         let key = SourceKey(principal: record.principal, source: header.source)
-        let shard = engine.shardIndex(of: key)
+        let shard = key.shardIndex(of: engine.shards.count)
         var outcome = FrameOutcome(
-            disposition: .new, source: SourceHandle(key: key, shard: shard), position: 0,
+            disposition: .new, source: SourceHandle(key: key, shard: shard, keyID: header.keyID),
+            position: 0,
             sequences: header.sequences)
         engine.shards[shard].state.withLock { state in
             let index = state.index(of: key)
@@ -216,23 +218,21 @@ extension Engine {
         for source: SourceHandle, byteCountMax: Int, deferred: [Range<UInt64>] = []
     ) -> [UInt8]? {
         let durablePosition = durable
-        let told = shards[source.shard].state.withLock {
-            state -> (acknowledgement: Acknowledgement, keyID: KeyID)? in
+        let told = shards[source.shard].state.withLock { state -> Acknowledgement? in
             guard let index = state.index(of: source.key) else { return nil }
             state.settle(at: index, durablePosition: durablePosition)
-            let known = state.sources[index]
-            return (Acknowledgement(of: known, deferred: deferred), known.keyID)
+            return Acknowledgement(of: state.sources[index], deferred: deferred)
         }
         // A source that was deferred from its first frame on has no state yet.
         let acknowledgement =
-            told?.acknowledgement
+            told
             ?? Acknowledgement(
                 source: source.key.source, durableThrough: 0, deferred: deferred)
-        let credential = told.flatMap { policy.credentials[$0.keyID] }
+        let policy = policy
         if source.key.principal == policy.insecurePrincipal {
             return acknowledgement.encode(byteCountMax: byteCountMax, key: nil)
         }
-        return credential.map {
+        return policy.credentials[source.keyID].map {
             acknowledgement.encode(byteCountMax: byteCountMax, key: $0.key)
         }
     }

@@ -27,7 +27,7 @@ struct ShardState: ~Copyable {
     private mutating func indexOrInsert(_ record: FrameRecord) -> Int {
         let key = SourceKey(principal: record.principal, source: record.header.source)
         if let index = indexes[key] { return index }
-        restore(SourceState(key: key, keyID: record.header.keyID, firstSeen: record.receivedAt))
+        restore(SourceState(key: key, firstSeen: record.receivedAt))
         return sources.count - 1
     }
 
@@ -51,7 +51,9 @@ struct ShardState: ~Copyable {
     /// Applies a journalled frame whose payload nobody could read: every event refused.
     mutating func applyMalformed(_ record: FrameRecord, end: UInt64) {
         var counted = BatchCounter.Counted()
-        counted.refused[.malformed] = UInt64(record.header.eventCount)
+        if record.verdict != .inConflict {
+            counted.refused[.malformed] = UInt64(record.header.eventCount)
+        }
         applyToSource(at: indexOrInsert(record), record, counted, end: end)
     }
 
@@ -74,7 +76,6 @@ struct ShardState: ~Copyable {
                     first: header.firstSequence, count: UInt32(header.eventCount), tag: record.tag))
         }
         sources[index].counts.add(counts)
-        sources[index].keyID = header.keyID
         sources[index].lastSeen = max(sources[index].lastSeen, record.receivedAt)
         sources[index].pending.append(
             SourceState.Pending(end: end, range: range, counts: counts, claim: nil))
@@ -83,7 +84,6 @@ struct ShardState: ~Copyable {
     /// Applies a journalled claim.
     mutating func apply(_ record: FrameRecord, _ claim: Claim, end: UInt64) {
         let index = indexOrInsert(record)
-        sources[index].keyID = record.header.keyID
         sources[index].lastSeen = max(sources[index].lastSeen, record.receivedAt)
         if sources[index].isNews(claim) {
             sources[index].claimed = SourceState.Claimed(
@@ -117,6 +117,10 @@ struct ShardState: ~Copyable {
 
     mutating func settle(at index: Int, durablePosition: UInt64) {
         sources[index].settle(durablePosition: durablePosition)
+    }
+
+    mutating func settle(_ key: SourceKey, durablePosition: UInt64) {
+        if let index = indexes[key] { settle(at: index, durablePosition: durablePosition) }
     }
 
     /// Takes the counters out and begins new ones.

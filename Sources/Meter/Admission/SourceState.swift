@@ -87,8 +87,6 @@ struct SourceState {
     static let recentFrameMax = 1_024
 
     let key: SourceKey
-    /// The key of the newest frame: its acknowledgements are made with it.
-    var keyID: KeyID
     var received = SequenceSet()
     var durable = SequenceSet()
     var pending: [Pending] = []
@@ -106,9 +104,8 @@ struct SourceState {
     /// Tenants that the source has named, in order of appearance: whom a hole may touch.
     var tenants: [Name] = []
 
-    init(key: SourceKey, keyID: KeyID, firstSeen: Timestamp) {
+    init(key: SourceKey, firstSeen: Timestamp) {
         self.key = key
-        self.keyID = keyID
         self.firstSeen = firstSeen
         lastSeen = firstSeen
     }
