@@ -101,7 +101,7 @@ enum Server {
         do {
             (engine, recovery) = try Engine.open(
                 disk: disk, policy: policy, options: EngineOptions(configuration),
-                now: clock.now(), random: &random)
+                random: &random)
         } catch {
             throw StartError(.damaged, "the data cannot be opened: \(error)")
         }
@@ -112,8 +112,7 @@ enum Server {
             readiness: readiness)
         return ServerContext(
             configuration: configuration, clock: clock, engine: engine, book: store,
-            waiters: DurableWaiters(durable: engine.durable, epoch: engine.epoch),
-            metrics: metrics, readiness: readiness, logger: logger)
+            waiters: DurableWaiters(durable: engine.durable), metrics: metrics, readiness: readiness, logger: logger)
     }
 }
 
@@ -123,6 +122,6 @@ extension EngineOptions {
         self.init()
         checkpointKeyCount = configuration.limits.liveKeyCount / 2
         liveKeyMax = configuration.limits.liveKeyCount
-        journal.bufferByteCountMax = configuration.limits.journalQueueByteCount
+        journal.bufferBytesMax = configuration.limits.journalQueueByteCount
     }
 }

@@ -37,7 +37,7 @@ final class StorageService: Service, Sendable {
             checkpointer.stop()
             committer.stop()
             do {
-                try context.engine.close()
+                try context.engine.finish()
                 state = context.engine.durable == context.engine.appended
             } catch {
                 // Nothing that was acknowledged is lost: the next start reads the file as it is.
@@ -67,32 +67,42 @@ struct Housekeeping: Service {
 
     func run() async throws {
         var round = 0
+        var known: [String: UInt64] = [:]
         while true {
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
             if Task.isCancelled || Task.isShuttingDownGracefully { return }
             round += 1
-            look()
-            // Keys expire by themselves; a minute late is soon enough for what was set weeks before.
+            context.metrics.kernelDrops.set(Int(clamping: doors.kernelDropCount))
+            let deferrals = countDeferrals()
+            show(
+                .liveKeyLimit, ifGrown: .liveKeys, from: known, to: deferrals,
+                "as many counters as may be are in memory; a checkpoint is under way")
+            show(
+                .journalQueueFull, ifGrown: .journal, from: known, to: deferrals,
+                "more journal bytes wait for the disk than may; it is too slow, hangs or failed")
+            known = deferrals
+            // Keys expire by themselves; seconds late is soon enough for what was set weeks before.
             if round.isMultiple(of: 10) { context.book.refreshPolicy() }
         }
     }
 
-    private func look() {
-        context.metrics.kernelDrops.set(Int(clamping: doors.kernelDropCount))
-        let waiting = context.engine.appended &- context.engine.durable
-        let limit = context.configuration.limits.journalQueueByteCount
-        if waiting >= UInt64(limit / 2) {
-            context.readiness.set(
-                .journalQueueFull,
-                "\(waiting) bytes wait for the disk; \(limit) may. The disk is too slow or hangs")
-        } else {
-            context.readiness.clear(.journalQueueFull)
+    /// Deferred frames and batches by reason, over all transports.
+    private func countDeferrals() -> [String: UInt64] {
+        var counts: [String: UInt64] = [:]
+        for sample in context.metrics.deferrals.samples {
+            counts[sample.labels.last ?? "", default: 0] += sample.count
         }
-        if context.engine.isAtLiveKeyLimit {
-            context.readiness.set(
-                .liveKeyLimit, "as many counters as may be are in memory; a checkpoint is due")
+        return counts
+    }
+
+    private func show(
+        _ reason: Readiness.Reason, ifGrown deferral: Deferral, from old: [String: UInt64],
+        to new: [String: UInt64], _ detail: String
+    ) {
+        if new[deferral.rawValue, default: 0] > old[deferral.rawValue, default: 0] {
+            context.readiness.set(reason, detail)
         } else {
-            context.readiness.clear(.liveKeyLimit)
+            context.readiness.clear(reason)
         }
     }
 }

@@ -79,8 +79,8 @@ enum Settings {
         ["limits", "idle-seconds"], .count(1...86_400), default: "300", unit: "seconds",
         "How long a TCP connection may be silent; then it is closed.")
     static let journalQueue = Setting(
-        ["limits", "journal-queue"], .count(1...4_096), default: "64", unit: "MiB",
-        "Journal bytes that wait for the disk. At the limit TCP stops reading, UDP defers and "
+        ["limits", "journal-queue"], .count(3...1_024), default: "16", unit: "MiB",
+        "Journal bytes that wait for the disk; twice as much memory is reserved. At the limit TCP stops reading, UDP defers and "
             + "HTTP answers 429.")
     static let liveKeys = Setting(
         ["limits", "live-keys"], .count(1_000...100_000_000), default: "2000000", unit: "counters",

@@ -156,14 +156,15 @@ final class DatagramReceiver {
             }
             let outcome = unsafe receiver.ingest(
                 frame: UnsafeRawBufferPointer(start: datagram.bytes, count: Int(datagram.count)),
-                at: now, transport: .udp)
+                at: now, by: .udp)
             tally.count(outcome.disposition)
-            if case .unauthenticated(let error) = outcome.disposition {
-                metrics.unauthenticated.add("udp", error.reason)
+            if case .ignored(let error) = outcome.disposition {
+                metrics.ignored.add("udp", error.reason)
             }
             guard let source = outcome.source else { continue }
             unsafe debts[source, default: Debt()].received(datagram)
-            if case .deferred = outcome.disposition {
+            if case .deferred(let reason) = outcome.disposition {
+                metrics.deferrals.add("udp", reason.rawValue)
                 debts[source]?.owed.defer(outcome.sequences)
                 hasUrgent = true
             } else {
@@ -206,12 +207,18 @@ final class DatagramReceiver {
         var count = 0
         for source in debts.filter({ $0.value.owed.isDue(durable: durable) }).keys {
             guard var debt = debts[source] else { continue }
+            guard debt.budget >= Acknowledgement.byteCountMin else {
+                // Answered when the source has sent more.
+                metrics.acknowledgementsHeldBack.add("byte-budget")
+                continue
+            }
             guard
                 let bytes = engine.acknowledgement(
                     for: source, byteCountMax: min(debt.budget, Self.answerCapacity),
                     deferred: debt.owed.deferred)
             else {
-                metrics.acknowledgementsHeldBack.add("byte-budget")
+                // Its key was revoked meanwhile.
+                debts[source] = nil
                 continue
             }
             unsafe put(bytes, for: debt, into: &answers[count])

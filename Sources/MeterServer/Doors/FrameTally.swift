@@ -7,7 +7,7 @@ struct FrameTally {
     var duplicate = 0
     var inConflict = 0
     var deferred = 0
-    var unauthenticated = 0
+    var ignored = 0
 
     mutating func count(_ disposition: FrameOutcome.Disposition) {
         switch disposition {
@@ -15,7 +15,7 @@ struct FrameTally {
         case .duplicate: duplicate += 1
         case .inConflict: inConflict += 1
         case .deferred: deferred += 1
-        case .unauthenticated: unauthenticated += 1
+        case .ignored: ignored += 1
         }
     }
 }
@@ -26,14 +26,14 @@ final class FrameCounters: Sendable {
     let duplicate = Counter()
     let inConflict = Counter()
     let deferred = Counter()
-    let unauthenticated = Counter()
+    let ignored = Counter()
 
     func add(_ tally: FrameTally) {
         if tally.new > 0 { new.add(tally.new) }
         if tally.duplicate > 0 { duplicate.add(tally.duplicate) }
         if tally.inConflict > 0 { inConflict.add(tally.inConflict) }
         if tally.deferred > 0 { deferred.add(tally.deferred) }
-        if tally.unauthenticated > 0 { unauthenticated.add(tally.unauthenticated) }
+        if tally.ignored > 0 { ignored.add(tally.ignored) }
     }
 
     func samples(of transport: String) -> [(labels: [String], count: UInt64)] {
@@ -41,7 +41,7 @@ final class FrameCounters: Sendable {
             ([transport, "new"], new.count), ([transport, "duplicate"], duplicate.count),
             ([transport, "in-conflict"], inConflict.count),
             ([transport, "deferred"], deferred.count),
-            ([transport, "unauthenticated"], unauthenticated.count),
+            ([transport, "ignored"], ignored.count),
         ]
     }
 }

@@ -167,18 +167,23 @@ final class StreamConnection: ChannelInboundHandler {
     private func receive(
         _ frame: UnsafeRawBufferPointer, at now: Timestamp, _ tally: inout FrameTally
     ) -> Fate {
-        let outcome = unsafe loop.receiver.ingest(frame: frame, at: now, transport: .tcp)
+        let outcome = unsafe loop.receiver.ingest(frame: frame, at: now, by: .tcp)
         tally.count(outcome.disposition)
         switch outcome.disposition {
-        case .unauthenticated(let error):
+        case .ignored(let error):
+            loop.metrics.ignored.add("tcp", error.reason)
+            guard error.isBeforeAuthentication else { return .taken }
             // Neither the rest of the stream nor its peer can be trusted.
-            loop.metrics.unauthenticated.add("tcp", error.reason)
             close("unauthenticated")
             return .refused
         case .deferred(.liveKeys), .deferred(.journal):
+            if heldBack.isEmpty {
+                loop.metrics.deferrals.add("tcp", Self.reason(outcome.disposition))
+            }
             return .heldBack
-        case .deferred:
+        case .deferred(let reason):
             hasAuthenticated = true
+            loop.metrics.deferrals.add("tcp", reason.rawValue)
             if let source = outcome.source {
                 owed[source, default: Owed()].defer(outcome.sequences)
             }
@@ -192,11 +197,15 @@ final class StreamConnection: ChannelInboundHandler {
         }
     }
 
+    private static func reason(_ disposition: FrameOutcome.Disposition) -> String {
+        if case .deferred(let reason) = disposition { reason.rawValue } else { "" }
+    }
+
     private func isAcceptable(_ length: Int) -> Bool {
         if length >= WireLimits.headerByteCount, length <= WireLimits.frameByteCountMax {
             return true
         }
-        loop.metrics.unauthenticated.add("tcp", "frame-length")
+        loop.metrics.ignored.add("tcp", "frame-length")
         close("frame-length")
         return false
     }

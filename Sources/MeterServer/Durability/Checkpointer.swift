@@ -52,13 +52,8 @@ final class Checkpointer: Sendable {
     private func checkpoint() -> Bool {
         let began = ContinuousClock.now
         guard let pending = context.engine.beginCheckpoint() else { return true }
-        while context.engine.durable < pending.position {
-            // The committer gets there, or a recovery outlives this checkpoint.
-            if context.engine.epoch != pending.epoch { return true }
-            if stopSignal.wait(.milliseconds(5)) { return true }
-        }
         do throws(EngineError) {
-            let summary = try context.engine.finishCheckpoint(pending)
+            guard let summary = try finish(pending) else { return true }
             let duration = ContinuousClock.now - began
             context.metrics.checkpoints.add()
             context.metrics.checkpointSeconds.record(duration)
@@ -73,6 +68,25 @@ final class Checkpointer: Sendable {
                 .checkpointFailing, "the last checkpoint failed and is tried again: \(error)")
             context.logger.error("a checkpoint failed", metadata: ["error": "\(error)"])
             return false
+        }
+    }
+
+    /// Waits until the committer has got to the checkpoint's position, and writes it.
+    ///
+    /// - Returns: Nil when a recovery has outlived the checkpoint, or the server stops.
+    private func finish(
+        _ pending: PendingCheckpoint
+    ) throws(EngineError) -> CheckpointSummary? {
+        while true {
+            do throws(EngineError) {
+                return try context.engine.finishCheckpoint(pending)
+            } catch {
+                switch error {
+                case .notDurable: if stopSignal.wait(.milliseconds(5)) { return nil }
+                case .outlived: return nil
+                default: throw error
+                }
+            }
         }
     }
 

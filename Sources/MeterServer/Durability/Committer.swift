@@ -90,15 +90,14 @@ final class Committer: Sendable {
         var pause = Self.firstPause
         while true {
             do throws(EngineError) {
-                try context.engine.recover()
+                let summary = try context.engine.recover()
                 context.metrics.journalRecoveries.add()
-                context.waiters.begin(
-                    epoch: context.engine.epoch, durable: context.engine.durable)
+                context.waiters.begin(durable: context.engine.durable)
                 context.readiness.clear(.diskFull)
                 context.readiness.clear(.diskFailing)
                 context.logger.notice(
                     "the journal goes on in a new file",
-                    metadata: ["durable": "\(context.engine.durable)"])
+                    metadata: ["summary": "\(summary)"])
                 published()
                 return true
             } catch {

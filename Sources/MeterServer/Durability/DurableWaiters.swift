@@ -22,16 +22,20 @@ final class DurableWaiters: Sendable {
 
     private struct State {
         var durable: UInt64
-        var epoch: UInt64
+        var epoch: UInt64 = 0
         var nextID: UInt64 = 0
         var waiters: [UInt64: Waiter] = [:]
     }
 
     private let state: Mutex<State>
 
-    init(durable: UInt64, epoch: UInt64) {
-        state = Mutex(State(durable: durable, epoch: epoch))
+    init(durable: UInt64) {
+        state = Mutex(State(durable: durable))
     }
+
+    /// To be read before an append whose position will be waited for. Read too early it only makes the
+    /// waiter believe that its record was given up; the client sends again and is a duplicate.
+    var epoch: UInt64 { state.withLock { $0.epoch } }
 
     /// How many wait now.
     var count: Int { state.withLock { $0.waiters.count } }
@@ -40,7 +44,7 @@ final class DurableWaiters: Sendable {
     ///
     /// - Parameters:
     ///   - position: As the engine returned it for the append.
-    ///   - epoch: The engine's epoch, read before the append.
+    ///   - epoch: ``epoch``, read before the append.
     func wait(
         for position: UInt64, epoch: UInt64, timeout: Duration
     ) async -> Outcome {
@@ -84,11 +88,10 @@ final class DurableWaiters: Sendable {
         for continuation in ready { continuation.resume(returning: .durable) }
     }
 
-    /// Tells every waiter that its record was given up; called when a new epoch begins, before
-    /// anything is appended in it.
-    func begin(epoch: UInt64, durable: UInt64) {
+    /// Tells every waiter that its record was given up; called when a failed journal goes on.
+    func begin(durable: UInt64) {
         let all = state.withLock { state in
-            state.epoch = epoch
+            state.epoch += 1
             state.durable = durable
             defer { state.waiters.removeAll() }
             return state.waiters.values.map(\.continuation)

@@ -14,7 +14,8 @@ struct ServerMetrics: Sendable {
     let readingPauses = Counter()
     let udpFrames = FrameCounters()
     let tcpFrames = FrameCounters()
-    let unauthenticated = CounterFamily()
+    let ignored = CounterFamily()
+    let deferrals = CounterFamily()
     let acknowledgements = CounterFamily()
     let acknowledgementsHeldBack = CounterFamily()
     let kernelDrops = Gauge()
@@ -65,9 +66,13 @@ struct ServerMetrics: Sendable {
             labels: ["transport", "disposition"],
             udpFrames.samples(of: "udp") + tcpFrames.samples(of: "tcp"))
         text.family(
-            "meter_frames_unauthenticated_total", .counter,
-            "Frames that were not authenticated and got no answer, by reason.",
-            labels: ["transport", "reason"], unauthenticated.samples)
+            "meter_frames_ignored_total", .counter,
+            "Frames that were not authentic or not frames and got no answer, by reason.",
+            labels: ["transport", "reason"], ignored.samples)
+        text.family(
+            "meter_frames_deferred_total", .counter,
+            "Frames that were not taken now and are to be sent again, by reason.",
+            labels: ["transport", "reason"], deferrals.samples)
         text.family(
             "meter_acknowledgements_total", .counter, "Acknowledgements sent, by transport.",
             labels: ["transport"], acknowledgements.samples)
