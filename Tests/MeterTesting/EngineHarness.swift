@@ -25,7 +25,7 @@ package final class EngineHarness {
     package init(
         disk: any Disk, policy: AdmissionPolicy = EngineHarness.policy(),
         options: EngineOptions = EngineHarness.options,
-        now: Timestamp = Workload.start.advanced(byMilliseconds: 3_600_000), seed: UInt64 = 1
+        now: Timestamp = EventWorkload.start.advanced(byMilliseconds: 3_600_000), seed: UInt64 = 1
     ) throws {
         self.disk = disk
         self.now = now

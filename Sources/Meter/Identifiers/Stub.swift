@@ -5,7 +5,9 @@ final class IdentifierFile: Sendable {
 }
 struct IdentifierIndex: Sendable {
     init(files: [String], on disk: any Disk, seed: UInt64) throws(SealedFileError) {}
-    mutating func insert(_ r: BatchRecord) {}
+    private var d: [EventIdentity.Key: UInt64] = [:]
+    func content(of k: EventIdentity.Key) -> UInt64? { d[k] }
+    mutating func insert(_ r: BatchRecord) { for (o, i) in zip(r.outcomes, r.identities) where o == .accepted { d[i.key] = i.content } }
     mutating func beginFlush() -> IdentifierTable { IdentifierTable() }
     mutating func endFlush(_ f: IdentifierFile) {}
 }

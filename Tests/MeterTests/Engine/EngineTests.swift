@@ -7,8 +7,8 @@ import Testing
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func `totals equal the naive model, whatever is checkpointed when`(seed: UInt64) throws {
         var seeded = Seed(seed)
-        var workload = Workload(seed: seed)
-        let harness = try EngineHarness(disk: SimulatedDisk(seed: seed))
+        var workload = EventWorkload(seed: seed)
+        let harness = try EngineHarness(disk: MemoryDisk())
         var makers = (0..<3).map { FrameMaker(source: UInt64($0)) }
         var naive = NaiveMeter()
         for _ in 0..<40 {
@@ -23,8 +23,8 @@ import Testing
     }
 
     @Test func `a repeated frame is a duplicate and changes nothing`() throws {
-        var workload = Workload(seed: 1)
-        let harness = try EngineHarness(disk: SimulatedDisk(seed: 1))
+        var workload = EventWorkload(seed: 1)
+        let harness = try EngineHarness(disk: MemoryDisk())
         var maker = FrameMaker(source: 1)
         let frames = (0..<5).map { _ in maker.frame(workload.events(7)) }
         for frame in frames { harness.receive(frame) }
@@ -39,8 +39,8 @@ import Testing
     }
 
     @Test func `an overlap is kept as evidence, counted nowhere, and quarantines the source`() throws {
-        var workload = Workload(seed: 2)
-        let harness = try EngineHarness(disk: SimulatedDisk(seed: 2))
+        var workload = EventWorkload(seed: 2)
+        let harness = try EngineHarness(disk: MemoryDisk())
         var maker = FrameMaker(source: 1)
         harness.receive(maker.frame(workload.events(10)))
         let before = try harness.totals()
@@ -57,8 +57,8 @@ import Testing
     }
 
     @Test func `nothing is acknowledged before the commit that covers it`() throws {
-        var workload = Workload(seed: 3)
-        let harness = try EngineHarness(disk: SimulatedDisk(seed: 3))
+        var workload = EventWorkload(seed: 3)
+        let harness = try EngineHarness(disk: MemoryDisk())
         var maker = FrameMaker(source: 1)
         let first = harness.receive(maker.frame(workload.events(4)))
         #expect(harness.acknowledgement(for: first)?.durableThrough == 0)
@@ -77,7 +77,7 @@ import Testing
     @Test func `events are refused by name, and the rest of the frame is counted`() throws {
         let access = AccessID(high: 9, low: 9)
         let harness = try EngineHarness(
-            disk: SimulatedDisk(seed: 4),
+            disk: MemoryDisk(),
             policy: EngineHarness.policy(
                 tenants: .only(["acme", "nordix"]), accesses: [access: "nordix"]))
         func event(
@@ -109,8 +109,8 @@ import Testing
     }
 
     @Test func `a checkpoint and a replay lead to the same state, byte for byte`() throws {
-        var workload = Workload(seed: 5)
-        let disk = SimulatedDisk(seed: 5)
+        var workload = EventWorkload(seed: 5)
+        let disk = MemoryDisk()
         let harness = try EngineHarness(disk: disk)
         var maker = FrameMaker(source: 1)
         var other = FrameMaker(source: 2, protection: .encrypted(EngineHarness.key))

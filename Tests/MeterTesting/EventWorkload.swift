@@ -2,7 +2,7 @@ package import Meter
 package import MeterWire
 
 /// Events of a small world, by seed: few tenants, agents and components, so that keys meet again.
-package struct Workload: Sendable {
+package struct EventWorkload: Sendable {
     package var seed: Seed
     package var tenantCount: Int
     package var agentCount: Int
@@ -13,7 +13,7 @@ package struct Workload: Sendable {
 
     package init(
         seed: UInt64, tenantCount: Int = 2, agentCount: Int = 3, minuteCount: Int = 4,
-        start: Timestamp = Workload.start
+        start: Timestamp = EventWorkload.start
     ) {
         self.seed = Seed(seed)
         self.tenantCount = tenantCount
@@ -27,7 +27,7 @@ package struct Workload: Sendable {
 
     package mutating func event() -> UsageEvent {
         var amounts = [ComponentAmount("agent_calls", 1)]
-        for component in Workload.components where component != "agent_calls" && seed.oneIn(2) {
+        for component in EventWorkload.components where component != "agent_calls" && seed.oneIn(2) {
             amounts.append(ComponentAmount(component, UInt64(seed.below(100_000))))
         }
         return UsageEvent(
