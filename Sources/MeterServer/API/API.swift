@@ -60,9 +60,4 @@ private struct ContextAccess: APIAccess {
                 id: .insecureLoopback, kind: .platformForAll, label: "insecure loopback"),
             scopes: .ingest)
     }
-
-    func answered(route: String, status: Int, in duration: Duration) {
-        context.metrics.httpRequests.add(route, String(status))
-        context.metrics.httpSeconds.add(duration)
-    }
 }

@@ -5,6 +5,13 @@ internal import MeterWire
 struct EngineDoor: EventSink, UsageSource, ServerHealth {
     let context: ServerContext
     let reporting: (any ReportingControl)?
+    private let receivers: BatchReceivers
+
+    init(context: ServerContext, reporting: (any ReportingControl)?) {
+        self.context = context
+        self.reporting = reporting
+        receivers = BatchReceivers(engine: context.engine)
+    }
 
     /// How long an answer may wait for the disk before the caller is told to ask again.
     private static let patience = Duration.seconds(20)
@@ -18,18 +25,19 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
     func ingest(
         _ events: EventsToIngest, from principal: PrincipalID
     ) async throws(Problem) -> [ItemOutcome] {
-        let epoch = context.engine.currentEpoch
-        let outcome = context.engine.ingest(
+        let epoch = context.waiters.epoch
+        let outcome = receivers.ingest(
             IngestBatch(
-                principal: principal, payload: events.payload, baseTime: events.baseTime,
+                principal: principal, baseTime: events.baseTime, payload: events.payload,
                 identities: events.identities), at: context.clock.now())
-        guard case .decided(let items, let position) = outcome else {
-            throw .busy("The server holds new events back for a moment.", retryAfter: 1)
+        if let deferral = outcome.deferral {
+            context.metrics.deferrals.add("http", deferral.rawValue)
+            throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
         }
         switch await context.waiters.wait(
-            for: position, epoch: epoch, timeout: Self.patience)
+            for: outcome.position, epoch: epoch, timeout: Self.patience)
         {
-        case .durable: return items
+        case .durable: return outcome.items
         case .givenUp:
             throw .unavailable(
                 "The disk failed and nothing of the request is counted; send it again.")
@@ -42,6 +50,7 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
 
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {
         for _ in 0..<Self.attemptCountMax {
+            let epoch = context.waiters.epoch
             let pending = try await ask(query)
             guard pending.damage.isEmpty else {
                 throw .unavailable(
@@ -50,7 +59,7 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
             }
             if let answer = context.engine.answer(pending) { return answer }
             let outcome = await context.waiters.wait(
-                for: pending.position, epoch: pending.epoch, timeout: Self.patience)
+                for: pending.position, epoch: epoch, timeout: Self.patience)
             if outcome == .timedOut {
                 throw .unavailable("The disk is too slow; what was asked for is not durable yet.")
             }
@@ -71,11 +80,7 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
 
     func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
 
-    func metricsText() -> String {
-        var text = PrometheusText()
-        context.metrics.write(to: &text)
-        return text.text
-    }
+    func write(to text: inout PrometheusText) { context.metrics.write(to: &text) }
 
     var version: String { Build.version }
 }

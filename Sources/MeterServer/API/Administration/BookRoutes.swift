@@ -33,10 +33,10 @@ struct BookRoutes {
         // The entry's own JSON is what its hash covers.
         let entries = newest.suffix(last).map { entry -> JSONOutput in
             [
-                ("number", .decimal(entry.number)), ("time", .string(RFC3339.text(entry.time))),
-                ("hash", .string("\(entry.hash)")), ("entry", .written(Array(entry.json.utf8))),
+                "number": .decimal(entry.number), "time": .string(RFC3339.text(entry.time)),
+                "hash": .string("\(entry.hash)"), "entry": .written(Array(entry.json.utf8)),
             ]
         }
-        return .json([("entries", .array(entries))])
+        return .json(["entries": .array(entries)])
     }
 }

@@ -11,10 +11,7 @@ struct ComponentRoutes {
                 try call.query.allow([])
                 let components = context.book.state.components.values
                 return .json([
-                    (
-                        "components",
-                        .array(components.sorted { $0.name < $1.name }.map(Self.json))
-                    )
+                    "components": .array(components.sorted { $0.name < $1.name }.map(Self.json))
                 ])
             },
             APIRoute(
@@ -40,9 +37,9 @@ struct ComponentRoutes {
 
     private static func json(_ component: Component) -> JSONOutput {
         [
-            ("component", .string(component.name.description)), ("unit", .string(component.unit)),
-            ("reportedUnit", .string(component.reportedUnit)),
-            ("unitsPerReported", .decimal(component.unitsPerReported)),
+            "component": .string(component.name.description), "unit": .string(component.unit),
+            "reportedUnit": .string(component.reportedUnit),
+            "unitsPerReported": .decimal(component.unitsPerReported),
         ]
     }
 }

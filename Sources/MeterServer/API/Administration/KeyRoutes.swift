@@ -25,7 +25,7 @@ struct KeyRoutes {
         let now = context.clock.now()
         let keys = state.keys.values.sorted { ($0.created, $0.key.id) < ($1.created, $1.key.id) }
         return .json([
-            ("keys", .array(keys.map { Self.json($0, state.principals[$0.key.principal], now) }))
+            "keys": .array(keys.map { Self.json($0, state.principals[$0.key.principal], now) })
         ])
     }
 
@@ -73,11 +73,11 @@ struct KeyRoutes {
         _ = try context.book.decide(decisions, call.caller)
         return .json(
             [
-                ("id", .string(made.key.id.description)), ("kind", .string(kind.rawValue)),
-                ("key", .string(try Self.shown(made.text))),
-                ("scopes", .array(scopes.names.map { .string($0) })),
-                ("label", .string(label)), ("principal", Self.json(principal)),
-                ("expires", .optional(expires.map(RFC3339.text))),
+                "id": .string(made.key.id.description), "kind": .string(kind.rawValue),
+                "key": .string(try Self.shown(made.text)),
+                "scopes": .array(scopes.names.map { .string($0) }),
+                "label": .string(label), "principal": Self.json(principal),
+                "expires": .optional(expires.map(RFC3339.text)),
             ], status: 201)
     }
 
@@ -126,8 +126,8 @@ struct KeyRoutes {
         let entries = try context.book.decide(
             [.keyRevoked(KeyRevocation(id: id, reason: reason))], call.caller)
         return .json([
-            ("id", .string(id.description)),
-            ("revoked", .optional(entries.last.map { RFC3339.text($0.time) })),
+            "id": .string(id.description),
+            "revoked": .optional(entries.last.map { RFC3339.text($0.time) }),
         ])
     }
 
@@ -147,15 +147,15 @@ struct KeyRoutes {
         _ standing: KeyStanding, _ principal: Principal?, _ now: Timestamp
     ) -> JSONOutput {
         [
-            ("id", .string(standing.key.id.description)),
-            ("kind", .string(standing.key.kind.rawValue)),
-            ("state", .string(standing.refusal(at: now)?.rawValue ?? "valid")),
-            ("scopes", .array(standing.key.scopes.names.map { .string($0) })),
-            ("label", .string(standing.key.label)),
-            ("principal", principal.map(json) ?? .null),
-            ("created", .string(RFC3339.text(standing.created))),
-            ("expires", .optional(standing.key.expires.map(RFC3339.text))),
-            ("revoked", .optional(standing.revoked.map(RFC3339.text))),
+            "id": .string(standing.key.id.description),
+            "kind": .string(standing.key.kind.rawValue),
+            "state": .string(standing.refusal(at: now)?.rawValue ?? "valid"),
+            "scopes": .array(standing.key.scopes.names.map { .string($0) }),
+            "label": .string(standing.key.label),
+            "principal": principal.map(json) ?? .null,
+            "created": .string(RFC3339.text(standing.created)),
+            "expires": .optional(standing.key.expires.map(RFC3339.text)),
+            "revoked": .optional(standing.revoked.map(RFC3339.text)),
         ]
     }
 

@@ -18,7 +18,7 @@ struct MapRoutes {
                 try call.query.allow([])
                 let control = try ReportRoutes.control(reporting)
                 let findings = try await ReportRoutes.ask(control.check)
-                return .json([("findings", .array(findings.map(\.json)))])
+                return .json(["findings": .array(findings.map(\.json))])
             },
         ]
     }
@@ -29,18 +29,15 @@ struct MapRoutes {
         let bound = state.allBindings
         let unbound = state.accesses.values.filter { state.bindings[$0.id, default: []].isEmpty }
         return .json([
-            ("bindings", .array(bound.map(Self.json))),
-            (
-                "unbound",
-                .array(
+            "bindings": .array(bound.map(Self.json)),
+            "unbound": .array(
                     unbound.sorted { $0.id < $1.id }.map { access in
                         [
-                            ("access", .string(access.id.description)),
-                            ("tenant", .string(access.tenant.description)),
-                            ("agent", .string(access.agent.description)),
+                            "access": .string(access.id.description),
+                            "tenant": .string(access.tenant.description),
+                            "agent": .string(access.agent.description),
                         ]
-                    })
-            ),
+                    }),
         ])
     }
 
@@ -126,14 +123,14 @@ struct MapRoutes {
 
     private static func json(_ binding: Binding) -> JSONOutput {
         [
-            ("access", .string(binding.access.description)),
-            ("tenant", .string(binding.tenant.description)),
-            ("agent", .string(binding.agent.description)),
-            ("waldur", .string(binding.waldur.name)),
-            ("resource", .string(binding.resource.description)),
-            ("from", .string(RFC3339.text(binding.from))),
-            ("to", .optional(binding.to.map { RFC3339.text($0) })),
-            ("class", .string(binding.class.rawValue)),
+            "access": .string(binding.access.description),
+            "tenant": .string(binding.tenant.description),
+            "agent": .string(binding.agent.description),
+            "waldur": .string(binding.waldur.name),
+            "resource": .string(binding.resource.description),
+            "from": .string(RFC3339.text(binding.from)),
+            "to": .optional(binding.to.map { RFC3339.text($0) }),
+            "class": .string(binding.class.rawValue),
         ]
     }
 }

@@ -11,7 +11,7 @@ struct ReportRoutes {
                 call async throws(Problem) in
                 try call.query.allow([])
                 let control = try Self.control(reporting)
-                return .json([("rows", .array(try await Self.ask(control.preview).map(\.json)))])
+                return .json(["rows": .array(try await Self.ask(control.preview).map(\.json))])
             },
             APIRoute(
                 .post, "/admin/v1/report/submit", scopes: .admin, bodyByteCountMax: 1 << 12
@@ -23,11 +23,11 @@ struct ReportRoutes {
                 let rows = try await Self.ask { () async throws(ReportingFailure) in
                     try await control.submit(tenant: tenant, author: author)
                 }
-                return .json([("rows", .array(rows.map(\.json)))])
+                return .json(["rows": .array(rows.map(\.json))])
             },
             APIRoute(.get, "/admin/v1/report/status", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                return .json([("reporting", .array(reporting?.status().map(\.json) ?? []))])
+                return .json(["reporting": .array(reporting?.status().map(\.json) ?? [])])
             },
             APIRoute(
                 .post, "/admin/v1/report/resume", scopes: .admin, bodyByteCountMax: 1 << 12
@@ -49,7 +49,7 @@ struct ReportRoutes {
         try await Self.ask { () async throws(ReportingFailure) in
             try await control.resume(waldur: waldur, month: month, author: author)
         }
-        return .json([("month", .string(month.description))])
+        return .json(["month": .string(month.description)])
     }
 
     private func reconcile(_ call: APICall) async throws(Problem) -> APIAnswer {
@@ -65,7 +65,7 @@ struct ReportRoutes {
         let states = ["equal", "in-flight", "differs"].map { state in
             JSONMember(state, .count(rows.count { $0.state == state }))
         }
-        return .json([("counts", .object(states)), ("rows", .array(rows.map(\.json)))])
+        return .json(["counts": .object(states), "rows": .array(rows.map(\.json))])
     }
 
     static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl {

@@ -154,10 +154,10 @@ package struct ReportingStatus: Sendable {
 
     var json: JSONOutput {
         [
-            ("waldur", .string(waldur.name)), ("state", .string(state)),
-            ("detail", .string(detail)),
-            ("lastSuccess", .optional(lastSuccess.map(RFC3339.text))),
-            ("openIntents", .count(openIntents)), ("unknownIntents", .count(unknownIntents)),
+            "waldur": .string(waldur.name), "state": .string(state),
+            "detail": .string(detail),
+            "lastSuccess": .optional(lastSuccess.map(RFC3339.text)),
+            "openIntents": .count(openIntents), "unknownIntents": .count(unknownIntents),
         ]
     }
 }
@@ -179,8 +179,8 @@ package struct MapFinding: Sendable {
 
     var json: JSONOutput {
         [
-            ("severity", .string(isError ? "error" : "warning")), ("subject", .string(subject)),
-            ("detail", .string(detail)),
+            "severity": .string(isError ? "error" : "warning"), "subject": .string(subject),
+            "detail": .string(detail),
         ]
     }
 }

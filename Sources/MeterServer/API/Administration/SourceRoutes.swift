@@ -9,18 +9,18 @@ struct SourceRoutes {
         [
             APIRoute(.get, "/admin/v1/sources", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                return .json([("sources", .array(context.engine.sources().map(summary)))])
+                return .json(["sources": .array(context.engine.sources().map(summary))])
             },
             APIRoute(.get, "/admin/v1/sources/gaps", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                return .json([("gaps", .array(gaps()))])
+                return .json(["gaps": .array(gaps())])
             },
             APIRoute(.get, "/admin/v1/sources/conflicts", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
                 let conflicts = context.engine.sources().filter {
                     $0.isQuarantined || $0.counts.inConflict > 0
                 }
-                return .json([("conflicts", .array(conflicts.map(summary)))])
+                return .json(["conflicts": .array(conflicts.map(summary))])
             },
         ]
     }

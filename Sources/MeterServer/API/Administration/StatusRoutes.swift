@@ -21,46 +21,31 @@ struct StatusRoutes {
         let counts = engine.admissionCounts().values.reduce(AdmissionCounts(), +)
         let head = context.book.state.head
         return [
-            ("version", .string(Build.version)),
-            ("time", .string(RFC3339.text(context.clock.now()))),
-            ("ready", .boolean(context.readiness.isReady)),
-            (
-                "reasons",
-                .array(context.readiness.entries.map { HealthCondition($0).json })
-            ),
-            (
-                "journal",
-                [("appended", .decimal(engine.appended)), ("durable", .decimal(engine.durable))]
-            ),
-            ("events", Self.json(counts)),
-            (
-                "sources",
-                [
-                    ("total", .count(sources.count)),
-                    ("unclean", .count(sources.count { $0.isUnclean })),
-                    ("incomplete", .count(sources.count { !$0.openHoles.isEmpty })),
-                    ("quarantined", .count(sources.count { $0.isQuarantined })),
-                ]
-            ),
-            (
-                "completeThrough",
-                .optional(Self.completeThrough(sources).map(RFC3339.text))
-            ),
-            (
-                "reconciledThrough",
-                .optional(reporting?.reconciledThrough().map(RFC3339.text))
-            ),
-            ("book", [("entries", .decimal(head.number)), ("head", .string("\(head.hash)"))]),
-            ("reporting", .array(reporting?.status().map(\.json) ?? [])),
+            "version": .string(Build.version),
+            "time": .string(RFC3339.text(context.clock.now())),
+            "ready": .boolean(context.readiness.isReady),
+            "reasons": .array(context.readiness.entries.map { HealthCondition($0).json }),
+            "journal": ["appended": .decimal(engine.appended), "durable": .decimal(engine.durable)],
+            "events": Self.json(counts),
+            "sources": [
+                    "total": .count(sources.count),
+                    "unclean": .count(sources.count { $0.isUnclean }),
+                    "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
+                    "quarantined": .count(sources.count { $0.isQuarantined }),
+                ],
+            "completeThrough": .optional(Self.completeThrough(sources).map(RFC3339.text)),
+            "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
+            "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
+            "reporting": .array(reporting?.status().map(\.json) ?? []),
         ]
     }
 
     private static func json(_ counts: AdmissionCounts) -> JSONOutput {
         [
-            ("received", .decimal(counts.events)), ("accepted", .decimal(counts.accepted)),
-            ("refused", .decimal(counts.refused)), ("inConflict", .decimal(counts.inConflict)),
-            ("duplicate", .decimal(counts.duplicate)), ("deferred", .decimal(counts.deferred)),
-            ("conserved", .boolean(counts.isConserved)),
+            "received": .decimal(counts.events), "accepted": .decimal(counts.accepted),
+            "refused": .decimal(counts.refused), "inConflict": .decimal(counts.inConflict),
+            "duplicate": .decimal(counts.duplicate), "deferred": .decimal(counts.deferred),
+            "conserved": .boolean(counts.isConserved),
         ]
     }
 

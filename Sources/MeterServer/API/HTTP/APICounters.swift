@@ -1,53 +1,38 @@
-internal import Synchronization
+/// What the HTTP layer counts about itself. No label names a tenant, an agent or anything else that a
+/// caller can choose.
+final class APICounters: Sendable {
+    private let requests = CounterFamily()
+    private let seconds = DurationHistogram()
+    private let keysRefused = CounterFamily()
+    private let events = CounterFamily()
 
-/// What the HTTP layer counts about itself, in Prometheus' text format. No label names a tenant, an
-/// agent or anything else that a caller can choose.
-package final class APICounters: Sendable {
-    private struct Key: Hashable, Comparable {
-        let name: String
-        let labels: String
-
-        static func < (left: Key, right: Key) -> Bool {
-            (left.name, left.labels) < (right.name, right.labels)
-        }
+    /// A request was answered; the route is a pattern, never a path.
+    func answered(route: String, status: Int, in duration: Duration) {
+        requests.add(route, String(status))
+        seconds.record(duration)
     }
 
-    private let counts = Mutex<[Key: UInt64]>([:])
-
-    package init() {}
-
-    func keyRefused(_ reason: String) {
-        add("meter_http_keys_refused_total", "reason=\"\(reason)\"", 1)
-    }
+    /// A key was shown and not accepted; why is told here and not to its holder.
+    func keyRefused(_ reason: String) { keysRefused.add(reason) }
 
     /// Events whose outcome an answer told, by outcome and, where refused, by reason.
-    func events(_ outcome: String, reason: String, count: UInt64) {
-        add(
-            "meter_http_events_total", "result=\"\(outcome)\",reason=\"\(reason)\"", count)
+    func told(_ line: EventResults.Line, count: Int) {
+        events.add(line.outcome, line.reason, count: count)
     }
 
-    private func add(_ name: String, _ labels: String, _ count: UInt64) {
-        counts.withLock { $0[Key(name: name, labels: labels), default: 0] &+= count }
+    /// Adds the counters to an exposition.
+    func write(to text: inout PrometheusText) {
+        text.family(
+            "meter_http_requests_total", .counter, "Requests answered, by route and status.",
+            labels: ["route", "status"], requests.samples)
+        text.histogram(
+            "meter_http_request_duration_seconds", "Requests, from head to answer.", seconds)
+        text.family(
+            "meter_http_keys_refused_total", .counter,
+            "Keys that were shown and not accepted, by reason.", labels: ["reason"],
+            keysRefused.samples)
+        text.family(
+            "meter_http_events_total", .counter, "Events in answered requests, by what became of them.",
+            labels: ["result", "reason"], events.samples)
     }
-
-    /// The counters as `/metrics` shows them.
-    package var text: String {
-        let counts = counts.withLock { $0 }
-        var text = ""
-        var previous = ""
-        for (key, count) in counts.sorted(by: { $0.key < $1.key }) {
-            if key.name != previous {
-                text += "# HELP \(key.name) \(Self.help[key.name] ?? "")\n"
-                text += "# TYPE \(key.name) counter\n"
-                previous = key.name
-            }
-            text += "\(key.name){\(key.labels)} \(count)\n"
-        }
-        return text
-    }
-
-    private static let help = [
-        "meter_http_keys_refused_total": "Keys that were shown and not accepted, by reason.",
-        "meter_http_events_total": "Events in answered requests, by what became of them.",
-    ]
 }

@@ -17,8 +17,6 @@ package protocol APIAccess: Sendable {
     func credential(for key: KeyText) throws(KeyRefusal) -> Credential
     /// Who ingests without a key under `--insecure-loopback`; nil while authentication is on.
     var insecureCredential: Credential? { get }
-    /// Counts an answered request; the route is a pattern, never a path.
-    func answered(route: String, status: Int, in duration: Duration)
 }
 
 /// Answers HTTP requests from a table of routes: finds the route, knows the caller, checks scope and
@@ -63,7 +61,7 @@ struct APIResponder: HTTPResponder {
         }
         var pattern = "other"
         if case .route(let route, _) = match { pattern = route.path }
-        access.answered(route: pattern, status: answer.status, in: clock.now - start)
+        counters.answered(route: pattern, status: answer.status, in: clock.now - start)
         return Self.response(answer, isHead: request.method.rawValue == "HEAD")
     }
 

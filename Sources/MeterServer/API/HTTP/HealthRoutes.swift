@@ -1,9 +1,9 @@
 /// What the server says of itself.
-package protocol ServerHealth: Sendable {
+protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.
     func conditions() -> [HealthCondition]
-    /// All metrics of the server in Prometheus' text format, those of the HTTP layer excepted.
-    func metricsText() -> String
+    /// Adds all metrics of the server to an exposition, those of the HTTP layer excepted.
+    func write(to text: inout PrometheusText)
     /// The version of this build.
     var version: String { get }
 }
@@ -25,8 +25,8 @@ package struct HealthCondition: Sendable, Equatable {
 
     var json: JSONOutput {
         [
-            ("reason", .string(reason)), ("detail", .string(detail)),
-            ("blocking", .boolean(isBlocking)),
+            "reason": .string(reason), "detail": .string(detail),
+            "blocking": .boolean(isBlocking),
         ]
     }
 }
@@ -39,15 +39,16 @@ struct HealthRoutes {
     var routes: [APIRoute] {
         [
             // Alive: never depends on the disk or on Waldur, or a restart would be asked for in vain.
-            APIRoute(.get, "/healthz") { _ throws(Problem) in .json([("status", "alive")]) },
+            APIRoute(.get, "/healthz") { _ throws(Problem) in .json(["status": "alive"]) },
             APIRoute(.get, "/readyz") { _ throws(Problem) in readiness() },
             APIRoute(.get, "/metrics") { _ throws(Problem) in
-                APIAnswer.text(
-                    health.metricsText() + counters.text,
-                    type: "text/plain; version=0.0.4")
+                var text = PrometheusText()
+                health.write(to: &text)
+                counters.write(to: &text)
+                return .text(text.text, type: "text/plain; version=0.0.4")
             },
             APIRoute(.get, "/version") { _ throws(Problem) in
-                .json([("name", "meter"), ("version", .string(health.version))])
+                .json(["name": "meter", "version": .string(health.version)])
             },
             APIRoute(.get, "/openapi.yaml") { _ throws(Problem) in
                 .text(OpenAPIDocument.text, type: "application/yaml")
@@ -60,8 +61,8 @@ struct HealthRoutes {
         let isReady = !conditions.contains(where: \.isBlocking)
         return .json(
             [
-                ("status", .string(isReady ? "ready" : "not-ready")),
-                ("reasons", .array(conditions.map(\.json))),
+                "status": .string(isReady ? "ready" : "not-ready"),
+                "reasons": .array(conditions.map(\.json)),
             ], status: isReady ? 200 : 503)
     }
 }

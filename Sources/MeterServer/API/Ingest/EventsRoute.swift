@@ -58,7 +58,7 @@ struct EventsRoute {
         let outcomes = try await ingest(events, from: credential.principal.id)
         let results = EventResults(events: events, outcomes: outcomes)
         for (line, count) in results.counts {
-            counters.events(line.outcome, reason: line.reason, count: UInt64(count))
+            counters.told(line, count: count)
         }
         return results.answer(isBatch: isBatch, path: call.path)
     }

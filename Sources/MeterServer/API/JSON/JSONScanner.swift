@@ -32,7 +32,7 @@ struct JSONScanner {
         case UInt8(ascii: "{"): return .object
         case UInt8(ascii: "["): return .array
         case UInt8(ascii: "\""): return .string
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+        case UInt8(ascii: "-"), .some(UInt8(ascii: "0")...UInt8(ascii: "9")): return .number
         case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
         case UInt8(ascii: "n"): return .null
         case nil: throw JSONError(.endsEarly, at: position)
@@ -101,7 +101,7 @@ struct JSONScanner {
     func equals(_ text: Text, _ name: StaticString) -> Bool {
         if text.hasEscapes { return string(of: text) == name.description }
         guard text.range.count == name.utf8CodeUnitCount else { return false }
-        return unsafe name.withUTF8Buffer { unsafe bytes[text.range].elementsEqual($0) }
+        return name.withUTF8Buffer { unsafe bytes[text.range].elementsEqual($0) }
     }
 
     /// Reads a number as it is written; the digits are at `range` and checked against the grammar.
@@ -228,7 +228,7 @@ struct JSONScanner {
         for word: StaticString in ["true", "false", "null"] {
             let end = position + word.utf8CodeUnitCount
             guard end <= bytes.count else { continue }
-            let matches = unsafe word.withUTF8Buffer {
+            let matches = word.withUTF8Buffer {
                 unsafe bytes[position..<end].elementsEqual($0)
             }
             if matches {

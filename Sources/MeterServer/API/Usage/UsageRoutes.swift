@@ -124,8 +124,8 @@ struct UsageRoutes {
             JSONMember(
                 "asOf",
                 [
-                    ("position", .decimal(answer.position)),
-                    ("time", .string(RFC3339.text(answer.asOf))),
+                    "position": .decimal(answer.position),
+                    "time": .string(RFC3339.text(answer.asOf)),
                 ]),
             JSONMember("completeThrough", .optional(answer.completeThrough.map(RFC3339.text))),
             JSONMember("reconciledThrough", .optional(source.reconciledThrough().map(RFC3339.text))),

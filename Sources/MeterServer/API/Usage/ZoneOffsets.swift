@@ -1,5 +1,4 @@
 internal import Foundation
-package import MeterWire
 
 /// What a zone's clocks showed against UTC, second by second, over a stretch of time.
 package struct ZoneOffsets: Sendable {
