@@ -28,29 +28,43 @@ extension Journal {
         let cut = record.payload.count / 3
         return unsafe record.payload.withUnsafeBytes { bytes in
             unsafe append(
-                kind: record.kind, UnsafeRawBufferPointer(rebasing: bytes[..<cut]),
-                UnsafeRawBufferPointer(rebasing: bytes[cut...]))
+                kind: record.kind,
+                UnsafeRawBufferPointer(rebasing: bytes[..<cut]),
+                UnsafeRawBufferPointer(rebasing: bytes[cut...])
+            )
         }
     }
 
     /// Opens a journal and collects what it replays.
     package static func open(
-        _ disk: any Disk, from checkpoint: UInt64 = 0, options: Options = .small, seed: UInt64 = 1
+        _ disk: any Disk,
+        from checkpoint: UInt64 = 0,
+        options: Options = .small,
+        seed: UInt64 = 1
     ) throws -> OpenedJournal {
         var random = Seed(seed)
         var records: [TestRecord] = []
         var positions: [UInt64] = []
         let (journal, recovery) = try open(
-            disk: disk, from: checkpoint, options: options, random: &random
+            disk: disk,
+            from: checkpoint,
+            options: options,
+            random: &random
         ) { record in
             records.append(TestRecord(record))
             positions.append(record.position)
         }
         return OpenedJournal(
-            journal: journal, recovery: recovery, records: records, positions: positions)
+            journal: journal,
+            recovery: recovery,
+            records: records,
+            positions: positions
+        )
     }
 
-    package func records(from position: UInt64 = 0) throws -> (
+    package func records(
+        from position: UInt64 = 0
+    ) throws -> (
         records: [TestRecord], reading: JournalReading
     ) {
         var records: [TestRecord] = []

@@ -7,7 +7,9 @@ package final class TemporaryDirectory: Sendable {
     package init() throws {
         path = FileManager.default.temporaryDirectory.path + "/meter-" + UUID().uuidString
         try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false)
+            atPath: path,
+            withIntermediateDirectories: false
+        )
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -81,7 +81,7 @@ package struct EngineOptions: Sendable {
     package var checkpointJournalBytes: UInt64 = 1 << 30
     package var journal = Journal.Options()
     /// Bytes of finished journal files that are kept below the checkpoint.
-    package var keptJournalBytes: UInt64 = 8 << 30
+    package var keptJournalBytes = 8 << 30
 
     package init() {}
 }

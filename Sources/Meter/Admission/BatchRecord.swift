@@ -13,6 +13,14 @@ package struct EventIdentity: Hashable, Sendable {
         self.low = low
         self.content = content
     }
+
+    /// Names the event, whatever it says.
+    struct Key: Hashable {
+        let high: UInt64
+        let low: UInt64
+    }
+
+    var key: Key { Key(high: high, low: low) }
 }
 
 /// What was decided about one event of a batch.
@@ -119,5 +127,20 @@ package struct BatchRecord: Equatable, Sendable {
         }
         let payloadOffset = headerByteCount + count * itemByteCount
         return unsafe (record, UnsafeRawBufferPointer(rebasing: bytes[payloadOffset...]))
+    }
+}
+
+extension Verdict {
+    /// The verdict event by event, before ids are compared.
+    func itemOutcomes(count: Int) -> [ItemOutcome] {
+        switch self {
+        case .accepted: return Array(repeating: .accepted, count: count)
+        case .refused(let reason): return Array(repeating: .refused(reason), count: count)
+        case .inConflict: return Array(repeating: .inConflict, count: count)
+        case .partly(let refusals):
+            var items = Array(repeating: ItemOutcome.accepted, count: count)
+            for refusal in refusals { items[Int(refusal.index)] = .refused(refusal.reason) }
+            return items
+        }
     }
 }

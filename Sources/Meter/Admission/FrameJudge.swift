@@ -51,7 +51,7 @@ struct FrameJudge: ~Copyable {
         let namesAreFine = judgeNames(of: batch, by: rules, live: &live)
         refusals.removeAll(keepingCapacity: true)
         let events = unsafe batch.events
-        for index in unsafe events.indices {
+        for index in events.indices {
             let event = unsafe events[index]
             if event.time >= rules.earliest, event.time <= rules.latest, namesAreFine,
                 event.access < 0
@@ -95,7 +95,7 @@ struct FrameJudge: ~Copyable {
     ) -> Bool {
         var fine = true
         tenantAllowed.removeAll(keepingCapacity: true)
-        for tenant in unsafe batch.tenants {
+        for unsafe tenant in unsafe batch.tenants {
             let allowed = rules.tenants == .all || rules.tenants.contains(batch.name(tenant))
             tenantAllowed.append(allowed)
             fine = fine && allowed

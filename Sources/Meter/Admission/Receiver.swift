@@ -161,8 +161,14 @@ package final class Receiver {
     private func append(_ record: FrameRecord, _ payload: UnsafeRawBufferPointer) -> UInt64? {
         head.removeAll(keepingCapacity: true)
         record.write(to: &head)
+        return unsafe journal(payload, as: RecordKind.frame)
+    }
+
+    /// Appends `head` and a payload; nil when the journal cannot take them now, or ever.
+    private func journal(_ payload: UnsafeRawBufferPointer, as kind: UInt8) -> UInt64? {
+        guard head.count + payload.count <= engine.journal.payloadBytesMax else { return nil }
         return unsafe head.withUnsafeBytes { head in
-            unsafe engine.journal.append(kind: RecordKind.frame, head, payload)
+            unsafe engine.journal.append(kind: kind, head, payload)
         }
     }
 
@@ -198,13 +204,66 @@ package final class Receiver {
         }
         return outcome
     }
+
+    // MARK: - Batches
+
+    func decode(
+        _ payload: UnsafeRawBufferPointer, eventCount: Int, baseTime: Int64
+    ) throws(FrameError) {
+        try unsafe batch.decode(payload: payload, eventCount: eventCount, baseTime: baseTime)
+    }
+
+    func withShard(of principal: PrincipalID, _ body: (inout ShardState) -> Void) {
+        let shard = engine.shards[principal.shardIndex(of: engine.shards.count)]
+        shard.state.withLock { state in body(&state) }
+    }
+
+    /// Decides about each event of the decoded batch; nil when there is no room.
+    func itemOutcomes(of record: BatchRecord, _ state: inout ShardState) -> [ItemOutcome]? {
+        guard engine.hasRoom(for: batch, in: state.live) else { return nil }
+        let verdict = judge.judge(
+            batch,
+            by: FrameJudge.Rules(
+                policy: engine.policy, principal: record.principal, options: engine.options,
+                registry: engine.registry, now: record.receivedAt, transport: record.transport),
+            live: &state.live)
+        var items = verdict.itemOutcomes(count: record.identities.count)
+        var inBatch: [EventIdentity.Key: UInt64] = [:]
+        engine.identifiers.withLock { identifiers in
+            for (index, identity) in record.identities.enumerated() {
+                if let seen = inBatch[identity.key] ?? identifiers.content(of: identity.key) {
+                    items[index] = seen == identity.content ? .duplicate : .inConflict
+                } else if items[index] == .accepted {
+                    inBatch[identity.key] = identity.content
+                }
+            }
+        }
+        return items
+    }
+
+    /// Journals the batch and counts what is accepted; the position from which on it may be told. Nil when
+    /// the journal cannot take it: then nothing has changed.
+    func journalAndCount(
+        _ record: BatchRecord, _ payload: UnsafeRawBufferPointer, _ state: inout ShardState
+    ) -> UInt64? {
+        // Duplicates alone change nothing; they may be told when what they repeat is durable.
+        if record.outcomes.allSatisfy({ $0 == .duplicate }) { return engine.journal.appended }
+        head.removeAll(keepingCapacity: true)
+        record.write(to: &head)
+        guard let end = unsafe journal(payload, as: RecordKind.batch) else { return nil }
+        let keyCount = state.live.keyCount
+        _ = state.apply(record, batch, options: engine.options)
+        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
+        engine.identifiers.withLock { $0.insert(record) }
+        return end
+    }
 }
 
 extension Engine {
     /// Whether the counters may take a batch: by the number of keys held, and by the numbers that series
     /// and components may have until the next checkpoint.
     func hasRoom(for batch: borrowing EventBatch, in live: borrowing LiveCounters) -> Bool {
-        heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
+        unsafe heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
             && live.seriesCount + batch.eventCount < CounterKey.seriesCountMax
             && live.componentCount + batch.components.count <= CounterKey.componentCountMax
     }

@@ -1,33 +1,5 @@
 package import MeterWire
 
-/// Who emitted: a platform account or a tenant's; the same over key rotation.
-package struct PrincipalID: Hashable, Comparable, Sendable, CustomStringConvertible {
-    package let rawValue: UInt64
-
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-
-    package static func < (left: PrincipalID, right: PrincipalID) -> Bool {
-        left.rawValue < right.rawValue
-    }
-
-    package var description: String { String(rawValue) }
-}
-
-/// What dedup is kept by: nobody can use up another principal's numbers.
-package struct SourceKey: Hashable, Comparable, Sendable {
-    package let principal: PrincipalID
-    package let source: SourceID
-
-    package init(principal: PrincipalID, source: SourceID) {
-        self.principal = principal
-        self.source = source
-    }
-
-    package static func < (left: SourceKey, right: SourceKey) -> Bool {
-        (left.principal, left.source) < (right.principal, right.source)
-    }
-}
-
 /// What became of a source's events so far, by outcome.
 package struct SourceCounts: Equatable, Sendable {
     package var accepted: UInt64 = 0

@@ -1,4 +1,4 @@
-package import MeterWire
+internal import MeterWire
 internal import Synchronization
 
 /// What a finished checkpoint wrote and removed.

@@ -1,4 +1,4 @@
-package import MeterWire
+internal import MeterWire
 internal import Synchronization
 
 /// What opening or recovering the engine found.
@@ -130,7 +130,7 @@ extension EngineError {
 }
 
 /// A state that is being put together from files, apart from the one in use.
-struct Rebuilding: ~Copyable {
+struct Rebuilding {
     let checkpoint: UInt64
     let shards: [Shard]
     let segments: [Segment]

@@ -65,12 +65,14 @@ enum SourceCoding {
     static func decode(_ bytes: [UInt8]) throws(FrameError) -> [SourceState] {
         var sources: [SourceState] = []
         if bytes.isEmpty { return sources }
-        do {
-            try unsafe bytes.withUnsafeBytes { (raw) throws(FrameError) in
+        var failure: FrameError?
+        unsafe bytes.withUnsafeBytes { raw in
+            do throws(FrameError) {
                 var reader = try unsafe WireReader(raw)
                 while reader.bytesLeft > 0 { sources.append(try source(&reader)) }
-            }
+            } catch { failure = error }
         }
+        if let failure { throw failure }
         return sources
     }
 
@@ -132,7 +134,7 @@ enum SourceCoding {
         guard try reader.byte() == 1 else { return nil }
         let time = Timestamp(milliseconds: Int64(bitPattern: try reader.fixed64()))
         let sealedThrough = try reader.varint63()
-        let payload = try reader.bytes(reader.listCount(elementByteCount: 1))
+        let payload = try unsafe reader.bytes(reader.listCount(elementByteCount: 1))
         let claim = try unsafe Claim.decode(
             payload: payload, baseTime: time.milliseconds, sealedThrough: sealedThrough)
         return SourceState.Claimed(claim: claim, sealedThrough: sealedThrough, time: time)

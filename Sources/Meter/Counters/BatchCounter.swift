@@ -63,7 +63,7 @@ internal import MeterWire
     }
 
     private mutating func prepare(for batch: borrowing EventBatch, live: inout LiveCounters) {
-        let amountCount = batch.amounts.count
+        let amountCount = unsafe batch.amounts.count
         if amountCount > capacity {
             unsafe keys.deallocate()
             unsafe amounts.deallocate()
@@ -72,8 +72,8 @@ internal import MeterWire
             unsafe amounts = .allocate(capacity: capacity)
         }
         seriesOfAgent.removeAll(keepingCapacity: true)
-        for _ in 0..<batch.agents.count { seriesOfAgent.append(BatchCounter.unresolved) }
-        if batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
+        for _ in unsafe 0..<batch.agents.count { seriesOfAgent.append(BatchCounter.unresolved) }
+        if unsafe batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
         componentNumbers.removeAll(keepingCapacity: true)
         for unsafe component in unsafe batch.components {
             componentNumbers.append(unsafe live.internComponent(batch.bytes(component)))
@@ -88,7 +88,7 @@ internal import MeterWire
         var keyCount = 0
         var behind: UInt64 = 0
         let events = unsafe batch.events
-        for index in unsafe events.indices {
+        for index in events.indices {
             let event = unsafe events[index]
             if event.time < behindBefore { behind &+= 1 }
             appendKeys(of: event, in: batch, at: &keyCount, live: &live)
@@ -106,7 +106,7 @@ internal import MeterWire
         var keyCount = 0
         var nextRefusal = 0
         let events = unsafe batch.events
-        for index in unsafe events.indices {
+        for index in events.indices {
             if nextRefusal < refusals.count, Int(refusals[nextRefusal].index) == index {
                 nextRefusal += 1
                 continue

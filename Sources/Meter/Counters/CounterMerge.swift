@@ -10,7 +10,7 @@ enum CounterMerge {
         for (number, shard) in shards.enumerated() {
             let seriesRanks = series.ranks[number]
             let componentRanks = components.ranks[number]
-            shard.counters.forEachRow { row in
+            shard.counters.table.forEachRow { row in
                 var ranked = row
                 ranked.series = seriesRanks[Int(row.series)]
                 ranked.component = componentRanks[Int(row.component)]

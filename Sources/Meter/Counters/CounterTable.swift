@@ -1,5 +1,5 @@
 internal import CMeter
-package import MeterWire
+internal import MeterWire
 
 /// What a counter counts, packed in 64 bits: series, component and minute.
 ///
@@ -114,8 +114,10 @@ struct CounterKey: Equatable {
         let old = unsafe UnsafeMutableBufferPointer(start: slots, count: mask + 1)
         unsafe slots = CounterTable.map(old.count * 2)
         mask = old.count * 2 - 1
-        for unsafe slot in unsafe old where unsafe slot.key != 0 {
-            var index = unsafe home(of: slot.key)
+        for place in 0..<old.count {
+            let slot = unsafe old[place]
+            if slot.key == 0 { continue }
+            var index = home(of: slot.key)
             while unsafe slots[index].key != 0 { index = (index &+ 1) & mask }
             unsafe slots[index] = slot
         }

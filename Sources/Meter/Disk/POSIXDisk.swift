@@ -56,7 +56,8 @@ package final class POSIXDisk: Disk {
     }
 
     package func create(_ name: String) throws(DiskError) -> any DiskFile {
-        try openFile(name, .create, flags: O_RDWR | O_APPEND | O_CREAT | O_EXCL)
+        try requireWriting(.create, name)
+        return try openFile(name, .create, flags: O_RDWR | O_APPEND | O_CREAT | O_EXCL)
     }
 
     package func open(_ name: String) throws(DiskError) -> any DiskFile {
@@ -64,12 +65,14 @@ package final class POSIXDisk: Disk {
     }
 
     package func rename(_ name: String, to newName: String) throws(DiskError) {
+        try requireWriting(.rename, name)
         if unsafe renameat(directory, name, directory, newName) != 0 {
             throw DiskError(.rename, file: name, errno: errno)
         }
     }
 
     package func remove(_ name: String) throws(DiskError) {
+        try requireWriting(.remove, name)
         if unsafe unlinkat(directory, name, 0) != 0 {
             throw DiskError(.remove, file: name, errno: errno)
         }
@@ -77,6 +80,13 @@ package final class POSIXDisk: Disk {
 
     package func syncDirectory() throws(DiskError) {
         if fsync(directory) != 0 { throw DiskError(.syncDirectory, file: "", errno: errno) }
+    }
+
+    private func requireWriting(
+        _ operation: DiskError.Operation,
+        _ name: String
+    ) throws(DiskError) {
+        if access == .readOnly { throw DiskError(operation, file: name, errno: EROFS) }
     }
 
     private func openFile(

@@ -35,7 +35,7 @@ struct JournalSurvey {
             try disk.open(file.name),
             file.header,
             from: start,
-            to: .max >> 1
+            to: JournalFormat.positionMax
         )
         var claimed = start
         var end = start

@@ -51,16 +51,35 @@ import Testing
         }
         #expect(
             DiskError(.sync, file: "a", .system(errno: EIO)).description
-                == "sync a: Input/output error (errno 5)")
+                == "sync a: Input/output error (errno 5)"
+        )
     }
 
-    @Test func `a full file system is no space`() throws {
-        let full = try POSIXDisk(path: "/dev", access: .readOnly)
-        #expect(throws: DiskError.self) { try full.create("meter-test-must-not-exist") }
-        #expect(unsafe symlink("/dev/full", directory.path + "/full") == 0)
-        // A link is not followed: what is in the directory is the engine's own.
-        #expect(throws: DiskError(.open, file: "full", .system(errno: ELOOP))) {
-            try disk.open("full")
+    @Test func `a full device is no space`() throws {
+        let devices = try POSIXDisk(path: "/dev", access: .readWrite)
+        let full = try devices.open("full")
+        #expect(throws: DiskError(.append, file: "full", .noSpace)) { try full.append([1]) }
+    }
+
+    @Test func `a link is not followed`() throws {
+        #expect(unsafe symlink("/dev/full", directory.path + "/link") == 0)
+        #expect(throws: DiskError(.open, file: "link", .system(errno: ELOOP))) {
+            try disk.open("link")
+        }
+    }
+
+    @Test func `a disk for reading refuses every change`() throws {
+        try disk.create("a").append([1])
+        let reading = try POSIXDisk(path: directory.path, access: .readOnly)
+        #expect(try reading.open("a").bytes() == [1])
+        let refused = DiskError.Reason.system(errno: EROFS)
+        #expect(throws: DiskError(.create, file: "b", refused)) { try reading.create("b") }
+        #expect(throws: DiskError(.rename, file: "a", refused)) {
+            try reading.rename("a", to: "b")
+        }
+        #expect(throws: DiskError(.remove, file: "a", refused)) { try reading.remove("a") }
+        #expect(throws: DiskError(.append, file: "a", .system(errno: EBADF))) {
+            try reading.open("a").append([1])
         }
     }
 

@@ -106,7 +106,9 @@ import Testing
         #expect(try journal.records().records.count == 4)
     }
 
-    @Test func `a committer sleeps while there is nothing, and drains before it stops`() async throws {
+    @Test func `a committer sleeps while there is nothing, and drains before it stops`()
+        async throws
+    {
         let journal = try Journal.open(disk).journal
         let count = 2_000
         await withTaskGroup(of: Void.self) { group in
