@@ -86,9 +86,9 @@ final class BookStore: Sendable {
                     key: key, principal: standing.key.principal)
             }
         }
-        var principals = state.principals.mapValues { principal in
+        var principals = state.principals.mapValues { principal -> AdmissionPolicy.Tenants in
             switch principal.kind {
-            case .platformForAll: AdmissionPolicy.Tenants.all
+            case .platformForAll: .all
             case .platform(let tenants): .only(tenants)
             case .tenant(let tenant): .only([tenant])
             }

@@ -6,6 +6,7 @@ internal import MeterWire
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// One server from start to stop.
 ///
@@ -16,7 +17,7 @@ enum Server {
         // Everything that is made belongs to the service's user alone: journal, book, admin socket.
         umask(0o077)
         // A peer that closes while it is written to must not end the process.
-        _ = unsafe signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGPIPE, SIG_IGN)
         ProcessFacts.raiseFileLimit()
         let logger = Logger(label: "meter")
         let lock = try lockDirectory(configuration)
@@ -34,7 +35,7 @@ enum Server {
 
         let start = StartBarrier(context: context, doors: doors)
         var services: [any Service] = [storage, Housekeeping(context: context, doors: doors)]
-        services += httpServices(context, start)
+        services += try HTTPServices.make(context, start)
         services += [DoorService(context: context, doors: doors), start]
 
         var group = ServiceGroupConfiguration(
@@ -44,8 +45,8 @@ enum Server {
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = configuration.stopTimeout
-        let impatience = Impatience()
-        defer { withExtendedLifetime(impatience) {} }
+        let impatience = Task { await Self.endAtSecondSignal() }
+        defer { impatience.cancel() }
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
@@ -55,6 +56,15 @@ enum Server {
         logger.notice(
             "stopped", metadata: ["durable": "\(context.engine.durable)"])
         return storage.isClosedClean ? .stopped : .failed
+    }
+
+    /// Ends the process at the second signal, whatever it is doing: what was acknowledged is durable.
+    private static func endAtSecondSignal() async {
+        var count = 0
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            count += 1
+            if count >= 2 { _exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
+        }
     }
 
     private static func lockDirectory(

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
 internal import Hummingbird
@@ -103,35 +102,6 @@ struct Housekeeping: Service {
             context.readiness.set(reason, detail)
         } else {
             context.readiness.clear(reason)
-        }
-    }
-}
-
-/// Ends the process at the second signal, whatever it is doing: what was acknowledged is durable.
-final class Impatience: Sendable {
-    private let sources: [any DispatchSourceSignal]
-
-    init() {
-        let count = Mutex(0)
-        let counter = SharedCount(count: consume count)
-        sources = [SIGTERM, SIGINT].map { number in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                if counter.next() >= 2 { _exit(128 + number) }
-            }
-            source.resume()
-            return source
-        }
-    }
-
-    private final class SharedCount: Sendable {
-        private let count: Mutex<Int>
-        init(count: consuming Mutex<Int>) { self.count = count }
-        func next() -> Int {
-            count.withLock {
-                $0 += 1
-                return $0
-            }
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import NIOCore
 internal import Synchronization
 
 /// Takes events over UDP: one socket and one thread for each of `udp-threads`.

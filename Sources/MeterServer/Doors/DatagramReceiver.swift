@@ -10,6 +10,7 @@ internal import Synchronization
 /// Answers only authenticated sources, and never with more bytes than came from them since the last
 /// answer, so that nobody can be flooded through the server. One acknowledgement covers everything
 /// that a source sent before a sync.
+@safe
 final class DatagramReceiver {
     /// Calls the kernel for this many at once.
     private static let batchCount = 64
@@ -17,24 +18,24 @@ final class DatagramReceiver {
     private static let capacity = 65_536
     private static let answerCapacity = WireLimits.datagramByteCount
 
-    private struct Debt {
+    @safe private struct Debt {
         var owed = Owed()
         var address = sockaddr_storage()
         var addressByteCount: UInt32 = 0
         /// Bytes that came from the address and were not answered yet.
         var budget = 0
 
-        mutating func received(_ datagram: meter_datagram) {
+        mutating func received(_ datagram: borrowing meter_datagram) {
             if !isFrom(datagram) {
-                address = datagram.address
-                addressByteCount = datagram.address_count
+                unsafe address = datagram.address
+                addressByteCount = unsafe datagram.address_count
                 budget = 0
             }
-            budget = min(budget + Int(datagram.count), 1 << 20)
+            budget = min(budget + Int(unsafe datagram.count), 1 << 20)
         }
 
         private func isFrom(_ datagram: meter_datagram) -> Bool {
-            guard addressByteCount == datagram.address_count else { return false }
+            guard unsafe addressByteCount == datagram.address_count else { return false }
             let count = Int(min(addressByteCount, UInt32(MemoryLayout<sockaddr_storage>.size)))
             return unsafe withUnsafeBytes(of: address) { known in
                 unsafe withUnsafeBytes(of: datagram.address) { new in
@@ -84,7 +85,7 @@ final class DatagramReceiver {
         self.socket = socket
         self.signals = signals
         engine = context.engine
-        receiver = context.engine.makeReceiver()
+        receiver = Receiver(engine: context.engine)
         clock = context.clock
         metrics = context.metrics
         unsafe datagrams = .allocate(capacity: Self.batchCount)

@@ -31,7 +31,7 @@ final class StreamLoop {
     ) {
         self.eventLoop = eventLoop
         engine = context.engine
-        receiver = context.engine.makeReceiver()
+        receiver = Receiver(engine: context.engine)
         clock = context.clock
         metrics = context.metrics
         limits = context.configuration.limits

@@ -10,11 +10,15 @@ final class WakeUp: Sendable {
         var ends: (CInt, CInt) = (-1, -1)
         let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes in
             unsafe bytes.withMemoryRebound(to: CInt.self) { ends in
-                unsafe pipe2(ends.baseAddress, O_NONBLOCK | O_CLOEXEC)
+                unsafe pipe(ends.baseAddress)
             }
         }
-        guard result == 0 else { throw SystemCallError("pipe2", errno) }
+        guard result == 0 else { throw SystemCallError("pipe", errno) }
         (descriptor, writer) = ends
+        for end in [descriptor, writer] {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     deinit {

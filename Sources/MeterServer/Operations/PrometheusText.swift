@@ -15,8 +15,8 @@ struct PrometheusText {
     }
 
     /// Seconds are written with three decimals from a whole number of milliseconds.
-    mutating func gauge(_ name: String, _ help: String, milliseconds: Int64) {
-        family(name, .gauge, help)
+    mutating func counter(_ name: String, _ help: String, milliseconds: Int64) {
+        family(name, .counter, help)
         let part = abs(milliseconds % 1_000)
         let zeros = part < 10 ? "00" : part < 100 ? "0" : ""
         sample(name, [], "\(milliseconds / 1_000).\(zeros)\(part)")

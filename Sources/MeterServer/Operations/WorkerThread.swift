@@ -7,8 +7,7 @@ final class WorkerThread: Sendable {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    // The identifier is only handed to pthread_join, once, by whoever owns the thread.
-    private nonisolated(unsafe) let identifier: pthread_t
+    private let identifier: pthread_t
 
     /// Starts the thread.
     ///
@@ -17,7 +16,7 @@ final class WorkerThread: Sendable {
         var started = pthread_t()
         let body = unsafe Unmanaged.passRetained(
             Body {
-                _ = unsafe pthread_setname_np(pthread_self(), name)
+                Self.setName(name)
                 run()
             })
         let result = unsafe pthread_create(
@@ -31,11 +30,21 @@ final class WorkerThread: Sendable {
             unsafe body.release()
             throw SystemCallError("pthread_create", result)
         }
-        unsafe identifier = started
+        identifier = started
+    }
+
+    private static func setName(_ name: String) {
+        let descriptor = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        // A thread without a name works as well.
+        _ = unsafe name.utf8.withContiguousStorageIfAvailable {
+            unsafe write(descriptor, $0.baseAddress, $0.count)
+        }
     }
 
     /// Waits until the function has returned; to be called once.
     func join() {
-        _ = unsafe pthread_join(identifier, nil)
+        _ = pthread_join(identifier, nil)
     }
 }
