@@ -6,7 +6,9 @@ struct Table {
     private var rows: [[String]] = []
 
     /// Columns whose name begins with `>` are set to the right.
-    init(_ names: String...) {
+    init(_ names: String...) { self.init(columns: names) }
+
+    init(columns names: [String]) {
         columns = names.map { name in
             name.hasPrefix(">") ? (String(name.dropFirst()), .right) : (name, .left)
         }
