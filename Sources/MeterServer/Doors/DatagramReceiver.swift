@@ -25,8 +25,8 @@ final class DatagramReceiver {
         /// Bytes that came from the address and were not answered yet.
         var budget = 0
 
-        mutating func received(_ datagram: borrowing meter_datagram) {
-            if !isFrom(datagram) {
+        mutating func received(_ datagram: meter_datagram) {
+            if unsafe !isFrom(datagram) {
                 unsafe address = datagram.address
                 addressByteCount = unsafe datagram.address_count
                 budget = 0
