@@ -1,0 +1,55 @@
+package import MeterWire
+
+/// What other parts ask of the book.
+extension BookState {
+    /// The number that a new principal gets.
+    package var nextPrincipal: PrincipalID {
+        PrincipalID(rawValue: (principals.keys.max()?.rawValue ?? 0) &+ 1)
+    }
+
+    /// The number that a new intent gets.
+    package var nextIntentNumber: UInt64 { lastIntentNumber &+ 1 }
+
+    /// What was told for one row; nil if nothing ever was.
+    package func submission(_ key: SubmissionKey) -> SubmissionStanding? {
+        submissions[key.month]?[key]
+    }
+
+    /// Whose key this is and what it may do at this moment.
+    ///
+    /// A wire key is proven by the tags of its frames, so here it is only looked up.
+    package func wireCredential(_ id: KeyID, at time: Timestamp) throws(KeyRefusal) -> Credential {
+        try credential(id, kind: .wire, at: time)
+    }
+
+    /// Whose key this is and what it may do at this moment, if the secret is right.
+    package func httpCredential(
+        _ text: KeyText,
+        at time: Timestamp
+    ) throws(KeyRefusal) -> Credential {
+        guard text.kind == .http else { throw .wrongKind }
+        let known = keys[text.id]
+        guard let known else { throw .unknownKey }
+        guard known.key.kind == .http else { throw .wrongKind }
+        guard known.key.accepts(text.secret) else { throw .wrongSecret }
+        return try credential(text.id, kind: .http, at: time)
+    }
+
+    private func credential(
+        _ id: KeyID,
+        kind: KeyText.Kind,
+        at time: Timestamp
+    ) throws(KeyRefusal) -> Credential {
+        guard let standing = keys[id], let principal = principals[standing.key.principal] else {
+            throw .unknownKey
+        }
+        guard standing.key.kind == kind else { throw .wrongKind }
+        if let refusal = standing.refusal(at: time) { throw refusal }
+        return Credential(key: id, principal: principal, scopes: standing.key.scopes)
+    }
+
+    /// Every binding in the book, sorted by access and start.
+    package var allBindings: [Binding] {
+        bindings.keys.sorted().flatMap { bindings[$0] ?? [] }
+    }
+}

@@ -1,0 +1,242 @@
+package import MeterWire
+
+/// What follows from all decisions: a pure fold over the book's entries, and the indexes for looking
+/// things up.
+///
+/// A value: whoever holds one sees one moment of the book, and threads share it freely.
+package struct BookState: Sendable {
+    /// The last entry that is in it.
+    package private(set) var head = BookHead.empty
+    package private(set) var principals: [PrincipalID: Principal] = [:]
+    package private(set) var keys: [KeyID: KeyStanding] = [:]
+    package private(set) var components: [Name: Component] = [:]
+    package private(set) var accesses: [AccessID: Access] = [:]
+    /// Of each tenant's agent, sorted.
+    package private(set) var accessesByAgent: [AgentKey: [AccessID]] = [:]
+    /// Of each access, disjoint and sorted by start.
+    package private(set) var bindings: [AccessID: [Binding]] = [:]
+    /// Every resource of which a Waldur was asked.
+    package private(set) var resources: [ResourceKey: ResourceStanding] = [:]
+    package private(set) var prices: [PriceKey: PriceSeen] = [:]
+    /// By month, so that a change copies one month's.
+    package private(set) var submissions: [BillingMonth: [SubmissionKey: SubmissionStanding]] = [:]
+    /// Intents with a component whose outcome is not known to be final, by number.
+    package private(set) var openIntents: [UInt64: OpenIntent] = [:]
+    package private(set) var lastIntentNumber: UInt64 = 0
+    package private(set) var openings: [SubmissionKey: OpeningBalance] = [:]
+    /// The newest month for which a person has let the reporter go on.
+    package private(set) var resumed: [WaldurID: BillingMonth] = [:]
+    package private(set) var retiredSources: [SourceKey: SourceRetirement] = [:]
+    package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
+    package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
+    /// Components that stand in some intent.
+    private var toldComponents: Set<Name> = []
+
+    package init() {}
+
+    /// Takes the next entry into account. Total: an entry that contradicts the state changes as little
+    /// as possible, since `append` refused such entries when they were written.
+    package mutating func apply(_ entry: BookEntry) {
+        head = entry.head
+        switch entry.decision {
+        case .principalSet(let principal): principals[principal.id] = principal
+        case .keyCreated(let key): keys[key.id] = KeyStanding(key: key, created: entry.time)
+        case .keyRevoked(let revocation): keys[revocation.id]?.revoked = entry.time
+        case .componentDeclared(let component): components[component.name] = component
+        case .componentWithdrawn(let withdrawal): components[withdrawal.name] = nil
+        case .accessMade(let access): add(access)
+        case .bindingSet(let binding): add(binding)
+        case .bindingEnded(let end): apply(end)
+        case .planPeriodsSeen(let seen):
+            resources[seen.resourceKey, default: ResourceStanding()].merge(seen, at: entry.time)
+        case .priceSeen(let price):
+            prices[
+                PriceKey(waldur: price.waldur, plan: price.plan, component: price.component)
+            ] =
+                price
+        case .submissionIntended(let intent): add(intent)
+        case .submissionConfirmed(let outcome): settle(outcome, confirmed: true)
+        case .submissionRefused(let outcome): settle(outcome, confirmed: false)
+        case .submissionUnknown(let outcome): openIntents[outcome.number]?.isUnknown = true
+        case .openingBalance(let opening): openings[opening.key] = opening
+        case .reportingResumed(let resumption):
+            let known = resumed[resumption.waldur]
+            resumed[resumption.waldur] = known.map { max($0, resumption.month) } ?? resumption.month
+        case .sourceRetired(let retirement): retiredSources[retirement.source] = retirement
+        case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
+        case .conflictDecided(let decision):
+            conflictDecisions[decision.source, default: []].append(decision)
+        }
+    }
+
+    private mutating func add(_ access: Access) {
+        guard accesses.updateValue(access, forKey: access.id) == nil else { return }
+        let key = AgentKey(tenant: access.tenant, agent: access.agent)
+        accessesByAgent[key, default: []].append(access.id)
+        accessesByAgent[key]?.sort()
+    }
+
+    private mutating func add(_ binding: Binding) {
+        bindings[binding.access, default: []].append(binding)
+        bindings[binding.access]?.sort { $0.from < $1.from }
+    }
+
+    private mutating func apply(_ end: BindingEnd) {
+        guard let index = bindings[end.access]?.firstIndex(where: { $0.from == end.from }) else {
+            return
+        }
+        if end.to <= end.from {
+            bindings[end.access]?.remove(at: index)
+        } else {
+            bindings[end.access]?[index].to = end.to
+        }
+    }
+
+    private mutating func add(_ intent: SubmissionIntent) {
+        lastIntentNumber = max(lastIntentNumber, intent.number)
+        openIntents[intent.number] = OpenIntent(
+            intent: intent,
+            isUnknown: false,
+            open: Set(intent.items.map(\.component))
+        )
+        for item in intent.items {
+            toldComponents.insert(item.component)
+            submissions[intent.month, default: [:]][
+                intent.key(item.component),
+                default: SubmissionStanding()
+            ].open.append(
+                SubmissionStanding.Told(
+                    number: intent.number,
+                    total: item.total,
+                    amount: item.amount,
+                    position: intent.position
+                )
+            )
+        }
+    }
+
+    private mutating func settle(_ outcome: SubmissionOutcome, confirmed: Bool) {
+        guard let open = openIntents[outcome.number] else { return }
+        let intent = open.intent
+        let settled = outcome.components.map { Set($0).intersection(open.open) } ?? open.open
+        for component in settled {
+            let key = intent.key(component)
+            guard var standing = submissions[intent.month]?[key],
+                let index = standing.open.firstIndex(where: { $0.number == outcome.number })
+            else { continue }
+            let told = standing.open.remove(at: index)
+            if confirmed, (standing.confirmed?.number ?? 0) <= told.number {
+                standing.confirmed = told
+            }
+            submissions[intent.month]?[key] = standing
+        }
+        let left = open.open.subtracting(settled)
+        openIntents[outcome.number] =
+            left.isEmpty
+            ? nil : OpenIntent(intent: intent, isUnknown: open.isUnknown, open: left)
+    }
+
+    func wasTold(_ component: Name) -> Bool { toldComponents.contains(component) }
+}
+
+/// An agent of a tenant.
+package struct AgentKey: Hashable, Comparable, Sendable {
+    package let tenant: Name
+    package let agent: Name
+
+    package init(tenant: Name, agent: Name) {
+        self.tenant = tenant
+        self.agent = agent
+    }
+
+    package static func < (left: AgentKey, right: AgentKey) -> Bool {
+        left.tenant != right.tenant ? left.tenant < right.tenant : left.agent < right.agent
+    }
+}
+
+package struct PriceKey: Hashable, Sendable {
+    package let waldur: WaldurID
+    package let plan: PlanID
+    package let component: Name
+
+    package init(waldur: WaldurID, plan: PlanID, component: Name) {
+        self.waldur = waldur
+        self.plan = plan
+        self.component = component
+    }
+}
+
+/// A key and whether it still opens anything.
+package struct KeyStanding: Equatable, Sendable {
+    package let key: Key
+    package let created: Timestamp
+    package internal(set) var revoked: Timestamp?
+
+    init(key: Key, created: Timestamp) {
+        self.key = key
+        self.created = created
+    }
+
+    /// Why the key opens nothing at this moment; nil if it does.
+    package func refusal(at time: Timestamp) -> KeyRefusal? {
+        if revoked != nil { return .revoked }
+        if let expires = key.expires, expires <= time { return .expired }
+        return nil
+    }
+}
+
+/// What is known of a resource: the newest reading, with every plan period of all readings.
+package struct ResourceStanding: Equatable, Sendable {
+    /// Sorted by start, then in the order in which they were first seen.
+    package private(set) var periods: [PlanPeriod] = []
+    package private(set) var components: Set<Name> = []
+    package private(set) var offering: OfferingID?
+    package private(set) var customer: Name?
+    package private(set) var resourceState: String?
+    package private(set) var seen: Timestamp?
+
+    package init() {}
+
+    package mutating func merge(_ reading: PlanPeriodsSeen, at time: Timestamp) {
+        for period in reading.periods {
+            if let index = periods.firstIndex(where: { $0.id == period.id }) {
+                periods[index] = period
+            } else {
+                periods.append(period)
+            }
+        }
+        // The sort is stable, so that of periods that start together the last seen stays last.
+        periods.sort { $0.start < $1.start }
+        components = Set(reading.components)
+        offering = reading.offering ?? offering
+        customer = reading.customer ?? customer
+        resourceState = reading.resourceState ?? resourceState
+        seen = time
+    }
+}
+
+/// What was told for one row of Waldur's usage.
+package struct SubmissionStanding: Equatable, Sendable {
+    /// A figure, from its intent.
+    package struct Told: Equatable, Sendable {
+        package let number: UInt64
+        package let total: Quantity
+        package let amount: Hundredths
+        package let position: UInt64
+    }
+
+    /// The newest that was read back.
+    package internal(set) var confirmed: Told?
+    /// Intended or unknown, in the order of their numbers.
+    package internal(set) var open: [Told] = []
+
+    init() {}
+}
+
+/// An intent some of whose components have no final outcome.
+package struct OpenIntent: Equatable, Sendable {
+    package let intent: SubmissionIntent
+    /// Nobody knows whether Waldur has it: to be read back, not repeated.
+    package internal(set) var isUnknown: Bool
+    package let open: Set<Name>
+}

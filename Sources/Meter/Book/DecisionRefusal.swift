@@ -1,0 +1,88 @@
+package import MeterWire
+
+/// Why a decision contradicts the book.
+package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+    case unknownPrincipal(PrincipalID)
+    case principalNumber(next: PrincipalID)
+    case principalKindFixed(PrincipalID)
+    case keyExists(KeyID)
+    case unknownKey(KeyID)
+    case keyAlreadyRevoked(KeyID)
+    case keyWithoutHash
+    case wireKeyScopes
+    case adminScopeOfTenant
+    case componentFixed(Name)
+    case unknownComponent(Name)
+    case componentInUse(Name)
+    case unitsPerReportedZero
+    case accessExists(AccessID)
+    case unknownAccess(AccessID)
+    case accessOfAnother(tenant: Name, agent: Name)
+    case bindingEmpty
+    case bindingOverlaps(from: Minute, to: Minute?, resource: ResourceID)
+    case unknownBinding(AccessID, from: Minute)
+    case bindingEndNotEarlier
+    case planPeriodTwice(PlanPeriodID)
+    case intentNumber(last: UInt64)
+    case intentEmpty
+    case intentComponentTwice(Name)
+    case intentNegative(Name)
+    case intentOpen(SubmissionKey, number: UInt64)
+    case intentLowers(SubmissionKey, confirmed: Hundredths)
+    case unknownIntent(UInt64)
+    case intentHasNot(UInt64, Name)
+    case openingExists(SubmissionKey)
+    case reasonMissing
+    case rangeEmpty
+    case tooManyAtOnce(limit: Int)
+    case notEncodable
+
+    package var description: String {
+        switch self {
+        case .unknownPrincipal(let id): "there is no principal \(id)"
+        case .principalNumber(let next): "the next new principal must be number \(next)"
+        case .principalKindFixed(let id):
+            "principal \(id) cannot change from a platform to a tenant or to another tenant; make a new one"
+        case .keyExists(let id): "key \(id) is already in the book; draw another id"
+        case .unknownKey(let id): "there is no key \(id)"
+        case .keyAlreadyRevoked(let id): "key \(id) is already revoked"
+        case .keyWithoutHash: "an HTTP key has the hash of its secret, a wire key has none"
+        case .wireKeyScopes: "a wire key has the scope ingest and no other"
+        case .adminScopeOfTenant: "a tenant's key cannot have the scope admin"
+        case .componentFixed(let name):
+            "component \(name) is declared with another unit, which never changes once used"
+        case .unknownComponent(let name): "component \(name) is not declared"
+        case .componentInUse(let name): "component \(name) was told to a Waldur and stays declared"
+        case .unitsPerReportedZero: "a reported unit has at least one smallest unit"
+        case .accessExists(let id): "access \(id) is already in the book"
+        case .unknownAccess(let id): "there is no access \(id); make it first"
+        case .accessOfAnother(let tenant, let agent):
+            "the access belongs to agent \(agent) of tenant \(tenant)"
+        case .bindingEmpty: "a binding must end after it begins"
+        case .bindingOverlaps(let from, let to, let resource):
+            "the access is bound to resource \(resource) from \(TimeText.text(from) ?? "") to "
+                + "\(to.flatMap { TimeText.text($0) } ?? "open end"); end that binding first"
+        case .unknownBinding(let access, let from):
+            "access \(access) has no binding that begins at \(TimeText.text(from) ?? "")"
+        case .bindingEndNotEarlier:
+            "a binding's end can be set or moved to an earlier minute, not before its start"
+        case .planPeriodTwice(let id): "plan period \(id) stands there twice"
+        case .intentNumber(let last): "the next intent must have a number above \(last)"
+        case .intentEmpty: "an intent has at least one component"
+        case .intentComponentTwice(let name): "the intent has component \(name) twice"
+        case .intentNegative(let name): "the total of \(name) is below zero; never submitted"
+        case .intentOpen(let key, let number):
+            "intent \(number) for \(key) is open; read it back first"
+        case .intentLowers(let key, let confirmed):
+            "\(key) is confirmed with \(confirmed); a lower figure needs a reason"
+        case .unknownIntent(let number): "there is no open intent \(number)"
+        case .intentHasNot(let number, let name):
+            "component \(name) is not open in intent \(number)"
+        case .openingExists(let key): "\(key) already has an opening balance"
+        case .reasonMissing: "a reason is needed"
+        case .rangeEmpty: "the range is empty"
+        case .tooManyAtOnce(let limit): "at most \(limit) decisions can be booked at once"
+        case .notEncodable: "the decision cannot be written as JSON"
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package import MeterWire
+
+/// One life of one emitter as the engine keeps it: two principals may use the same source id.
+package struct SourceKey: Hashable, Comparable, Codable, Sendable {
+    package let principal: PrincipalID
+    package let source: SourceID
+
+    package init(principal: PrincipalID, source: SourceID) {
+        self.principal = principal
+        self.source = source
+    }
+
+    package static func < (left: SourceKey, right: SourceKey) -> Bool {
+        left.principal != right.principal
+            ? left.principal < right.principal : left.source < right.source
+    }
+}
+
+/// A person says that a source will not come back.
+package struct SourceRetirement: Equatable, Codable, Sendable {
+    package let source: SourceKey
+    package let reason: String
+
+    package init(source: SourceKey, reason: String) {
+        self.source = source
+        self.reason = reason
+    }
+}
+
+/// A person accepts that the events `[from, to)` of a source will not come.
+package struct GapAcceptance: Equatable, Codable, Sendable {
+    package let source: SourceKey
+    package let from: UInt64
+    package let to: UInt64
+    package let reason: String
+
+    package init(source: SourceKey, from: UInt64, to: UInt64, reason: String) {
+        self.source = source
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
+}
+
+/// A person decides whether a frame in conflict counts.
+package struct ConflictDecision: Equatable, Codable, Sendable {
+    package let source: SourceKey
+    /// Where the frame stands in the journal.
+    package let position: UInt64
+    package let counts: Bool
+    package let reason: String
+
+    package init(source: SourceKey, position: UInt64, counts: Bool, reason: String) {
+        self.source = source
+        self.position = position
+        self.counts = counts
+        self.reason = reason
+    }
+}

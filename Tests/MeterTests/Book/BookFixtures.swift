@@ -1,0 +1,174 @@
+import Meter
+import MeterTesting
+import MeterWire
+
+/// Decisions for tests: short to write, valid in any order that the book allows.
+enum Fixture {
+    static let time = Timestamp(milliseconds: 1_795_343_045_123)
+    static let waldur: WaldurID = "main"
+
+    static func component(_ name: Name, units: UInt64 = 1) -> Decision {
+        .componentDeclared(
+            Component(
+                name: name,
+                unit: units == 1 ? "token" : "ms",
+                reportedUnit: units == 1 ? "token" : "s",
+                unitsPerReported: units
+            )
+        )
+    }
+
+    static func access(_ low: UInt64) -> AccessID { AccessID(high: 0xACCE55, low: low) }
+    static func resource(_ low: UInt64) -> ResourceID { ResourceID(high: 0x5E50, low: low) }
+    static func period(_ low: UInt64) -> PlanPeriodID { PlanPeriodID(high: 0x91A0, low: low) }
+
+    static func made(_ access: UInt64, tenant: Name, agent: Name) -> Decision {
+        .accessMade(Access(id: self.access(access), tenant: tenant, agent: agent))
+    }
+
+    static func binding(
+        _ access: UInt64,
+        tenant: Name,
+        agent: Name,
+        resource: UInt64,
+        from: UInt32,
+        to: UInt32? = nil,
+        class: BindingClass = .live,
+        waldur: WaldurID = Fixture.waldur
+    ) -> Binding {
+        Binding(
+            access: self.access(access),
+            tenant: tenant,
+            agent: agent,
+            waldur: waldur,
+            resource: self.resource(resource),
+            from: Minute(rawValue: from),
+            to: to.map { Minute(rawValue: $0) },
+            class: `class`
+        )
+    }
+
+    /// One decision of every kind, such that each is accepted after those before it.
+    static func everyKind(using seed: inout Seed) -> [Decision] {
+        let tenant: Name = "acme"
+        let agent: Name = "support-böt"
+        let (_, http) = Key.makeHTTP(
+            for: PrincipalID(rawValue: 1),
+            scopes: [.usage, .ingest],
+            label: "portal",
+            expires: Timestamp(milliseconds: 1_900_000_000_000),
+            using: &seed
+        )
+        let key = SubmissionKey(
+            waldur: waldur,
+            resource: resource(1),
+            component: "tokens",
+            planPeriod: period(1),
+            month: november
+        )
+        let source = SourceKey(
+            principal: PrincipalID(rawValue: 1),
+            source: SourceID(high: 7, low: 9)
+        )
+        func intent(_ number: UInt64, _ total: UInt128) -> SubmissionIntent {
+            SubmissionIntent(
+                number: number,
+                waldur: waldur,
+                resource: resource(1),
+                planPeriod: period(1),
+                month: november,
+                position: 4096,
+                items: [
+                    .init(
+                        component: "tokens",
+                        total: Quantity(total),
+                        amount: Hundredths(Int128(total) * 100)
+                    )
+                ]
+            )
+        }
+        return [
+            .principalSet(
+                Principal(
+                    id: PrincipalID(rawValue: 1),
+                    kind: .platform(tenants: [tenant, "b/c"]),
+                    label: "runtime \"x\""
+                )
+            ),
+            .principalSet(
+                Principal(id: PrincipalID(rawValue: 2), kind: .tenant(tenant), label: "acme")
+            ),
+            .principalSet(
+                Principal(id: PrincipalID(rawValue: 3), kind: .platformForAll, label: "all")
+            ),
+            .keyCreated(http),
+            .keyRevoked(KeyRevocation(id: http.id, reason: "leaked")),
+            component("tokens"), component("seconds", units: 1000),
+            .componentWithdrawn(ComponentWithdrawal(name: "seconds")),
+            made(1, tenant: tenant, agent: agent),
+            .bindingSet(binding(1, tenant: tenant, agent: agent, resource: 1, from: 29_000_000)),
+            .bindingEnded(
+                BindingEnd(
+                    access: access(1),
+                    from: Minute(rawValue: 29_000_000),
+                    to: Minute(rawValue: 29_900_000),
+                    reason: "moved"
+                )
+            ),
+            .planPeriodsSeen(
+                PlanPeriodsSeen(
+                    waldur: waldur,
+                    resource: resource(1),
+                    offering: OfferingID(high: 1, low: 2),
+                    customer: tenant,
+                    periods: [
+                        PlanPeriod(
+                            id: period(1),
+                            plan: PlanID(high: 3, low: 4),
+                            planName: "Standard",
+                            start: Timestamp(milliseconds: 1_795_000_000_001),
+                            end: nil
+                        )
+                    ],
+                    components: ["tokens"],
+                    resourceState: "OK"
+                )
+            ),
+            .priceSeen(
+                PriceSeen(
+                    waldur: waldur,
+                    plan: PlanID(high: 3, low: 4),
+                    component: "tokens",
+                    price: "0.0000031250",
+                    futurePrice: nil
+                )
+            ),
+            .submissionIntended(intent(1, 12_345_678_901_234_567_890)),
+            .submissionUnknown(SubmissionOutcome(number: 1, note: "timed out")),
+            .submissionConfirmed(SubmissionOutcome(number: 1, status: 201)),
+            .submissionIntended(intent(2, 12_345_678_901_234_567_891)),
+            .submissionRefused(
+                SubmissionOutcome(number: 2, components: ["tokens"], status: 400, note: "no")
+            ),
+            .openingBalance(
+                OpeningBalance(key: key, amount: Hundredths(-5), from: Minute(rawValue: 1))
+            ),
+            .reportingResumed(ReportingResumption(waldur: waldur, month: november)),
+            .sourceRetired(SourceRetirement(source: source, reason: "host gone")),
+            .gapAccepted(GapAcceptance(source: source, from: 5, to: 9, reason: "INC-311")),
+            .conflictDecided(
+                ConflictDecision(source: source, position: 99, counts: false, reason: "clone")
+            ),
+        ]
+    }
+
+    static let november = BillingMonth("2026-11") ?? october
+    static let october = BillingMonth(year: 2026, month: 10) ?? .distantPast
+}
+
+extension BillingMonth {
+    static var distantPast: BillingMonth {
+        guard let month = BillingMonth(year: 1970, month: 1) else { preconditionFailure() }
+        return month
+    }
+}
