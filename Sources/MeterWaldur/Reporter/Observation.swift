@@ -26,6 +26,15 @@ package struct Observation: Equatable, Sendable {
         periods.first { $0.period.id == id }
     }
 
+    /// Which row of Waldur's a line speaks of.
+    package func key(
+        _ line: SubmissionPlan.Line, of resource: ResourceID, in waldur: WaldurID
+    ) -> SubmissionKey {
+        SubmissionKey(
+            waldur: waldur, resource: resource, component: line.component,
+            planPeriod: line.planPeriod, month: month)
+    }
+
     /// What the plan periods alone show.
     package func shown(_ component: Name, in period: PlanPeriodID) -> ExactDecimal? {
         self.period(period)?.rows.first { $0.component == component }?.usage

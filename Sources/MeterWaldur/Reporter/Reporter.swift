@@ -25,12 +25,10 @@ package struct Reporter: Sendable {
         case working
     }
 
-    /// How a resource has fared.
+    /// How telling one row has fared since it was last confirmed.
     struct Health: Sendable {
         var failures = 0
-        var retryAt = Timestamp(milliseconds: .min)
-        /// A call with several components was refused; they are told one by one until one is confirmed.
-        var oneByOne = false
+        var retryAt: Timestamp
     }
 
     /// How this Waldur is reported to.
@@ -42,8 +40,10 @@ package struct Reporter: Sendable {
 
     var nextCycle: Timestamp
     var cycleStarted: Timestamp?
-    var isRequested = false
-    var cycleIsRequested = false
+    /// When the newest cycle that was asked for was asked for.
+    var requested: Timestamp?
+    /// When the present cycle was asked for; nil for one that was simply due.
+    var cycleRequested: Timestamp?
     /// Only what is open is looked up; nothing is sent.
     var isLookOnly = false
     var failedCycles = 0
@@ -58,7 +58,9 @@ package struct Reporter: Sendable {
 
     var attempts: [UInt64: Attempt] = [:]
     var strays: [SubmissionKey: Set<Hundredths>] = [:]
-    var health: [ResourceID: Health] = [:]
+    var health: [SubmissionKey: Health] = [:]
+    /// How often in a row a resource could not be read.
+    var failures: [ResourceID: Int] = [:]
     var nextLook: [ResourceID: Timestamp] = [:]
     /// The month whose end this reporter has seen coming.
     var reachedEndOf: BillingMonth?
@@ -85,11 +87,12 @@ package struct Reporter: Sendable {
         jitter = Jitter(seed: seed)
     }
 
-    /// Asks for a cycle as soon as the present one has ended.
+    /// Asks for a cycle as soon as the present one has ended: it tells what was used before this moment,
+    /// and tries again what waits after a refusal.
     ///
     /// - Returns: What `cyclesEnded` will be when a cycle that began after this call has ended.
-    package mutating func requestCycle() -> Int {
-        isRequested = true
+    package mutating func requestCycle(at now: Timestamp) -> Int {
+        requested = now
         return phase == .idle || isLookOnly ? cyclesEnded + 1 : cyclesEnded + 2
     }
 
@@ -102,6 +105,12 @@ package struct Reporter: Sendable {
             moment.now, clock: moment.clock, settings: settings,
             resumed: book.resumed[settings.waldur],
             lastReported: [reported, reachedEndOf].compactMap(\.self).max())
+    }
+
+    /// True where stopping now leaves no submission without an outcome that waiting a little would give.
+    package var mayStop: Bool {
+        if case .send = work?.step { return false }
+        return !(work?.isUnsettled ?? false)
     }
 
     /// What to do next.

@@ -57,9 +57,9 @@ extension Reporter {
     }
 
     mutating func begin(at moment: ReporterMoment) {
-        if isRequested || moment.now >= nextCycle {
-            cycleIsRequested = isRequested
-            isRequested = false
+        if requested != nil || moment.now >= nextCycle {
+            cycleRequested = requested
+            requested = nil
             isLookOnly = false
             cycleStarted = moment.now
             cyclesBegun += 1
@@ -93,15 +93,16 @@ extension Reporter {
         let bound = boundResources(in: month)
         // What is open comes first, then what went well last time, then what failed.
         let rest = bound.keys.filter { !open.contains($0) }.sorted { left, right in
-            let leftFailures = health[left]?.failures ?? 0
-            let rightFailures = health[right]?.failures ?? 0
+            let leftFailures = failures[left] ?? 0
+            let rightFailures = failures[right] ?? 0
             return leftFailures != rightFailures ? leftFailures < rightFailures : left < right
         }
         queue = (open + rest).reversed()
         let known = Set(queue)
         findings = findings.filter { known.contains($0.key) }
         lines = lines.filter { known.contains($0.key) }
-        health = health.filter { known.contains($0.key) }
+        health = health.filter { known.contains($0.key.resource) }
+        failures = failures.filter { known.contains($0.key) }
         offerings = [:]
         offeringsToRead = Set(queue.compactMap { listed[$0]?.offering }).sorted()
         phase = .offerings
@@ -129,7 +130,9 @@ extension Reporter {
 
     mutating func finishResource() {
         if let work {
-            if !isLookOnly || !work.findings.isEmpty { findings[work.resource] = work.findings }
+            let kept =
+                isLookOnly ? findings[work.resource, default: []].filter { $0.kind != .unknown } : []
+            findings[work.resource] = kept + work.findings
             if let plan = work.plan { lines[work.resource] = plan.lines }
         }
         work = nil

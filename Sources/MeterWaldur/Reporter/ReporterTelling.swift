@@ -19,7 +19,10 @@ extension Reporter {
                 decisions.append(
                     .submissionConfirmed(
                         SubmissionOutcome(number: number, components: settlement.confirmed)))
-                health[current.resource] = nil
+                failures[current.resource] = nil
+                for component in settlement.confirmed {
+                    health[open.intent.key(component)] = nil
+                }
             }
             if !settlement.refused.isEmpty {
                 decisions.append(
@@ -56,8 +59,6 @@ extension Reporter {
         _ intent: SubmissionIntent, _ settlement: Settlement, _ attempt: Attempt,
         at moment: ReporterMoment
     ) {
-        fail(intent.resource, at: moment)
-        if intent.items.count > 1 { health[intent.resource]?.oneByOne = true }
         for item in intent.items where settlement.refused.contains(item.component) {
             work?.tried.insert(.init(planPeriod: intent.planPeriod, component: item.component))
             work?.findings.append(
@@ -65,6 +66,7 @@ extension Reporter {
                     .refused, resource: intent.resource, planPeriod: intent.planPeriod,
                     component: item.component, ours: item.amount.description,
                     note: settlement.note))
+            fail(intent.key(item.component), at: moment)
             // What was given up for lost may still arrive; then it is ours.
             if attempt.isUnknown {
                 strays[intent.key(item.component), default: []].insert(item.amount)
@@ -102,7 +104,9 @@ extension Reporter {
         case .success(let state): book = state
         }
         switch work?.step {
-        case .settle: settled(at: moment)
+        case .settle:
+            work?.isUnsettled = false
+            settled(at: moment)
         case .record: work?.step = .readFigures
         case .intend(let intent):
             if window(at: moment).month == intent.month {
@@ -119,12 +123,20 @@ extension Reporter {
         guard let current = work, !current.endsAfterSettling, let observation = current.observation
         else { return endTurn(at: moment) }
         if current.figures != nil { return tell(at: moment) }
-        let news = newsAbout(current.resource, observation)
+        let news = listed[current.resource].map { listing in
+            ResourceNews.decisions(
+                listing, offerings[listing.offering], observation, waldur: settings.waldur,
+                book: book)
+        } ?? []
         let mayTell = isTellable(current.resource, observation)
-        if news.isEmpty, !mayTell { return endTurn(at: moment) }
-        work?.step = news.isEmpty ? .readFigures : .record(news)
-        if !mayTell { work?.endsAfterSettling = true }
-        if !mayTell, !news.isEmpty { work?.step = .settle(news) }
+        if mayTell {
+            work?.step = news.isEmpty ? .readFigures : .record(news)
+        } else if news.isEmpty {
+            endTurn(at: moment)
+        } else {
+            work?.endsAfterSettling = true
+            work?.step = .settle(news)
+        }
     }
 
     /// False where nothing of the resource can be told; says why in a finding.
@@ -182,12 +194,14 @@ extension Reporter {
         for finding in plan.findings where isFirst || !current.findings.contains(finding) {
             work?.findings.append(finding)
         }
-        let state = health[current.resource] ?? Health()
-        let mayTry = cycleIsRequested || state.retryAt <= moment.now || !isFirst
-        guard window(at: moment).month == observation.month, mayTry else {
-            return endTurn(at: moment)
+        guard window(at: moment).month == observation.month else { return endTurn(at: moment) }
+        let now = moment.now
+        let calls = plan.calls { line in
+            health[observation.key(line, of: current.resource, in: settings.waldur)].map {
+                cycleRequested != nil || $0.retryAt <= now ? .alone : .notYet
+            } ?? .together
         }
-        for call in plan.calls(oneByOne: state.oneByOne) {
+        for call in calls {
             let items = call.lines.compactMap { line -> SubmissionIntent.Item? in
                 let key = ResourceFigures.Key(
                     planPeriod: line.planPeriod, component: line.component)
@@ -212,6 +226,7 @@ extension Reporter {
 
     mutating func handleSent(_ result: Result<Void, WaldurError>, at moment: ReporterMoment) {
         guard case .send(let intent) = work?.step else { return }
+        work?.isUnsettled = true
         switch result {
         case .success:
             attempts[intent.number] = Attempt(sent: moment.now, answer: .accepted)
@@ -220,7 +235,7 @@ extension Reporter {
             if error.concernsEveryCall {
                 work?.aborting = ("resource \(intent.resource): \(error)", error)
             }
-            fail(intent.resource, at: moment)
+            for item in intent.items { fail(intent.key(item.component), at: moment) }
             return refuse(intent, "\(error)", status: error.status)
         case .failure(.status(let status, let message, _)) where (400..<500).contains(status)
             && status != 408:

@@ -14,6 +14,9 @@ extension Reporter {
                 finishResource()
                 return nil
             }
+            if let wait = timeUntilMinute(at: moment), current.observation == nil {
+                return .rest(until: moment.now.advanced(byMilliseconds: wait))
+            }
             current.begun = moment.now
             work = current
             return .readPlanPeriods(current.resource)
@@ -38,6 +41,17 @@ extension Reporter {
                 SetUsageCall(
                     resource: intent.resource, planPeriod: intent.planPeriod, items: items))
         }
+    }
+
+    /// How long to wait until what was used before the cycle was asked for can be told; nil for no time.
+    ///
+    /// Only minutes that have begun at Waldur's when reading begins are told, and its clock is known to a
+    /// second or so: asked right after a full minute, a cycle would leave that minute out.
+    private func timeUntilMinute(at moment: ReporterMoment) -> Int64? {
+        guard let cycleRequested, let clock = moment.clock, let minute = Minute(cycleRequested)
+        else { return nil }
+        let wait = minute.start.milliseconds - clock.earliest(at: moment.now).milliseconds
+        return wait > 0 && wait <= 5_000 ? wait : nil
     }
 
     /// False for a resource that the account does not see, unless something of it is open.
@@ -99,7 +113,7 @@ extension Reporter {
         noteFailure(error)
         work?.findings.append(
             ReportFinding(.unreadable, resource: resource, note: "\(error)"))
-        fail(resource, at: moment)
+        failures[resource, default: 0] += 1
         if mustAbort(after: error) {
             work?.aborting = ("resource \(resource): \(error)", error)
         }
@@ -137,42 +151,15 @@ extension Reporter {
         nextLook[resource] = moment.now.advanced(byMilliseconds: settings.lookMilliseconds)
     }
 
-    /// Counts a failure; nothing is sent for the resource until its pause is over.
-    mutating func fail(_ resource: ResourceID, at moment: ReporterMoment) {
-        var state = health[resource] ?? Health()
+    /// Counts a failure to tell a row; it is not tried again before its pause is over.
+    mutating func fail(_ key: SubmissionKey, at moment: ReporterMoment) {
+        var state = health[key] ?? Health(retryAt: moment.now)
         state.failures += 1
         let pause = min(
             settings.backOffMillisecondsMax * 6,
             settings.cycleMilliseconds << Int64(min(state.failures - 1, 10)))
         state.retryAt = moment.now.advanced(byMilliseconds: jitter.spread(pause))
-        health[resource] = state
-    }
-
-    /// What was seen of the resource, where the book does not know it yet.
-    func newsAbout(_ resource: ResourceID, _ observation: Observation) -> [Decision] {
-        guard let listing = listed[resource] else { return [] }
-        let offering = offerings[listing.offering]
-        let seen = PlanPeriodsSeen(
-            waldur: settings.waldur, resource: resource, offering: listing.offering,
-            customer: listing.customer.map { Name($0.description) },
-            periods: observation.periods.map(\.period),
-            components: offering?.usageComponents ?? [], resourceState: listing.state)
-        var news: [Decision] = []
-        let known = book.resources[ResourceKey(waldur: settings.waldur, resource: resource)]
-        if !(known?.tells(seen) ?? false) { news.append(.planPeriodsSeen(seen)) }
-        let plans = Set(observation.periods.compactMap(\.period.plan))
-        for plan in offering?.plans ?? [] where plans.contains(plan.id) {
-            for component in offering?.usageComponents ?? [] {
-                guard let price = plan.prices[component] else { continue }
-                let seen = PriceSeen(
-                    waldur: settings.waldur, plan: plan.id, component: component,
-                    price: price.description,
-                    futurePrice: plan.futurePrices[component]?.description)
-                let key = PriceKey(waldur: settings.waldur, plan: plan.id, component: component)
-                if book.prices[key] != seen { news.append(.priceSeen(seen)) }
-            }
-        }
-        return news
+        health[key] = state
     }
 }
 
@@ -181,14 +168,5 @@ extension Attempt {
     var reason: String? {
         guard case .unknown(let reason) = answer else { return nil }
         return reason
-    }
-}
-
-extension ResourceStanding {
-    /// True where the book already says all that was read now.
-    fileprivate func tells(_ reading: PlanPeriodsSeen) -> Bool {
-        components == Set(reading.components) && offering == reading.offering
-            && customer == reading.customer && resourceState == reading.resourceState
-            && reading.periods.allSatisfy(periods.contains)
     }
 }

@@ -9,10 +9,13 @@ package struct ResourceFigures: Equatable, Sendable {
         package var total: Quantity
         /// What of it is told: hundredths of the reported unit, rounded down.
         package var amount: Hundredths
+        /// What rounding leaves for later, in smallest units.
+        package var residue: LedgerAmount
 
-        package init(total: Quantity, amount: Hundredths) {
+        package init(total: Quantity, amount: Hundredths, residue: LedgerAmount = .zero) {
             self.total = total
             self.amount = amount
+            self.residue = residue
         }
     }
 
@@ -30,48 +33,30 @@ package struct ResourceFigures: Equatable, Sendable {
         }
     }
 
-    /// Usage that is metered and not told, with the class that says why.
+    /// Usage that is metered and not told, and why.
     package struct Untold: Hashable, Comparable, Sendable {
-        package enum Reason: String, Sendable {
-            case shadow
-            case free
-            case trial
-            case `internal`
-            /// The offering lacks the component, or it is not declared.
-            case notInOffering = "not-in-offering"
-            /// Used before the resource's first plan period.
-            case noPlan = "no-plan"
-        }
-
-        package let reason: Reason
-        /// nil where no plan period applies.
-        package let planPeriod: PlanPeriodID?
+        package let reason: NotBillableClass
         package let component: Name
 
-        package init(reason: Reason, planPeriod: PlanPeriodID?, component: Name) {
+        package init(reason: NotBillableClass, component: Name) {
             self.reason = reason
-            self.planPeriod = planPeriod
             self.component = component
         }
 
         package static func < (left: Untold, right: Untold) -> Bool {
-            if left.planPeriod != right.planPeriod {
-                guard let first = left.planPeriod else { return true }
-                guard let second = right.planPeriod else { return false }
-                return first < second
-            }
-            if left.component != right.component { return left.component < right.component }
-            return left.reason.rawValue < right.reason.rawValue
+            left.component != right.component
+                ? left.component < right.component : left.reason < right.reason
         }
     }
 
     /// The durable position at which the figures are exact.
     package var position: UInt64
     package var figures: [Key: Figure]
-    package var untold: [Untold: Quantity]
+    /// `amount` is what would be told.
+    package var untold: [Untold: Figure]
 
     package init(
-        position: UInt64, figures: [Key: Figure] = [:], untold: [Untold: Quantity] = [:]
+        position: UInt64, figures: [Key: Figure] = [:], untold: [Untold: Figure] = [:]
     ) {
         self.position = position
         self.figures = figures

@@ -21,7 +21,8 @@ struct ResourceWork: Sendable {
     var begun: Timestamp?
     var observation: Observation?
     var monthsToList: [BillingMonth] = []
-    var hasRecorded = false
+    /// A call was sent and what became of it is not in the book yet.
+    var isUnsettled = false
     var figures: ResourceFigures?
     var plan: SubmissionPlan?
     /// What this turn has already tried to tell; nothing is tried twice in one turn.

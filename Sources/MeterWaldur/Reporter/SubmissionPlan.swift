@@ -29,19 +29,36 @@ package struct SubmissionPlan: Equatable, Sendable {
     package var lines: [Line] = []
     package var findings: [ReportFinding] = []
 
-    /// The calls that tell what is to be told: one a plan period with all its components, or one a
-    /// component where an earlier call was refused, so that the one that Waldur does not like holds up
-    /// no other.
-    package func calls(oneByOne: Bool) -> [(planPeriod: PlanPeriodID, lines: [Line])] {
-        var calls: [(planPeriod: PlanPeriodID, lines: [Line])] = []
+    /// How a line goes into calls.
+    package enum Company: Sendable {
+        /// In one call with the other lines of its plan period.
+        case together
+        /// In a call of its own: an earlier one was refused, and what Waldur does not like must hold up
+        /// no other component.
+        case alone
+        /// In none: its pause after a refusal is not over.
+        case notYet
+    }
+
+    /// The calls that tell what is to be told.
+    package func calls(
+        company: (Line) -> Company
+    ) -> [(planPeriod: PlanPeriodID, lines: [Line])] {
+        var together: [(planPeriod: PlanPeriodID, lines: [Line])] = []
+        var alone: [(planPeriod: PlanPeriodID, lines: [Line])] = []
         for line in lines where line.verdict == .tell {
-            if !oneByOne, let last = calls.last, last.planPeriod == line.planPeriod {
-                calls[calls.count - 1].lines.append(line)
-            } else {
-                calls.append((line.planPeriod, [line]))
+            switch company(line) {
+            case .notYet: continue
+            case .alone: alone.append((line.planPeriod, [line]))
+            case .together:
+                if let last = together.last, last.planPeriod == line.planPeriod {
+                    together[together.count - 1].lines.append(line)
+                } else {
+                    together.append((line.planPeriod, [line]))
+                }
             }
         }
-        return calls
+        return together + alone
     }
 
     /// What the plan is made from.
@@ -104,8 +121,8 @@ package struct SubmissionPlan: Equatable, Sendable {
             }
             findings.append(
                 ReportFinding(
-                    kind, resource: input.resource, planPeriod: untold.planPeriod,
-                    component: untold.component, ours: "\(total)"))
+                    kind, resource: input.resource, component: untold.component,
+                    ours: "\(total.total)"))
         }
     }
 
