@@ -2,7 +2,7 @@ import Meter
 import Synchronization
 
 /// Files in memory, that remember what was synced and fail when told to.
-final class MemoryDisk: Disk {
+final class BookDisk: Disk {
     struct Contents {
         var bytes: [UInt8] = []
         var syncedCount = 0
@@ -79,9 +79,9 @@ final class MemoryDisk: Disk {
 
     private final class File: DiskFile {
         let name: String
-        private let disk: MemoryDisk
+        private let disk: BookDisk
 
-        init(name: String, disk: MemoryDisk) {
+        init(name: String, disk: BookDisk) {
             self.name = name
             self.disk = disk
         }
