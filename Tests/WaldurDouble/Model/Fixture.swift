@@ -139,6 +139,8 @@ struct Fixture: Codable, Sendable {
         var created: String?
         /// When it became OK and began to be billed; `created` by default.
         var activated: String?
+        /// When it was terminated, for state `Terminated`; `activated` by default.
+        var terminated: String?
         var planPeriodUUID: String?
         /// False: usage is stored and never billed, since no plan period covers it.
         var hasPlanPeriod: Bool?
@@ -149,7 +151,7 @@ struct Fixture: Codable, Sendable {
 
         enum CodingKeys: String, CodingKey {
             case name, offering, project, plan, uuid, slug, limits, agent, state, created, activated
-            case billed
+            case terminated, billed
             case backendID = "backend_id", planPeriodUUID = "plan_period_uuid"
             case hasPlanPeriod = "has_plan_period", orderUUID = "order_uuid"
             case orderedBy = "ordered_by"

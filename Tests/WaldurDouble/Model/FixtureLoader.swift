@@ -197,6 +197,7 @@ struct FixtureLoader {
         let activated = try entry.activated.map { try moment($0, "activated of \(entry.name)") }
         openMonth(before: activated ?? created)
         model.begin(at: created)
+        let created = model.stamp()
         let limits = (entry.limits ?? [:]).sorted { $0.key < $1.key }
             .map { Limit(type: $0.key, amount: $0.value) }
         let slug = model.slug(for: entry.name) { slug in
@@ -214,13 +215,21 @@ struct FixtureLoader {
             cost: model.estimate(plan, limits), currentUsages: [])
         model.resources.insert(resource)
         let order = try placeOrder(entry, resource, plan)
-        model.begin(at: activated ?? created)
-        if entry.billed ?? (state != .creating && state != .erred) {
+        let active = entry.billed ?? (state != .creating && state != .erred)
+        let start = activated ?? created
+        // The approval's three stamps come just before the plan period's start.
+        model.begin(at: Moment(micros: start.micros - (activated == nil ? 0 : 3)))
+        finish(order, of: resource, approved: state != .creating && state != .erred)
+        if active {
             try model.activate(
                 resource.id, planPeriod: try entry.planPeriodUUID.map { try id($0, "plan period") },
                 withPeriod: entry.hasPlanPeriod ?? true)
         }
-        finish(order, of: resource, in: state)
+        model.resources.update(resource.id) { $0.state = state }
+        if state == .terminated && active {
+            model.begin(at: try entry.terminated.map { try moment($0, "terminated") } ?? start)
+            terminate(resource)
+        }
     }
 
     private mutating func placeOrder(
@@ -241,10 +250,9 @@ struct FixtureLoader {
         return order
     }
 
-    private mutating func finish(_ order: Order, of resource: Resource, in state: Resource.State) {
+    private mutating func finish(_ order: Order, of resource: Resource, approved: Bool) {
         var order = order
-        let active = state != .creating && state != .erred
-        if active {
+        if approved {
             let owner = model.offerings[resource.offering]?.customer
             let provider = model.users.rows.first { user in
                 owner.map { user.has([.owner], on: .customer($0)) } ?? false
@@ -256,11 +264,17 @@ struct FixtureLoader {
         }
         order.modified = model.stamp()
         model.orders.insert(order)
-        if state == .terminated { model.terminate(resource.id) }
         let modified = model.stamp()
-        model.resources.update(resource.id) {
-            $0.state = state
-            $0.modified = modified
-        }
+        model.resources.update(resource.id) { $0.modified = modified }
+    }
+
+    private mutating func terminate(_ resource: Resource) {
+        let created = model.stamp()
+        model.orders.insert(
+            Order(
+                id: ID(), kind: .terminate, state: .done, resource: resource.id, plan: nil,
+                oldPlan: nil, limits: [], attributes: [:], cost: nil, oldCost: resource.cost,
+                created: created, modified: model.stamp(), createdBy: "buyer"))
+        model.terminate(resource.id)
     }
 }

@@ -34,12 +34,13 @@ extension WaldurModel {
             id: ID(), kind: plan == nil ? .terminate : .update, state: .pendingProvider,
             resource: resource.id, plan: plan?.id, oldPlan: plan == nil ? nil : resource.plan,
             limits: plan == nil ? [] : resource.limits, attributes: [:], cost: nil,
-            oldCost: resource.cost, created: stamp(), modified: stamp(), createdBy: user.username)
+            oldCost: resource.cost, created: stamp(), modified: resource.created, createdBy: user.username)
         if let plan {
             order.cost = estimate(plan, resource.limits) + (sum(plan, .few) ?? .zero)
         }
         order.consumerReview = .init(
-            username: user.username, fullName: user.fullName, time: order.created)
+            username: user.username, fullName: user.fullName, time: stamp())
+        order.modified = stamp()
         orders.insert(order)
         return order
     }

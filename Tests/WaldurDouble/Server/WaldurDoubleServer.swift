@@ -30,7 +30,8 @@ struct WaldurDoubleServer: Sendable {
     func run(port: Int, onListening: @escaping @Sendable (Int) async -> Void) async throws {
         let responder = router().buildResponder()
         var logger = Logger(label: "waldur-double")
-        logger.logLevel = .warning
+        // A cancelled server says so as an error; nothing else is logged below that.
+        logger.logLevel = .critical
         let contextLogger = logger
         let server = try HTTPServerBuilder.http1().buildServer(
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)),
@@ -42,7 +43,13 @@ struct WaldurDoubleServer: Sendable {
             do {
                 response = try await responder.respond(to: request, context: context)
             } catch {
-                response = self.response(Answer(status: 404, body: .html(Page.notFound)), to: "GET")
+                response = Response(status: .notFound)
+            }
+            // What the router itself answered, on an unknown path or an over-long body.
+            if response.headers[.date] == nil {
+                let code = response.status.code
+                let page = code == 404 ? Page.notFound : Page.text("Error (\(code))", "")
+                response = self.response(Answer(status: code, body: .html(page)), to: "GET")
             }
             let body = response.body
             try await writer.write(response: response.head, body: body)
