@@ -11,7 +11,8 @@ struct WaldurDoubleCommand: AsyncParsableCommand {
             Answers Waldur's API under /api/ and test controls under /double/, both on 127.0.0.1 \
             only, and prints its address when it listens. Without a clock option it runs on the \
             system's time.
-            """)
+            """
+    )
 
     @Option(help: "The port; 0 takes a free one.")
     var port = 0
@@ -22,7 +23,9 @@ struct WaldurDoubleCommand: AsyncParsableCommand {
     @Option(help: "The fixture itself, in JSON.")
     var fixtureJSON: String?
 
-    @Option(help: "Start at this time (ISO 8601, UTC) and stand still until /double/clock moves on.")
+    @Option(
+        help: "Start at this time (ISO 8601, UTC) and stand still until /double/clock moves on."
+    )
     var time: String?
 
     @Option(help: "Run this many seconds ahead of the system's clock; may be negative.")
@@ -37,7 +40,8 @@ struct WaldurDoubleCommand: AsyncParsableCommand {
     func validate() throws {
         if [time != nil, clockOffsetSeconds != nil, clockFile != nil].count(where: { $0 }) > 1 {
             throw ValidationError(
-                "--time, --clock-offset-seconds and --clock-file exclude each other.")
+                "--time, --clock-offset-seconds and --clock-file exclude each other."
+            )
         }
     }
 
@@ -52,10 +56,14 @@ struct WaldurDoubleCommand: AsyncParsableCommand {
         try await WaldurDoubleServer(state: state).run(port: port) { [portFile] port in
             if let portFile {
                 try? Data("\(port)\n".utf8).write(
-                    to: URL(fileURLWithPath: portFile), options: .atomic)
+                    to: URL(fileURLWithPath: portFile),
+                    options: .atomic
+                )
             }
             // Unbuffered, since a test reads it through a pipe.
-            try? FileHandle.standardOutput.write(contentsOf: Data("http://127.0.0.1:\(port)\n".utf8))
+            try? FileHandle.standardOutput.write(
+                contentsOf: Data("http://127.0.0.1:\(port)\n".utf8)
+            )
         }
     }
 

@@ -47,7 +47,8 @@ struct Correspondence {
 
     /// A recorded text as it is to be sent here, with our uuids in either spelling.
     func translated(_ text: String) -> String {
-        text.replacing(/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}/) { match in
+        text.replacing(/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}/) {
+            match in
             let given = String(match.output)
             guard let own = mine[given.replacing("-", with: "")] else { return given }
             guard given.contains("-") else { return own }
@@ -78,7 +79,13 @@ struct Correspondence {
     private mutating func compareMembers(_ expected: JSON, _ actual: JSON, at place: String) {
         let a = Set((expected.members ?? []).map(\.key))
         let b = Set((actual.members ?? []).map(\.key))
-        if a != b { differ(place, "members \((a.subtracting(b)).sorted())", "\((b.subtracting(a)).sorted())") }
+        if a != b {
+            differ(
+                place,
+                "members \((a.subtracting(b)).sorted())",
+                "\((b.subtracting(a)).sorted())"
+            )
+        }
         for key in a.intersection(b).sorted() {
             compare(expected[key] ?? .null, actual[key] ?? .null, at: "\(place).\(key)")
         }
@@ -118,8 +125,10 @@ struct Correspondence {
         let pairs = times.sorted { $0.key < $1.key }
         for (a, b) in zip(pairs, pairs.dropFirst()) where a.value >= b.value {
             differ(
-                "order of times", "\(Moment(micros: a.key).zulu) < \(Moment(micros: b.key).zulu)",
-                "\(Moment(micros: a.value).zulu), \(Moment(micros: b.value).zulu)")
+                "order of times",
+                "\(Moment(micros: a.key).zulu) < \(Moment(micros: b.key).zulu)",
+                "\(Moment(micros: a.value).zulu), \(Moment(micros: b.value).zulu)"
+            )
         }
     }
 
@@ -136,7 +145,8 @@ struct Correspondence {
     private static func isUnordered(_ elements: [JSON]) -> Bool {
         guard let first = elements.first else { return false }
         return first["unit_price"] != nil && first["quantity"] != nil
-            || first["usage"] != nil && first["resource_uuid"] == nil && first["measured_unit"] != nil
+            || first["usage"] != nil && first["resource_uuid"] == nil
+                && first["measured_unit"] != nil
     }
 
     /// In an order that does not depend on uuids and times.

@@ -53,6 +53,8 @@ struct NaiveWaldur {
     var items: [Item] = []
     /// The item that a row writes to.
     var attached: [RowKey: Int] = [:]
+    /// Rows whose item was cut off by a plan switch: their next change makes a second one.
+    var cutOff: Set<RowKey> = []
     /// Plan of each period, and whether and when it ended.
     var planOfPeriod: [String: [Int: String]] = [:]
     var endedIn: [String: [Int: Int]] = [:]
@@ -65,7 +67,9 @@ struct NaiveWaldur {
     static let tooLarge = 1_000_000_000_000_00
 
     mutating func report(
-        _ resource: String, period: Int?, _ amounts: [(type: String, hundredths: Int)]
+        _ resource: String,
+        period: Int?,
+        _ amounts: [(type: String, hundredths: Int)]
     ) -> Outcome {
         guard let owner = resources[resource] else { return .refused }
         if let period, let ended = endedIn[resource]?[period], ended < month { return .refused }
@@ -78,7 +82,11 @@ struct NaiveWaldur {
                 if stored.values.reduce(0, +) + amount > Self.limit { return .refused }
             }
             let key = RowKey(
-                resource: resource, type: type, period: period ?? owner.period, month: month)
+                resource: resource,
+                type: type,
+                period: period ?? owner.period,
+                month: month
+            )
             let changed = rows[key] != amount
             rows[key] = amount
             guard changed, type != "seats", key.period >= 0,
@@ -96,8 +104,14 @@ struct NaiveWaldur {
                 attached[key] = items.count
                 items.append(
                     Item(
-                        resource: resource, type: type, month: month, price: price,
-                        quantity: amount, isUsage: true))
+                        resource: resource,
+                        type: type,
+                        month: month,
+                        price: price,
+                        quantity: amount,
+                        isUsage: true
+                    )
+                )
             }
         }
         currentUsages[resource] = amounts.reduce(into: [:]) { $0[$1.type] = $1.hundredths }
@@ -117,16 +131,24 @@ struct NaiveWaldur {
         for type in ["base_fee", "seats"] + (switched ? ["switch_fee"] : []) {
             items.append(
                 Item(
-                    resource: name, type: type, month: month, price: prices[type] ?? 0, quantity: 0,
-                    isUsage: false))
+                    resource: name,
+                    type: type,
+                    month: month,
+                    price: prices[type] ?? 0,
+                    quantity: 0,
+                    isUsage: false
+                )
+            )
         }
     }
 
     mutating func switchPlan(_ name: String, to plan: String) {
         guard var resource = resources[name], resource.plan != plan else { return }
         let old = resource.period
-        for key in attached.keys where key.resource == name && key.period == old && key.month == month {
+        for key in attached.keys
+        where key.resource == name && key.period == old && key.month == month {
             attached[key] = nil
+            cutOff.insert(key)
         }
         let next = max(old, (planOfPeriod[name]?.keys.max() ?? -1)) + 1
         if old >= 0 { endedIn[name, default: [:]][old] = month }

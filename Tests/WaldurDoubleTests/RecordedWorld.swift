@@ -28,21 +28,27 @@ struct RecordedWorld {
         ]
         fixture.projects = [
             .init(
-                name: text(resource, "project_name"), customer: text(resource, "customer_name"),
-                uuid: text(resource, "project_uuid"))
+                name: text(resource, "project_name"),
+                customer: text(resource, "customer_name"),
+                uuid: text(resource, "project_uuid")
+            )
         ]
         fixture.users = accounts(provider: provider, buyer: text(resource, "customer_name"))
         fixture.offerings = [Self.offering(offering)]
         let order = resource["creation_order"]
         fixture.resources = [
             .init(
-                name: text(resource, "name"), offering: text(offering, "uuid"),
-                project: text(resource, "project_uuid"), plan: text(resource, "plan_uuid"),
+                name: text(resource, "name"),
+                offering: text(offering, "uuid"),
+                project: text(resource, "project_uuid"),
+                plan: text(resource, "plan_uuid"),
                 uuid: text(resource, "uuid"),
                 limits: Self.limits(resource["limits"]),
                 agent: resource["attributes"]?["agent_slug"]?.string,
-                created: text(resource, "created"), orderUUID: order.map { text($0, "uuid") },
-                orderedBy: "buyer")
+                created: text(resource, "created"),
+                orderUUID: order.map { text($0, "uuid") },
+                orderedBy: "buyer"
+            )
         ]
     }
 
@@ -55,7 +61,8 @@ struct RecordedWorld {
         let project = text(seats, "project_uuid")
         if fixture.projects?.contains(where: { $0.uuid == project }) != true {
             fixture.projects?.append(
-                .init(name: text(seats, "project_name"), customer: "Buyer Two", uuid: project))
+                .init(name: text(seats, "project_name"), customer: "Buyer Two", uuid: project)
+            )
         }
         let usage = own.first { $0["billing_type"]?.string == "usage" }
         let start = Moment(text(usage ?? seats, "start"))?.micros ?? 0
@@ -63,11 +70,18 @@ struct RecordedWorld {
         let quantity = details["resource_limit_periods"]?.array?.first?["quantity"]?.number ?? "0"
         fixture.resources?.append(
             .init(
-                name: name, offering: text(details, "offering_uuid"), project: project,
-                plan: text(details, "plan_uuid"), uuid: text(seats, "resource_uuid"),
-                limits: ["seats": Int(quantity) ?? 0], agent: "researcher",
+                name: name,
+                offering: text(details, "offering_uuid"),
+                project: project,
+                plan: text(details, "plan_uuid"),
+                uuid: text(seats, "resource_uuid"),
+                limits: ["seats": Int(quantity) ?? 0],
+                agent: "researcher",
                 created: Moment(micros: activated.micros - Moment.second).zulu,
-                activated: activated.zulu, orderedBy: "buyer"))
+                activated: activated.zulu,
+                orderedBy: "buyer"
+            )
+        )
     }
 
     func token(_ who: String) -> String? { tokens[who] }
@@ -90,50 +104,76 @@ struct RecordedWorld {
         [
             .init(username: "staff", token: tokens["staff"] ?? "staff", number: 1, staff: true),
             .init(
-                username: "provider", token: tokens["provider"] ?? "provider",
-                fullName: "Provider Test", number: 2,
-                roles: [.init(role: "owner", customer: provider)]),
+                username: "provider",
+                token: tokens["provider"] ?? "provider",
+                fullName: "Provider Test",
+                number: 2,
+                roles: [.init(role: "owner", customer: provider)]
+            ),
             .init(
-                username: "buyer", token: tokens["buyer"] ?? "buyer", fullName: "Buyer Test",
-                number: 3, roles: [.init(role: "owner", customer: buyer)]),
+                username: "buyer",
+                token: tokens["buyer"] ?? "buyer",
+                fullName: "Buyer Test",
+                number: 3,
+                roles: [.init(role: "owner", customer: buyer)]
+            ),
             .init(
-                username: "member", token: tokens["member"] ?? "member", number: 4,
-                roles: [.init(role: "member", project: "Project One")]),
+                username: "member",
+                token: tokens["member"] ?? "member",
+                number: 4,
+                roles: [.init(role: "member", project: "Project One")]
+            ),
         ]
     }
 
     private static func limits(_ json: JSON?) -> [String: Int] {
         var limits: [String: Int] = [:]
-        for member in json?.members ?? [] { limits[member.key] = member.value.number.flatMap { Int($0) } }
+        for member in json?.members ?? [] {
+            limits[member.key] = member.value.number.flatMap { Int($0) }
+        }
         return limits
     }
 
     private static func offering(_ json: JSON) -> Fixture.OfferingEntry {
         let components = (json["components"]?.array ?? []).map { component in
             Fixture.ComponentEntry(
-                type: text(component, "type"), name: text(component, "name"),
+                type: text(component, "type"),
+                name: text(component, "name"),
                 measuredUnit: text(component, "measured_unit"),
                 billingType: text(component, "billing_type"),
                 limitPeriod: component["limit_period"]?.string,
                 limitAmount: component["limit_amount"]?.number.flatMap { Int($0) },
-                isBoolean: component["is_boolean"]?.bool, uuid: text(component, "uuid"))
+                isBoolean: component["is_boolean"]?.bool,
+                uuid: text(component, "uuid")
+            )
         }
         // Standard was made before Premium; the answer lists plans by name.
         let plans = (json["plans"]?.array ?? []).reversed().map { plan in
             var prices: [String: String] = [:]
             for member in plan["prices"]?.members ?? [] { prices[member.key] = member.value.number }
             return Fixture.PlanEntry(
-                name: text(plan, "name"), prices: prices, quotas: limits(plan["quotas"]),
-                uuid: text(plan, "uuid"), unit: text(plan, "unit"),
-                description: text(plan, "description"))
+                name: text(plan, "name"),
+                prices: prices,
+                quotas: limits(plan["quotas"]),
+                uuid: text(plan, "uuid"),
+                unit: text(plan, "unit"),
+                description: text(plan, "description")
+            )
         }
         return Fixture.OfferingEntry(
-            name: text(json, "name"), customer: text(json, "customer_name"),
-            components: components, plans: plans, uuid: text(json, "uuid"),
-            slug: text(json, "slug"), description: text(json, "description"),
-            type: text(json, "type"), categoryTitle: text(json, "category_title"),
-            categoryUUID: text(json, "category_uuid"), backendID: text(json, "backend_id"),
-            created: text(json, "created"))
+            name: text(json, "name"),
+            customer: text(json, "customer_name"),
+            components: components,
+            plans: plans,
+            uuid: text(json, "uuid"),
+            slug: text(json, "slug"),
+            description: text(json, "description"),
+            type: text(json, "type"),
+            categoryTitle: text(json, "category_title"),
+            categoryUUID: text(json, "category_uuid"),
+            backendID: text(json, "backend_id"),
+            created: text(json, "created")
+        )
     }
 }
 

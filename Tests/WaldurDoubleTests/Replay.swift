@@ -14,14 +14,21 @@ struct Replay {
     /// Replays steps in order, with the clock put to the time of each recorded answer.
     ///
     /// `subset` names the steps of which only the members that the double answers are compared.
-    mutating func run(_ steps: [Transcript.Step], file: String, subset: Set<String> = []) async throws {
+    mutating func run(
+        _ steps: [Transcript.Step],
+        file: String,
+        subset: Set<String> = []
+    ) async throws {
         for (index, step) in steps.enumerated() {
             if let time = step.time { double.setClock(time) }
             var headers: [String: String] = [:]
             headers["Authorization"] = step.authorization
             var answer = try await double.send(
-                step.method, correspondence.translated(step.target),
-                body: step.body.map(correspondence.translated), headers: headers)
+                step.method,
+                correspondence.translated(step.target),
+                body: step.body.map(correspondence.translated),
+                headers: headers
+            )
             // The recording client followed redirects, as a GET.
             if answer.status == 301, let target = answer.header("Location") {
                 answer = try await double.send("GET", target, headers: headers)
@@ -33,7 +40,10 @@ struct Replay {
     }
 
     private mutating func compare(
-        _ step: Transcript.Step, _ answer: HTTPAnswer, place: String, subset: Set<String>
+        _ step: Transcript.Step,
+        _ answer: HTTPAnswer,
+        place: String,
+        subset: Set<String>
     ) {
         if step.status != answer.status {
             differences.append("\(place): status recorded \(step.status), here \(answer.status)")
@@ -45,7 +55,8 @@ struct Replay {
                 correspondence.compare(expected, actual, at: "\(place) \(name)")
             case (let expected, let actual):
                 differences.append(
-                    "\(place): \(name) recorded \(expected ?? "-"), here \(actual ?? "-")")
+                    "\(place): \(name) recorded \(expected ?? "-"), here \(actual ?? "-")"
+                )
             }
         }
         if let page = step.page {
@@ -66,7 +77,8 @@ struct Replay {
         return .object(
             mine.map { member in
                 .init(key: member.key, value: common(expected[member.key] ?? .null, member.value))
-            })
+            }
+        )
     }
 
     /// Records an issue for each difference, so that one run shows them all.

@@ -24,8 +24,10 @@ import Testing
             let offering = try #require(plan.steps[2].answer)
             let resource = try #require(usage.steps[0].answer)
             var world = RecordedWorld(
-                offering: offering, resource: resource,
-                steps: first.steps + usage.steps + plan.steps)
+                offering: offering,
+                resource: resource,
+                steps: first.steps + usage.steps + plan.steps
+            )
             let period = try #require(usage.steps[1].answer?.array?.first)
             world.fixture.resources?[0].activated = text(period, "start")
             world.fixture.resources?[0].planPeriodUUID = text(period, "uuid")
@@ -40,7 +42,8 @@ import Testing
         var start: Moment { first.steps[0].time ?? Moment(micros: 0) }
     }
 
-    @Test func `session 01, on accounts, paging and errors, is answered as recorded`() async throws {
+    @Test func `session 01, on accounts, paging and errors, is answered as recorded`() async throws
+    {
         guard let sessions = try Sessions() else { return }
         var world = try sessions.world()
         // Four orders existed; their uuids are all that the session shows of them.
@@ -74,7 +77,10 @@ import Testing
         else { return }
         var world = try sessions.world()
         let named = RecordedWorld(
-            offering: [:], resource: [:], steps: invalid.steps)
+            offering: [:],
+            resource: [:],
+            steps: invalid.steps
+        )
         for (index, user) in (world.fixture.users ?? []).enumerated() {
             if let token = named.token(user.username) { world.fixture.users?[index].token = token }
         }
@@ -114,7 +120,9 @@ import Testing
     /// Reports what the session's first answers show as reported before it: each row once when it
     /// was created and once more, with the rows of the same time, when it was last written.
     private static func reportEarlier(
-        _ steps: [Transcript.Step], to double: RunningDouble, _ world: RecordedWorld
+        _ steps: [Transcript.Step],
+        to double: RunningDouble,
+        _ world: RecordedWorld
     ) async throws {
         struct Report {
             var time: Moment
@@ -126,7 +134,8 @@ import Testing
         let rows = steps[0].answer?.array?.first?["components"]?.array ?? []
         let staffWritten = Set(
             (steps[9].answer?.array ?? []).filter { $0["modified_by"] == 1 }
-                .map { text($0, "date") })
+                .map { text($0, "date") }
+        )
         var reports: [Report] = []
         for row in rows {
             let pair = (text(row, "type"), text(row, "usage"))
@@ -137,17 +146,24 @@ import Testing
             let time = try #require(Moment(date))
             reports.append(
                 Report(
-                    time: time, who: staffWritten.contains(date) ? "staff" : "provider",
-                    resource: resource, rows: group.map { (text($0, "type"), text($0, "usage")) }))
+                    time: time,
+                    who: staffWritten.contains(date) ? "staff" : "provider",
+                    resource: resource,
+                    rows: group.map { (text($0, "type"), text($0, "usage")) }
+                )
+            )
         }
         reports.sort { $0.time < $1.time }
         for report in reports {
             double.setClock(report.time)
             let usages = report.rows.map { "{\"type\":\"\($0.type)\",\"amount\":\"\($0.usage)\"}" }
             let answer = try await double.send(
-                "POST", "/api/marketplace-component-usages/set_usage/",
+                "POST",
+                "/api/marketplace-component-usages/set_usage/",
                 token: world.fixture.users?.first { $0.username == report.who }?.token,
-                body: "{\"resource\":\"\(report.resource)\",\"usages\":[\(usages.joined(separator: ","))]}")
+                body:
+                    "{\"resource\":\"\(report.resource)\",\"usages\":[\(usages.joined(separator: ","))]}"
+            )
             #expect(answer.status == 201)
         }
         try await reportHook(steps, to: double, world)
@@ -155,7 +171,9 @@ import Testing
 
     /// One more resource had been reported once and terminated before the session.
     private static func reportHook(
-        _ steps: [Transcript.Step], to double: RunningDouble, _ world: RecordedWorld
+        _ steps: [Transcript.Step],
+        to double: RunningDouble,
+        _ world: RecordedWorld
     ) async throws {
         let item = (steps[1].answer?.array ?? []).first { item in
             text(item, "resource_name") == "hook-r1" && item["billing_type"]?.string == "usage"
@@ -166,20 +184,29 @@ import Testing
         double.setClock(start.advanced(bySeconds: 1))
         let amount = try #require(Decimal10(text(usage, "quantity")))
         let reported = try await double.send(
-            "POST", "/api/marketplace-component-usages/set_usage/", token: world.token("provider"),
+            "POST",
+            "/api/marketplace-component-usages/set_usage/",
+            token: world.token("provider"),
             body: """
                 {"resource":"\(resource)","usages":\
                 [{"type":"input_tokens","amount":"\(amount.text(places: 2))"}]}
-                """)
+                """
+        )
         #expect(reported.status == 201)
         double.setClock(start.advanced(bySeconds: 60))
         let ordered = try await double.send(
-            "POST", "/api/marketplace-resources/\(resource)/terminate/",
-            token: world.token("buyer"), body: "{}")
+            "POST",
+            "/api/marketplace-resources/\(resource)/terminate/",
+            token: world.token("buyer"),
+            body: "{}"
+        )
         let order = text(try #require(ordered.json), "order_uuid")
         let approved = try await double.send(
-            "POST", "/api/marketplace-orders/\(order)/approve_by_provider/",
-            token: world.token("provider"), body: "{}")
+            "POST",
+            "/api/marketplace-orders/\(order)/approve_by_provider/",
+            token: world.token("provider"),
+            body: "{}"
+        )
         #expect(approved.status == 200)
     }
 }

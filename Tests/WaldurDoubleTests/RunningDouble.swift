@@ -22,7 +22,8 @@ struct RunningDouble: Sendable {
     let port: Int
 
     static func with<Value: Sendable>(
-        clock: DoubleClock, fixture: Fixture? = nil,
+        clock: DoubleClock,
+        fixture: Fixture? = nil,
         _ body: @Sendable (RunningDouble) async throws -> Value
     ) async throws -> Value {
         let state = DoubleState(clock: clock)
@@ -43,11 +44,17 @@ struct RunningDouble: Sendable {
     }
 
     private static let session = URLSession(
-        configuration: .ephemeral, delegate: NoRedirects(), delegateQueue: nil)
+        configuration: .ephemeral,
+        delegate: NoRedirects(),
+        delegateQueue: nil
+    )
 
     /// Sends one request over a real socket. `target` is the path with its query.
     func send(
-        _ method: String, _ target: String, token: String? = nil, body: String? = nil,
+        _ method: String,
+        _ target: String,
+        token: String? = nil,
+        body: String? = nil,
         headers: [String: String] = [:]
     ) async throws -> HTTPAnswer {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(target)") else {
@@ -69,7 +76,10 @@ struct RunningDouble: Sendable {
             }
         }
         return HTTPAnswer(
-            status: http.statusCode, headers: fields, text: String(decoding: data, as: UTF8.self))
+            status: http.statusCode,
+            headers: fields,
+            text: String(decoding: data, as: UTF8.self)
+        )
     }
 
     func setClock(_ moment: Moment) {
@@ -80,8 +90,10 @@ struct RunningDouble: Sendable {
 /// Leaves redirects to the caller, as they are part of what is compared.
 private final class NoRedirects: NSObject, URLSessionTaskDelegate {
     func urlSession(
-        _ session: URLSession, task: URLSessionTask,
-        willPerformHTTPRedirection response: HTTPURLResponse, newRequest request: URLRequest,
+        _ session: URLSession,
+        task: URLSessionTask,
+        willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest,
         completionHandler: @escaping (URLRequest?) -> Void
     ) {
         completionHandler(nil)

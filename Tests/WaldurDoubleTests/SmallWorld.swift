@@ -38,18 +38,25 @@ enum SmallWorld {
         fixture.users = [
             .init(username: "staff", token: staffToken, staff: true),
             .init(
-                username: "provider", token: providerToken,
-                roles: [.init(role: "owner", customer: "Provider")]),
+                username: "provider",
+                token: providerToken,
+                roles: [.init(role: "owner", customer: "Provider")]
+            ),
             .init(
-                username: "reporter", token: secondToken,
-                roles: [.init(role: "manager", offering: "Agent")]),
+                username: "reporter",
+                token: secondToken,
+                roles: [.init(role: "manager", offering: "Agent")]
+            ),
             .init(
-                username: "buyer", token: buyerToken,
-                roles: [.init(role: "owner", customer: "Buyer One")]),
+                username: "buyer",
+                token: buyerToken,
+                roles: [.init(role: "owner", customer: "Buyer One")]
+            ),
         ]
         fixture.offerings = [
             .init(
-                name: "Agent", customer: "Provider",
+                name: "Agent",
+                customer: "Provider",
                 components: [
                     .init(type: "agent_calls"), .init(type: "input_tokens"),
                     .init(type: "capped", limitPeriod: "total", limitAmount: 100),
@@ -60,10 +67,12 @@ enum SmallWorld {
                 plans: [
                     .init(name: "Standard", prices: standard, quotas: ["base_fee": 1]),
                     .init(name: "Premium", prices: premium, quotas: ["base_fee": 1]),
-                ])
+                ]
+            )
         ]
         fixture.resources = [
-            resource("first", first, "One", activated), resource("second", second, "One", activated),
+            resource("first", first, "One", activated),
+            resource("second", second, "One", activated),
             resource("third", third, "Two", activated),
             resource("unplanned", unplanned, "Two", activated, planned: false),
         ]
@@ -71,11 +80,22 @@ enum SmallWorld {
     }
 
     private static func resource(
-        _ name: String, _ uuid: String, _ project: String, _ created: String, planned: Bool = true
+        _ name: String,
+        _ uuid: String,
+        _ project: String,
+        _ created: String,
+        planned: Bool = true
     ) -> Fixture.ResourceEntry {
         .init(
-            name: name, offering: "Agent", project: project, plan: "Standard", uuid: uuid,
-            limits: ["seats": 2], created: created, hasPlanPeriod: planned)
+            name: name,
+            offering: "Agent",
+            project: project,
+            plan: "Standard",
+            uuid: uuid,
+            limits: ["seats": 2],
+            created: created,
+            hasPlanPeriod: planned
+        )
     }
 
     static func report(_ resource: String, _ amounts: (String, String)...) -> String {
@@ -87,11 +107,15 @@ enum SmallWorld {
 extension RunningDouble {
     /// Reports as the provider and returns the status.
     func report(
-        _ resource: String, _ amounts: (String, String)..., token: String = SmallWorld.providerToken
+        _ resource: String,
+        _ amounts: (String, String)...,
+        token: String = SmallWorld.providerToken
     ) async throws -> Int {
         let usages = amounts.map { "{\"type\":\"\($0.0)\",\"amount\":\"\($0.1)\"}" }
         return try await send(
-            "POST", "/api/marketplace-component-usages/set_usage/", token: token,
+            "POST",
+            "/api/marketplace-component-usages/set_usage/",
+            token: token,
             body: "{\"resource\":\"\(resource)\",\"usages\":[\(usages.joined(separator: ","))]}"
         ).status
     }

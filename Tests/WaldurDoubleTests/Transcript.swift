@@ -34,7 +34,8 @@ struct Transcript {
         }
         let package = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let named = package.appendingPathComponent("../shared/waldur/transcripts").standardizedFileURL
+        let named = package.appendingPathComponent("../shared/waldur/transcripts")
+            .standardizedFileURL
         if FileManager.default.fileExists(atPath: named.path) { return named }
         return URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
             .appendingPathComponent("../shared/waldur/transcripts").standardizedFileURL

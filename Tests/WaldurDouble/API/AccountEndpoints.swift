@@ -9,7 +9,9 @@ extension Endpoint {
             path: "/api/configuration/",
             handlers: [
                 "GET": { (model, _) throws(Refusal) in .ok(Serializer.configuration(model)) }
-            ], isOpen: true),
+            ],
+            isOpen: true
+        ),
         .get("/api/users/me/") { (model, call) throws(Refusal) in
             let user = try call.caller()
             return .ok(call.select(Serializer(model, call).user(user)))

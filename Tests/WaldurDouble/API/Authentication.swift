@@ -13,7 +13,8 @@ extension WaldurModel {
             throw .unauthenticated(
                 words.count == 1
                     ? "Invalid token. No credentials provided."
-                    : "Invalid token. Token string should not contain spaces.")
+                    : "Invalid token. Token string should not contain spaces."
+            )
         }
         guard let user = users.rows.first(where: { $0.token == words[1] }) else {
             throw .unauthenticated("Invalid token.")

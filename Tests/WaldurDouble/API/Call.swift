@@ -87,22 +87,27 @@ struct Answer: Sendable {
         case .invalid(let json): self.init(status: 400, body: .json(json))
         case .unauthenticated(let detail):
             self.init(
-                status: 401, headers: [("WWW-Authenticate", "Token")],
-                body: .json(["detail": .string(detail)]))
+                status: 401,
+                headers: [("WWW-Authenticate", "Token")],
+                body: .json(["detail": .string(detail)])
+            )
         case .forbidden:
             self.init(
                 status: 403,
-                body: .json(["detail": "You do not have permission to perform this action."]))
+                body: .json(["detail": "You do not have permission to perform this action."])
+            )
         case .notFound(let kind):
             self.init(
                 status: 404,
-                body: .json(["detail": .string("No \(kind) matches the given query.")]))
+                body: .json(["detail": .string("No \(kind) matches the given query.")])
+            )
         case .missing(let detail):
             self.init(status: 404, body: .json(["detail": .string(detail)]))
         case .methodNotAllowed(let method):
             self.init(
                 status: 405,
-                body: .json(["detail": .string("Method \"\(method)\" not allowed.")]))
+                body: .json(["detail": .string("Method \"\(method)\" not allowed.")])
+            )
         case .conflict(let detail):
             self.init(status: 409, body: .json(["detail": .string(detail)]))
         case .server:
@@ -130,5 +135,7 @@ enum Page {
     }
 
     static let notFound = text(
-        "Not Found", "The requested resource was not found on this server.")
+        "Not Found",
+        "The requested resource was not found on this server."
+    )
 }

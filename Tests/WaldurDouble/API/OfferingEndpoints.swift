@@ -8,7 +8,9 @@ extension Endpoint {
             let exact = filters.text("name_exact")
             let name = filters.text("name")
             let states = filters.choices(
-                "state", ["Draft", "Active", "Paused", "Archived", "Unavailable"])
+                "state",
+                ["Draft", "Active", "Paused", "Archived", "Unavailable"]
+            )
             let order = filters.order(["name", "created", "type", "total_customers", "total_cost"])
             try filters.check()
             var found = model.offerings.rows.filter { row in

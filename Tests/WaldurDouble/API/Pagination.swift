@@ -4,9 +4,12 @@ import Foundation
 /// headers. Parameters in links come sorted by name, as Django's helper writes them.
 struct Pagination {
     static func answer<Row>(
-        _ rows: [Row], _ call: Call, _ serialize: (Row) -> JSON
+        _ rows: [Row],
+        _ call: Call,
+        _ serialize: (Row) -> JSON
     ) throws(Refusal) -> Answer {
-        let size = call.parameter("page_size").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+        let size =
+            call.parameter("page_size").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
             .map { min($0, 300) } ?? 10
         let pages = max(1, (rows.count + size - 1) / size)
         let wanted = call.parameter("page") ?? "1"
@@ -23,7 +26,8 @@ struct Pagination {
             headers: [
                 ("X-Result-Count", String(rows.count)), ("Link", links.joined(separator: ", ")),
             ],
-            body: .json(.array(slice.map(serialize))))
+            body: .json(.array(slice.map(serialize)))
+        )
     }
 
     private static func link(_ call: Call, page: Int) -> String {
@@ -33,12 +37,14 @@ struct Pagination {
         parameters.sort { $0.name < $1.name }
         let query = parameters.map { encode($0.name) + "=" + encode($0.value) }
             .joined(separator: "&")
-        return "http://\(call.request.host)\(call.request.path)" + (query.isEmpty ? "" : "?" + query)
+        return "http://\(call.request.host)\(call.request.path)"
+            + (query.isEmpty ? "" : "?" + query)
     }
 
     private static func encode(_ text: String) -> String {
         let safe = CharacterSet(
-            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~ ")
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~ "
+        )
         return (text.addingPercentEncoding(withAllowedCharacters: safe) ?? text)
             .replacing(" ", with: "+")
     }

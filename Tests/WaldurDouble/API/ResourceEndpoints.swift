@@ -42,7 +42,9 @@ extension Endpoint {
     }
 
     private static func filter(
-        _ model: WaldurModel, _ call: Call, sees: (Resource) -> Bool
+        _ model: WaldurModel,
+        _ call: Call,
+        sees: (Resource) -> Bool
     ) throws(Refusal) -> [Resource] {
         var filters = Filters(call)
         let offering = filters.uuid("offering_uuid")
@@ -55,7 +57,9 @@ extension Endpoint {
         let created = filters.date("created")
         let modified = filters.date("modified")
         let states = filters.choices(
-            "state", ["Creating", "OK", "Erred", "Updating", "Terminating", "Terminated"])
+            "state",
+            ["Creating", "OK", "Erred", "Updating", "Terminating", "Terminated"]
+        )
         let order = filters.order(["name", "created"])
         try filters.check()
         let found = model.resources.rows.filter { row in

@@ -8,13 +8,15 @@ extension Endpoint {
             return .ok(call.select(Serializer(model, call).usage(row)))
         },
         Endpoint(
-            path: "/api/marketplace-component-usages/set_usage/", handlers: ["POST": setUsage],
+            path: "/api/marketplace-component-usages/set_usage/",
+            handlers: ["POST": setUsage],
             changes: { model, call in
                 guard let body = try? call.json(),
                     let report = try? UsageReport.parse(body, in: model, at: call.now)
                 else { return 0 }
                 return model.changedComponents(report, at: call.now)
-            }),
+            }
+        ),
     ]
 
     /// Validation comes before permission, so a stranger learns whether a uuid exists.
@@ -54,7 +56,8 @@ extension Endpoint {
         }
         let serializer = Serializer(model, call)
         return try Pagination.answer(
-            found.sorted { ($1.date, $0.type) < ($0.date, $1.type) }, call
+            found.sorted { ($1.date, $0.type) < ($0.date, $1.type) },
+            call
         ) { call.select(serializer.usage($0)) }
     }
 }

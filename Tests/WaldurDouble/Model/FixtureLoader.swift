@@ -7,7 +7,9 @@ struct FixtureLoader {
     /// The model with the fixture's objects added. Throws on a reference to nothing, a bad value,
     /// or a uuid that is none; the given model is not changed then.
     static func load(
-        _ fixture: Fixture, into model: WaldurModel, at now: Moment
+        _ fixture: Fixture,
+        into model: WaldurModel,
+        at now: Moment
     ) throws -> WaldurModel {
         var loader = FixtureLoader(model: model, now: now, opened: !(fixture.monthOpened ?? true))
         loader.model.currency = fixture.currency ?? model.currency
@@ -43,16 +45,22 @@ struct FixtureLoader {
     }
 
     private func decimal(_ text: String, _ what: String) throws -> Decimal10 {
-        guard let value = Decimal10(text), value.units.magnitude < UInt128(Decimal10.one) << 40 else {
+        guard let value = Decimal10(text), value.units.magnitude < UInt128(Decimal10.one) << 40
+        else {
             throw FixtureError(description: "\(what): '\(text)' is not a decimal of 10 places")
         }
         return value
     }
 
     private func find<Row: Identified>(
-        _ name: String, in table: Table<Row>, by path: (Row) -> String, _ what: String
+        _ name: String,
+        in table: Table<Row>,
+        by path: (Row) -> String,
+        _ what: String
     ) throws -> Row {
-        if let row = ID(name).flatMap({ table[$0] }) ?? table.rows.first(where: { path($0) == name }) {
+        if let row = ID(name).flatMap({ table[$0] })
+            ?? table.rows.first(where: { path($0) == name })
+        {
             return row
         }
         throw FixtureError(description: "\(what) '\(name)' is not in the fixture")
@@ -68,12 +76,15 @@ struct FixtureLoader {
         }
         model.customers.insert(
             Customer(
-                id: try id(entry.uuid, "customer \(entry.name)"), name: entry.name,
+                id: try id(entry.uuid, "customer \(entry.name)"),
+                name: entry.name,
                 slug: entry.slug ?? slug,
                 taxPercent: try decimal(entry.taxPercent ?? "0", "tax_percent of \(entry.name)"),
                 serviceProvider: try entry.serviceProviderUUID.map {
                     try id($0, "service_provider_uuid of \(entry.name)")
-                }))
+                }
+            )
+        )
     }
 
     private mutating func add(_ entry: Fixture.ProjectEntry) throws {
@@ -82,9 +93,13 @@ struct FixtureLoader {
         }
         model.projects.insert(
             Project(
-                id: try id(entry.uuid, "project \(entry.name)"), name: entry.name,
-                slug: entry.slug ?? slug, description: entry.description ?? "",
-                customer: try customer(entry.customer).id))
+                id: try id(entry.uuid, "project \(entry.name)"),
+                name: entry.name,
+                slug: entry.slug ?? slug,
+                description: entry.description ?? "",
+                customer: try customer(entry.customer).id
+            )
+        )
     }
 
     private mutating func add(_ entry: Fixture.UserEntry) throws {
@@ -108,10 +123,18 @@ struct FixtureLoader {
         let next = (model.users.rows.map(\.number).max() ?? 0) + 1
         model.users.insert(
             User(
-                id: try id(entry.uuid, "user \(entry.username)"), number: entry.number ?? next,
-                username: entry.username, fullName: entry.fullName ?? "", token: entry.token,
-                tokenLifetime: entry.tokenLifetime, tokenUsed: now, isStaff: entry.staff ?? false,
-                isActive: entry.active ?? true, roles: roles))
+                id: try id(entry.uuid, "user \(entry.username)"),
+                number: entry.number ?? next,
+                username: entry.username,
+                fullName: entry.fullName ?? "",
+                token: entry.token,
+                tokenLifetime: entry.tokenLifetime,
+                tokenUsed: now,
+                isStaff: entry.staff ?? false,
+                isActive: entry.active ?? true,
+                roles: roles
+            )
+        )
     }
 
     private mutating func add(_ entry: Fixture.OfferingEntry) throws {
@@ -123,14 +146,20 @@ struct FixtureLoader {
             model.offerings.rows.contains { $0.slug == slug }
         }
         let offering = Offering(
-            id: try id(entry.uuid, "offering \(entry.name)"), customer: owner.id, name: entry.name,
-            slug: entry.slug ?? slug, description: entry.description ?? "",
+            id: try id(entry.uuid, "offering \(entry.name)"),
+            customer: owner.id,
+            name: entry.name,
+            slug: entry.slug ?? slug,
+            description: entry.description ?? "",
             type: entry.type ?? "Marketplace.Basic",
             category: try id(entry.categoryUUID, "category of \(entry.name)"),
-            categoryTitle: entry.categoryTitle ?? "AI agents", backendID: entry.backendID ?? "",
+            categoryTitle: entry.categoryTitle ?? "AI agents",
+            backendID: entry.backendID ?? "",
             state: entry.state ?? "Active",
-            created: try moment(entry.created, "created of offering \(entry.name)"), options: [:],
-            components: try entry.components.map(component).sorted { $0.type < $1.type })
+            created: try moment(entry.created, "created of offering \(entry.name)"),
+            options: [:],
+            components: try entry.components.map(component).sorted { $0.type < $1.type }
+        )
         model.offerings.insert(offering)
         for plan in entry.plans { try add(plan, to: offering) }
     }
@@ -141,11 +170,16 @@ struct FixtureLoader {
         }
         let boolean = entry.isBoolean ?? false
         return Component(
-            id: try id(entry.uuid, "component \(entry.type)"), type: entry.type,
-            name: entry.name ?? entry.type, measuredUnit: entry.measuredUnit ?? "",
+            id: try id(entry.uuid, "component \(entry.type)"),
+            type: entry.type,
+            name: entry.name ?? entry.type,
+            measuredUnit: entry.measuredUnit ?? "",
             billingType: billing,
             limitPeriod: boolean ? .month : entry.limitPeriod.flatMap(Component.LimitPeriod.init),
-            limitAmount: boolean ? nil : entry.limitAmount, isBoolean: boolean, articleCode: "")
+            limitAmount: boolean ? nil : entry.limitAmount,
+            isBoolean: boolean,
+            articleCode: ""
+        )
     }
 
     private mutating func add(_ entry: Fixture.PlanEntry, to offering: Offering) throws {
@@ -165,13 +199,20 @@ struct FixtureLoader {
                 price: try decimal(entry.prices[type] ?? "", "price of \(type)"),
                 futurePrice: try entry.futurePrices?[type].map {
                     try decimal($0, "future price of \(type)")
-                }, quota: entry.quotas?[type] ?? 0)
+                },
+                quota: entry.quotas?[type] ?? 0
+            )
         }
         model.plans.insert(
             Plan(
-                id: try id(entry.uuid, "plan \(entry.name)"), offering: offering.id,
-                name: entry.name, description: entry.description ?? entry.name, unit: unit,
-                prices: prices))
+                id: try id(entry.uuid, "plan \(entry.name)"),
+                offering: offering.id,
+                name: entry.name,
+                description: entry.description ?? entry.name,
+                unit: unit,
+                prices: prices
+            )
+        )
     }
 
     /// Runs the monthly task at the start of the present month, once the time comes to it.
@@ -208,11 +249,22 @@ struct FixtureLoader {
             attributes.append(.init(key: "agent_slug", value: .string(agent)))
         }
         let resource = Resource(
-            id: try id(entry.uuid, "resource \(entry.name)"), name: entry.name,
-            slug: entry.slug ?? slug, offering: offering.id, plan: plan?.id, project: project.id,
-            state: .creating, attributes: .object(attributes), limits: limits,
-            backendID: entry.backendID ?? "", created: created, modified: created, endDate: nil,
-            cost: model.estimate(plan, limits), currentUsages: [])
+            id: try id(entry.uuid, "resource \(entry.name)"),
+            name: entry.name,
+            slug: entry.slug ?? slug,
+            offering: offering.id,
+            plan: plan?.id,
+            project: project.id,
+            state: .creating,
+            attributes: .object(attributes),
+            limits: limits,
+            backendID: entry.backendID ?? "",
+            created: created,
+            modified: created,
+            endDate: nil,
+            cost: model.estimate(plan, limits),
+            currentUsages: []
+        )
         model.resources.insert(resource)
         let order = try placeOrder(entry, resource, plan)
         let active = entry.billed ?? (state != .creating && state != .erred)
@@ -222,8 +274,10 @@ struct FixtureLoader {
         finish(order, of: resource, approved: state != .creating && state != .erred)
         if active {
             try model.activate(
-                resource.id, planPeriod: try entry.planPeriodUUID.map { try id($0, "plan period") },
-                withPeriod: entry.hasPlanPeriod ?? true)
+                resource.id,
+                planPeriod: try entry.planPeriodUUID.map { try id($0, "plan period") },
+                withPeriod: entry.hasPlanPeriod ?? true
+            )
         }
         model.resources.update(resource.id) { $0.state = state }
         if state == .terminated && active {
@@ -233,20 +287,34 @@ struct FixtureLoader {
     }
 
     private mutating func placeOrder(
-        _ entry: Fixture.ResourceEntry, _ resource: Resource, _ plan: Plan?
+        _ entry: Fixture.ResourceEntry,
+        _ resource: Resource,
+        _ plan: Plan?
     ) throws -> Order {
         let buyer = try entry.orderedBy.map {
             try find($0, in: model.users, by: \.username, "user")
         }
         let cost = plan.map { model.estimate($0, resource.limits) + (model.sum($0, .one) ?? .zero) }
         var order = Order(
-            id: try id(entry.orderUUID, "order of \(entry.name)"), kind: .create,
-            state: .pendingProvider, resource: resource.id, plan: plan?.id, oldPlan: nil,
-            limits: resource.limits, attributes: resource.attributes, cost: cost,
-            oldCost: resource.cost, created: model.stamp(), modified: resource.created,
-            createdBy: buyer?.username ?? "buyer")
+            id: try id(entry.orderUUID, "order of \(entry.name)"),
+            kind: .create,
+            state: .pendingProvider,
+            resource: resource.id,
+            plan: plan?.id,
+            oldPlan: nil,
+            limits: resource.limits,
+            attributes: resource.attributes,
+            cost: cost,
+            oldCost: resource.cost,
+            created: model.stamp(),
+            modified: resource.created,
+            createdBy: buyer?.username ?? "buyer"
+        )
         order.consumerReview = .init(
-            username: order.createdBy, fullName: buyer?.fullName ?? "", time: model.stamp())
+            username: order.createdBy,
+            fullName: buyer?.fullName ?? "",
+            time: model.stamp()
+        )
         return order
     }
 
@@ -258,8 +326,10 @@ struct FixtureLoader {
                 owner.map { user.has([.owner], on: .customer($0)) } ?? false
             }
             order.providerReview = .init(
-                username: provider?.username ?? "provider", fullName: provider?.fullName ?? "",
-                time: model.stamp())
+                username: provider?.username ?? "provider",
+                fullName: provider?.fullName ?? "",
+                time: model.stamp()
+            )
             order.state = .done
         }
         order.modified = model.stamp()
@@ -272,9 +342,21 @@ struct FixtureLoader {
         let created = model.stamp()
         model.orders.insert(
             Order(
-                id: ID(), kind: .terminate, state: .done, resource: resource.id, plan: nil,
-                oldPlan: nil, limits: [], attributes: [:], cost: nil, oldCost: resource.cost,
-                created: created, modified: model.stamp(), createdBy: "buyer"))
+                id: ID(),
+                kind: .terminate,
+                state: .done,
+                resource: resource.id,
+                plan: nil,
+                oldPlan: nil,
+                limits: [],
+                attributes: [:],
+                cost: nil,
+                oldCost: resource.cost,
+                created: created,
+                modified: model.stamp(),
+                createdBy: "buyer"
+            )
+        )
         model.terminate(resource.id)
     }
 }

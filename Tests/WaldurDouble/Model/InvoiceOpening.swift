@@ -5,13 +5,20 @@ extension WaldurModel {
     /// the prices of this moment. `kind` is the order that caused it: with `.create` the one-time
     /// and with `.update` the switch components of all of them are entered too.
     mutating func openInvoice(
-        of customer: ID, at date: Moment, for kind: Order.Kind? = nil
+        of customer: ID,
+        at date: Moment,
+        for kind: Order.Kind? = nil
     ) throws(Refusal) -> ID {
         let month = date.month
         if let open = invoice(of: customer, in: month) { return open.id }
         let invoice = Invoice(
-            id: ID(), number: 100_001 + invoices.rows.count, customer: customer, month: month,
-            state: .pending, taxPercent: customers[customer]?.taxPercent ?? .zero)
+            id: ID(),
+            number: 100_001 + invoices.rows.count,
+            customer: customer,
+            month: month,
+            state: .pending,
+            taxPercent: customers[customer]?.taxPercent ?? .zero
+        )
         invoices.insert(invoice)
         try copyRecurringUsage(of: customer)
         for resource in resources.rows where self.customer(of: resource) == customer {
@@ -27,7 +34,10 @@ extension WaldurModel {
 
     /// Enters the items of a resource that do not depend on usage.
     mutating func enter(
-        _ resource: Resource, in invoice: ID, from start: Moment, for kind: Order.Kind?
+        _ resource: Resource,
+        in invoice: ID,
+        from start: Moment,
+        for kind: Order.Kind?
     ) {
         guard let plan = plans[resource.plan], let offering = offerings[resource.offering] else {
             return
@@ -36,12 +46,20 @@ extension WaldurModel {
         for component in offering.components {
             guard let price = plan.prices[component.type] else { continue }
             var item = InvoiceItem(
-                id: ID(), invoice: invoice, resource: resource.id, project: resource.project,
+                id: ID(),
+                invoice: invoice,
+                resource: resource.id,
+                project: resource.project,
                 name: "\(resource.name) (\(offering.name) / \(plan.name)) / \(component.name)",
-                unit: plan.unit, measuredUnit: component.measuredUnit,
-                articleCode: component.articleCode, start: start, end: end,
-                unitPrice: price.price, quantity: .zero,
-                details: details(of: resource, component: component, price: price))
+                unit: plan.unit,
+                measuredUnit: component.measuredUnit,
+                articleCode: component.articleCode,
+                start: start,
+                end: end,
+                unitPrice: price.price,
+                quantity: .zero,
+                details: details(of: resource, component: component, price: price)
+            )
             switch component.billingType {
             case .usage: continue
             case .fixed:
@@ -75,9 +93,15 @@ extension WaldurModel {
             key.month = now.month
             try write(
                 UsageReport.Entry(
-                    type: row.type, amount: row.usage, description: row.description,
-                    recurring: true),
-                under: key, by: row.modifiedBy, at: now)
+                    type: row.type,
+                    amount: row.usage,
+                    description: row.description,
+                    recurring: true
+                ),
+                under: key,
+                by: row.modifiedBy,
+                at: now
+            )
         }
     }
 

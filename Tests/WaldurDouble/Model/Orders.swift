@@ -6,13 +6,21 @@ extension WaldurModel {
         if withPeriod, let plan = resource.plan {
             insert(
                 PlanPeriod(
-                    id: planPeriod ?? ID(), resource: id, plan: plan, start: stamp(), end: nil))
+                    id: planPeriod ?? ID(),
+                    resource: id,
+                    plan: plan,
+                    start: stamp(),
+                    end: nil
+                )
+            )
         }
         try register(resource, of: customer, for: .create)
     }
 
     private mutating func register(
-        _ resource: Resource, of customer: ID, for kind: Order.Kind
+        _ resource: Resource,
+        of customer: ID,
+        for kind: Order.Kind
     ) throws(Refusal) {
         let now = stamp()
         if let invoice = invoice(of: customer, in: now.month) {
@@ -25,21 +33,36 @@ extension WaldurModel {
     /// Places an order to switch the plan, or, without plan, to terminate. It waits for the
     /// provider, since the one who places it may approve it for the buyer.
     mutating func order(
-        _ resource: Resource, switchTo plan: Plan?, by user: User
+        _ resource: Resource,
+        switchTo plan: Plan?,
+        by user: User
     ) throws(Refusal) -> Order {
         guard !orders.rows.contains(where: { $0.resource == resource.id && $0.state.isOpen }) else {
             throw .invalid(["Pending order for resource already exists."])
         }
         var order = Order(
-            id: ID(), kind: plan == nil ? .terminate : .update, state: .pendingProvider,
-            resource: resource.id, plan: plan?.id, oldPlan: plan == nil ? nil : resource.plan,
-            limits: plan == nil ? [] : resource.limits, attributes: [:], cost: nil,
-            oldCost: resource.cost, created: stamp(), modified: resource.created, createdBy: user.username)
+            id: ID(),
+            kind: plan == nil ? .terminate : .update,
+            state: .pendingProvider,
+            resource: resource.id,
+            plan: plan?.id,
+            oldPlan: plan == nil ? nil : resource.plan,
+            limits: plan == nil ? [] : resource.limits,
+            attributes: [:],
+            cost: nil,
+            oldCost: resource.cost,
+            created: stamp(),
+            modified: resource.created,
+            createdBy: user.username
+        )
         if let plan {
             order.cost = estimate(plan, resource.limits) + (sum(plan, .few) ?? .zero)
         }
         order.consumerReview = .init(
-            username: user.username, fullName: user.fullName, time: stamp())
+            username: user.username,
+            fullName: user.fullName,
+            time: stamp()
+        )
         order.modified = stamp()
         orders.insert(order)
         return order

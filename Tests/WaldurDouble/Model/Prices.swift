@@ -17,7 +17,11 @@ extension WaldurModel {
                     guard named != nil else { continue }
                     number += 1
                     plan.prices[component.type] = PlanPrice(
-                        number: number, price: .zero, futurePrice: nil, quota: 0)
+                        number: number,
+                        price: .zero,
+                        futurePrice: nil,
+                        quota: 0
+                    )
                 }
                 let new = named ?? .zero
                 if inUse {

@@ -60,7 +60,9 @@ struct UsageRow: Identified {
 }
 
 struct Order: Identified {
-    enum Kind: String, Sendable { case create = "Create", update = "Update", terminate = "Terminate" }
+    enum Kind: String, Sendable {
+        case create = "Create", update = "Update", terminate = "Terminate"
+    }
 
     enum State: String, Sendable, CaseIterable {
         case pendingConsumer = "pending-consumer", pendingProvider = "pending-provider"

@@ -26,8 +26,11 @@ extension WaldurModel {
             clearRecurring(component, of: resource.id, in: now.month)
             if period == nil { period = planPeriod(of: resource.id, at: now)?.id }
             let key = UsageKey(
-                resource: resource.id, component: component.id, planPeriod: period,
-                month: now.month)
+                resource: resource.id,
+                component: component.id,
+                planPeriod: period,
+                month: now.month
+            )
             try write(entry, under: key, by: user.number, at: now)
         }
         var current: [JSON.Member] = []
@@ -56,8 +59,11 @@ extension WaldurModel {
         return report.entries.count { entry in
             guard let component = offering.component(entry.type) else { return false }
             let key = UsageKey(
-                resource: report.resource, component: component.id, planPeriod: period,
-                month: now.month)
+                resource: report.resource,
+                component: component.id,
+                planPeriod: period,
+                month: now.month
+            )
             return usageByKey[key].flatMap { usages[$0] }?.usage != entry.amount
         }
     }
@@ -65,14 +71,25 @@ extension WaldurModel {
     /// Creates or replaces one row; date, description and author change even when the amount
     /// does not, the bill only when it does.
     mutating func write(
-        _ entry: UsageReport.Entry, under key: UsageKey, by author: Int?, at now: Moment
+        _ entry: UsageReport.Entry,
+        under key: UsageKey,
+        by author: Int?,
+        at now: Moment
     ) throws(Refusal) {
         let old = usageByKey[key].flatMap { usages[$0] }
         var row =
             old
             ?? UsageRow(
-                id: ID(), key: key, type: entry.type, created: stamp(), date: now,
-                usage: entry.amount, description: "", recurring: false, modifiedBy: nil)
+                id: ID(),
+                key: key,
+                type: entry.type,
+                created: stamp(),
+                date: now,
+                usage: entry.amount,
+                description: "",
+                recurring: false,
+                modifiedBy: nil
+            )
         row.usage = entry.amount
         row.date = now
         row.description = entry.description
@@ -87,7 +104,11 @@ extension WaldurModel {
         let periods: [ID?] = [nil] + (periodsOfResource[resource] ?? [])
         for period in periods {
             let key = UsageKey(
-                resource: resource, component: component.id, planPeriod: period, month: month)
+                resource: resource,
+                component: component.id,
+                planPeriod: period,
+                month: month
+            )
             if let id = usageByKey[key] { usages.update(id) { $0.recurring = false } }
         }
     }
@@ -95,7 +116,10 @@ extension WaldurModel {
     /// Waldur's check, with its two defects: the row that is being replaced counts beside its new
     /// value, and a monthly limit sees no stored row at all.
     private func checkLimit(
-        _ component: Component, of resource: ID, adding amount: Decimal10, at now: Moment
+        _ component: Component,
+        of resource: ID,
+        adding amount: Decimal10,
+        at now: Moment
     ) throws(Refusal) {
         guard let period = component.limitPeriod, let limit = component.limitAmount, limit != 0
         else { return }

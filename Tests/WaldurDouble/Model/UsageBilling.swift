@@ -28,12 +28,21 @@ extension WaldurModel {
         let month = row.date.month
         insert(
             InvoiceItem(
-                id: ID(), invoice: invoice, resource: resource.id, project: resource.project,
-                name: "\(resource.name) / \(component.name)", unit: .quantity,
-                measuredUnit: component.measuredUnit, articleCode: component.articleCode,
-                start: max(period.start, month.start), end: min(period.end ?? month.end, month.end),
-                unitPrice: price.price, quantity: row.usage,
-                details: details(of: resource, component: component, price: price)))
+                id: ID(),
+                invoice: invoice,
+                resource: resource.id,
+                project: resource.project,
+                name: "\(resource.name) / \(component.name)",
+                unit: .quantity,
+                measuredUnit: component.measuredUnit,
+                articleCode: component.articleCode,
+                start: max(period.start, month.start),
+                end: min(period.end ?? month.end, month.end),
+                unitPrice: price.price,
+                quantity: row.usage,
+                details: details(of: resource, component: component, price: price)
+            )
+        )
     }
 
     /// The item that lies inside the row's plan period. The items of a period that a plan switch
@@ -50,11 +59,17 @@ extension WaldurModel {
     }
 
     func details(
-        of resource: Resource, component: Component, price: PlanPrice
+        of resource: Resource,
+        component: Component,
+        price: PlanPrice
     ) -> InvoiceItem.Details {
         InvoiceItem.Details(
-            plan: resource.plan, planName: plans[resource.plan]?.name ?? "",
-            planComponent: price.number, componentType: component.type,
-            componentName: component.name, limitPeriods: [])
+            plan: resource.plan,
+            planName: plans[resource.plan]?.name ?? "",
+            planComponent: price.number,
+            componentType: component.type,
+            componentName: component.name,
+            limitPeriods: []
+        )
     }
 }

@@ -43,7 +43,8 @@ extension UsageReport.Entry {
             return .failure(Complaint(json: .object(complaints)))
         }
         return .success(
-            Self(type: type, amount: amount, description: description, recurring: recurring))
+            Self(type: type, amount: amount, description: description, recurring: recurring)
+        )
     }
 
     private static func text(_ value: JSON?, required: Bool) -> Result<String, Complaint> {

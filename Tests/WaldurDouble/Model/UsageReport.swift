@@ -37,7 +37,8 @@ extension UsageReport {
                 // Python compares the period's end with midnight of the month's first day.
                 if let end = found.end, end < now.month.start {
                     complaints.append(
-                        .init(key: "plan_period", value: ["Billing period is closed."]))
+                        .init(key: "plan_period", value: ["Billing period is closed."])
+                    )
                 }
             case .failure(let complaint):
                 complaints.append(.init(key: "plan_period", value: complaint.json))
@@ -54,11 +55,15 @@ extension UsageReport {
         guard complaints.isEmpty else { throw .invalid(.object(complaints)) }
         return try check(
             UsageReport(resource: ID(), planPeriod: period?.id, entries: entries),
-            resource: period.flatMap { model.resources[$0.resource] } ?? resource, in: model)
+            resource: period.flatMap { model.resources[$0.resource] } ?? resource,
+            in: model
+        )
     }
 
     private static func check(
-        _ report: UsageReport, resource: Resource?, in model: WaldurModel
+        _ report: UsageReport,
+        resource: Resource?,
+        in model: WaldurModel
     ) throws(Refusal) -> UsageReport {
         guard let resource, let offering = model.offerings[resource.offering] else {
             throw .invalid([
@@ -73,7 +78,9 @@ extension UsageReport {
         }
         guard invalid.isEmpty else {
             let names = invalid.sorted().joined(separator: ", ")
-            throw .invalid(["non_field_errors": [.string("These components are invalid: \(names).")]])
+            throw .invalid([
+                "non_field_errors": [.string("These components are invalid: \(names).")]
+            ])
         }
         var checked = report
         checked.resource = resource.id
@@ -81,7 +88,8 @@ extension UsageReport {
     }
 
     private static func reference<Found>(
-        _ value: JSON, find: (ID) -> Found?
+        _ value: JSON,
+        find: (ID) -> Found?
     ) -> Result<Found, Complaint> {
         if value == .null { return .failure(.null) }
         if case .object = value { return .failure(Complaint("Invalid value.")) }

@@ -37,7 +37,9 @@ extension Serializer {
     }
 
     private func details(
-        _ item: InvoiceItem, _ resource: Resource?, _ offering: Offering?
+        _ item: InvoiceItem,
+        _ resource: Resource?,
+        _ offering: Offering?
     ) -> JSON {
         let provider = offering.flatMap { model.customers[$0.customer] }
         var members: [JSON.Member] = [

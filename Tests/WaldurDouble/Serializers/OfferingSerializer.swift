@@ -37,7 +37,8 @@ extension Serializer {
         ]
         if alone {
             members.append(
-                .init(key: "offering", value: url("marketplace-provider-offerings", plan.offering)))
+                .init(key: "offering", value: url("marketplace-provider-offerings", plan.offering))
+            )
         }
         func each(_ value: (PlanPrice) -> JSON) -> JSON {
             .object(components.map { .init(key: $0.0.type, value: value($0.1)) })
@@ -49,12 +50,14 @@ extension Serializer {
                 .init(key: "prices", value: each { PythonFloat.json($0.price) }),
                 .init(
                     key: "future_prices",
-                    value: each { $0.futurePrice.map(PythonFloat.json) ?? .null }),
+                    value: each { $0.futurePrice.map(PythonFloat.json) ?? .null }
+                ),
                 .init(key: "quotas", value: each { .int($0.quota) }),
                 .init(key: "resources_count", value: .int(users)),
                 .init(key: "plan_type", value: .text(planType(kinds))),
                 .init(key: "minimal_price", value: minimalPrice(components)),
-            ])
+            ]
+        )
     }
 
     private func planType(_ kinds: Set<BillingType>) -> String? {

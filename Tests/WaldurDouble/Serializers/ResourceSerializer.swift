@@ -92,7 +92,8 @@ extension Serializer {
                         ? .null : PythonFloat.json(rows.map(\.usage).reduce(.zero, +))
                 }
                 return .init(key: component.type, value: value)
-            })
+            }
+        )
     }
 
     func order(_ order: Order) -> JSON {
@@ -124,7 +125,9 @@ extension Serializer {
             "can_terminate": .bool(order.state.isOpen),
             "fixed_price": price(plan, order.kind == .create ? .fixed : nil),
             "activation_price": price(
-                plan, order.kind == .create ? .one : order.kind == .update ? .few : nil),
+                plan,
+                order.kind == .create ? .one : order.kind == .update ? .few : nil
+            ),
             "termination_comment": nil, "backend_id": "", "issue": nil,
         ]
         return .object(members + (tail.members ?? []))
@@ -151,7 +154,8 @@ extension Serializer {
         let creator = model.users.rows.first { $0.username == order.createdBy }
         return [
             "created_by_full_name": .string(
-                creator?.fullName ?? order.consumerReview?.fullName ?? ""),
+                creator?.fullName ?? order.consumerReview?.fullName ?? ""
+            ),
             "created_by_civil_number": nil, "customer_name": .text(customer?.name),
             "customer_uuid": uuid(customer?.id), "customer_slug": .text(customer?.slug),
             "project_name": .text(project?.name), "project_uuid": uuid(project?.id),

@@ -61,13 +61,17 @@ struct Serializer {
     /// A period with its rows of this month, the only place where rows name their period.
     func planPeriod(_ period: PlanPeriod) -> JSON {
         let plan = model.plans[period.plan]
-        let components = model.resources[period.resource]
+        let components =
+            model.resources[period.resource]
             .flatMap { model.offerings[$0.offering] }?.components ?? []
         let rows = components.compactMap { component in
             model.usageByKey[
                 UsageKey(
-                    resource: period.resource, component: component.id, planPeriod: period.id,
-                    month: now.month)
+                    resource: period.resource,
+                    component: component.id,
+                    planPeriod: period.id,
+                    month: now.month
+                )
             ].flatMap { model.usages[$0] }.map { (component, $0) }
         }
         return [
@@ -83,7 +87,8 @@ struct Serializer {
                         "usage": .string(row.usage.text(places: 2)), "date": .time(row.date),
                         "recurring": .bool(row.recurring),
                     ]
-                }),
+                }
+            ),
         ]
     }
 }

@@ -30,7 +30,9 @@ struct API: Sendable {
             let call = try state.with { content throws(Refusal) in
                 try begin(request, endpoint, key, in: &content)
             }
-            if let changes = endpoint.changes, let delay = state.with({ $0.latency.changedComponent }) {
+            if let changes = endpoint.changes,
+                let delay = state.with({ $0.latency.changedComponent })
+            {
                 let count = state.with { changes($0.model, call) }
                 await pause(delay * count)
             }
@@ -44,7 +46,9 @@ struct API: Sendable {
     }
 
     private func begin(
-        _ request: APIRequest, _ endpoint: Endpoint, _ key: String,
+        _ request: APIRequest,
+        _ endpoint: Endpoint,
+        _ key: String,
         in content: inout DoubleState.Content
     ) throws(Refusal) -> Call {
         let now = content.clock.now()
@@ -55,7 +59,9 @@ struct API: Sendable {
 
     /// A server error takes back all that the call wrote; every other refusal keeps it.
     private func handle(
-        _ call: Call, _ endpoint: Endpoint, in content: inout DoubleState.Content
+        _ call: Call,
+        _ endpoint: Endpoint,
+        in content: inout DoubleState.Content
     ) -> Answer {
         let method = call.request.method
         if method == "OPTIONS" { return .ok([:]) }
@@ -84,9 +90,11 @@ struct API: Sendable {
     }
 
     private func takeFault(
-        in content: inout DoubleState.Content, _ request: APIRequest
+        in content: inout DoubleState.Content,
+        _ request: APIRequest
     ) -> Fault? {
-        guard let place = content.faults.firstIndex(where: { request.path.contains($0.path) }) else {
+        guard let place = content.faults.firstIndex(where: { request.path.contains($0.path) })
+        else {
             return nil
         }
         let fault = content.faults[place]
@@ -103,8 +111,10 @@ struct API: Sendable {
         var headers: [(name: String, value: String)] = []
         if let seconds = fault.retryAfter { headers.append(("Retry-After", String(seconds))) }
         return Answer(
-            status: fault.status, headers: headers,
-            body: .html(Page.text("Injected fault (\(fault.status))", "")))
+            status: fault.status,
+            headers: headers,
+            body: .html(Page.text("Injected fault (\(fault.status))", ""))
+        )
     }
 
     /// A client that goes away does not stop its call: a real Waldur finishes it, too.

@@ -116,9 +116,10 @@ struct AdminRoutes: Sendable {
     private func setPrices(_ body: Data) throws -> Answer {
         let request = try JSONDecoder().decode(PricesRequest.self, from: body)
         try change { model throws(Refusal) in
-            guard let plan = model.plans.rows.first(where: {
-                $0.id.hex == request.plan || $0.name == request.plan
-            })
+            guard
+                let plan = model.plans.rows.first(where: {
+                    $0.id.hex == request.plan || $0.name == request.plan
+                })
             else { throw .notFound("Plan") }
             try model.updatePrices(plan, request.prices.compactMapValues { Decimal10($0) })
         }

@@ -64,7 +64,10 @@ final class DoubleState: Sendable {
     func load(_ fixture: Fixture) throws {
         try with { content in
             content.model = try FixtureLoader.load(
-                fixture, into: content.model, at: content.clock.now())
+                fixture,
+                into: content.model,
+                at: content.clock.now()
+            )
         }
     }
 }

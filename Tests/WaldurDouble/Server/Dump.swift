@@ -41,7 +41,8 @@ enum Dump {
     private static func invoice(_ invoice: Invoice, _ model: WaldurModel) -> JSON {
         let price = model.items(of: invoice).map(\.price).reduce(.zero, +)
         return [
-            "uuid": .string(invoice.id.hex), "customer": .text(model.customers[invoice.customer]?.name),
+            "uuid": .string(invoice.id.hex),
+            "customer": .text(model.customers[invoice.customer]?.name),
             "month": .string(invoice.month.start.date), "state": .string(invoice.state.rawValue),
             "price": .string(price.text(places: 2)),
         ]

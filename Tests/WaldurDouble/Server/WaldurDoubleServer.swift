@@ -35,10 +35,12 @@ struct WaldurDoubleServer: Sendable {
         let contextLogger = logger
         let server = try HTTPServerBuilder.http1().buildServer(
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
         ) { request, writer, channel in
             let context = BasicRequestContext(
-                source: ApplicationRequestContextSource(channel: channel, logger: contextLogger))
+                source: ApplicationRequestContextSource(channel: channel, logger: contextLogger)
+            )
             var response: Response
             do {
                 response = try await responder.respond(to: request, context: context)
@@ -89,10 +91,13 @@ struct WaldurDoubleServer: Sendable {
     private func read(_ request: Request) async throws -> APIRequest {
         let buffer = try await request.body.collect(upTo: Self.largestBody)
         return APIRequest(
-            method: request.method.rawValue, path: request.uri.path,
+            method: request.method.rawValue,
+            path: request.uri.path,
             query: APIRequest.query(request.uri.query ?? ""),
             authorization: request.headers[.authorization],
-            host: request.head.authority ?? "127.0.0.1", body: Array(buffer.readableBytesView))
+            host: request.head.authority ?? "127.0.0.1",
+            body: Array(buffer.readableBytesView)
+        )
     }
 
     private func response(_ answer: Answer, to method: String) -> Response {
@@ -119,7 +124,9 @@ struct WaldurDoubleServer: Sendable {
         set("Content-Length", String(text.utf8.count))
         let body = method == "HEAD" ? ByteBuffer() : ByteBuffer(string: text)
         return Response(
-            status: HTTPResponse.Status(code: answer.status), headers: headers,
-            body: method == "HEAD" ? ResponseBody() : ResponseBody(byteBuffer: body))
+            status: HTTPResponse.Status(code: answer.status),
+            headers: headers,
+            body: method == "HEAD" ? ResponseBody() : ResponseBody(byteBuffer: body)
+        )
     }
 }

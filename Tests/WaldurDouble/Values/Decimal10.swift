@@ -21,7 +21,8 @@ struct Decimal10: Hashable, Comparable, Sendable {
     /// The product rounded to 0.01 away from zero, Waldur's rule for the price of an item.
     func timesRoundedUp(_ other: Decimal10) -> Decimal10 {
         product(other, dividingBy: 1_000_000_000_000_000_000, up: true).map(
-            Decimal10.init(hundredths:)) ?? .zero
+            Decimal10.init(hundredths:)
+        ) ?? .zero
     }
 
     /// The product cut to ten places.

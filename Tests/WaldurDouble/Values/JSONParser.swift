@@ -29,7 +29,8 @@ struct JSONParser {
         let line = before.count { $0 == 0x0a } + 1
         let lineStart = before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
         // Python counts characters, not bytes.
-        let column = String(decoding: bytes[lineStart..<place], as: UTF8.self).unicodeScalars.count + 1
+        let column =
+            String(decoding: bytes[lineStart..<place], as: UTF8.self).unicodeScalars.count + 1
         let character = String(decoding: before, as: UTF8.self).unicodeScalars.count
         return Failure(description: "\(message): line \(line) column \(column) (char \(character))")
     }
@@ -85,7 +86,9 @@ struct JSONParser {
 
     private mutating func digits() -> Int {
         let start = position
-        while let byte = next, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
+        while let byte = next, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+            position += 1
+        }
         return position - start
     }
 

@@ -16,7 +16,9 @@ struct Moment: Hashable, Comparable, Sendable {
     /// Midnight of a civil day; months beyond 12 run on into the next year.
     init(year: Int, month: Int, day: Int) {
         let shifted = year * 12 + month - 1
-        let (y, m) = (Self.floorDivide(shifted, 12), shifted - Self.floorDivide(shifted, 12) * 12 + 1)
+        let (y, m) = (
+            Self.floorDivide(shifted, 12), shifted - Self.floorDivide(shifted, 12) * 12 + 1
+        )
         // Days from the civil calendar, counted from 1 March so that the leap day comes last.
         let yy = m <= 2 ? y - 1 : y
         let era = Self.floorDivide(yy, 400)
@@ -36,7 +38,9 @@ struct Moment: Hashable, Comparable, Sendable {
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let mp = (5 * dayOfYear + 2) / 153
         let month = mp + (mp < 10 ? 3 : -9)
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * mp + 2) / 5 + 1)
+        return (
+            yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * mp + 2) / 5 + 1
+        )
     }
 
     private static func floorDivide(_ a: Int, _ b: Int) -> Int {
@@ -57,9 +61,12 @@ struct Moment: Hashable, Comparable, Sendable {
     }
 
     private var clock: String {
-        let second = Int((micros - Moment(year: civil.year, month: civil.month, day: civil.day).micros)
-            / Moment.second)
-        return "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+        let second = Int(
+            (micros - Moment(year: civil.year, month: civil.month, day: civil.day).micros)
+                / Moment.second
+        )
+        return
+            "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
     }
 
     /// Python's `isoformat` without the zone: the fraction is left out when it is zero.
@@ -88,7 +95,8 @@ struct Moment: Hashable, Comparable, Sendable {
     /// Reads `2026-11-22`, `2026-11-22T08:00:00`, a fraction, and `Z` or `+00:00`; nil otherwise.
     init?(_ text: String) {
         let halves = text.split(whereSeparator: { $0 == "T" || $0 == " " })
-        guard let first = halves.first, halves.count <= 2, let midnight = Self.midnight(first) else {
+        guard let first = halves.first, halves.count <= 2, let midnight = Self.midnight(first)
+        else {
             return nil
         }
         micros = midnight.micros

@@ -57,7 +57,9 @@ struct PythonDecimal: Equatable, Sendable {
         } else {
             (total, whole, decimals) = (-exponent, 0, -exponent)
         }
-        if total > maxDigits { return "Ensure that there are no more than \(maxDigits) digits in total." }
+        if total > maxDigits {
+            return "Ensure that there are no more than \(maxDigits) digits in total."
+        }
         if decimals > places {
             return "Ensure that there are no more than \(places) decimal places."
         }

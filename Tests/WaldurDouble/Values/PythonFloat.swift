@@ -6,7 +6,9 @@
 enum PythonFloat {
     /// `repr(value)`.
     static func text(_ value: Double) -> String {
-        guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity" }
+        guard value.isFinite else {
+            return value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+        }
         // Swift and Python both print the shortest digits that read back the same; only the
         // place of the exponent differs.
         let description = value.magnitude.description
