@@ -10,7 +10,7 @@ package final class CrashRun<Oracle: Hashable & Sendable> {
     private var oracles: [(change: Int, oracle: Oracle)] = []
     private let firstChange: Int
 
-    init(_ disk: SimulatedDisk, _ oracle: Oracle) {
+    package init(_ disk: SimulatedDisk, _ oracle: Oracle) {
         self.disk = disk
         self.oracle = oracle
         firstChange = disk.changeCount
@@ -94,7 +94,8 @@ package final class CrashHarness<Oracle: Hashable & Sendable> {
     private let policies: [CrashPolicy]
     private let answersMax: Int
     private let check: Body
-    private var seen: Set<Case> = []
+    /// Hashes, not the images: there are many, and a collision costs one check in 2^64.
+    private var seen: Set<Int> = []
 
     /// Images that were recovered from.
     package private(set) var checkCount = 0
@@ -131,7 +132,7 @@ package final class CrashHarness<Oracle: Hashable & Sendable> {
                     let image = point.state.crashed(policy, &choices)
                     crashCount += 1
                     let next = Case(image: image, oracle: point.oracle, depth: depth)
-                    guard seen.insert(next).inserted else { continue }
+                    guard seen.insert(next.hashValue).inserted else { continue }
                     let place = CrashPoint(
                         change: point.change,
                         policy: policy,
