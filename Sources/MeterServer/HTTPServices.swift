@@ -11,7 +11,7 @@ enum HTTPServices {
     /// - Throws: ``StartError`` if an address is taken.
     static func make(_ context: ServerContext, _ start: StartBarrier) throws -> [any Service] {
         let configuration = context.configuration
-        let api = API(context)
+        let api = try API(context)
         var services: [any Service] = [
             application(
                 api.responder(for: .administrationSocket),
