@@ -45,7 +45,12 @@ struct BookFileReader {
         let count = min(count, byteCount - offset)
         if offset < windowStart || offset + count > windowStart + window.count {
             windowStart = offset
-            window = try Self.read(file, at: offset, count: max(count, Self.windowByteCount))
+            let rest = byteCount - offset
+            window = try Self.read(
+                file,
+                at: offset,
+                count: min(max(count, Self.windowByteCount), rest)
+            )
         }
         let start = offset - windowStart
         return Array(window[start..<min(start + count, window.count)])

@@ -49,6 +49,7 @@ package struct Reporter: Sendable {
     var failedCycles = 0
     var failuresInRow = 0
 
+    var bound: [ResourceID: BoundResource] = [:]
     var listed: [ResourceID: WaldurResource] = [:]
     var offerings: [OfferingID: WaldurOffering] = [:]
     var offeringsToRead: [OfferingID] = []

@@ -4,38 +4,6 @@ internal import MeterWire
 // Cycles: which resources, in which order, and what happens when the whole Waldur is in trouble.
 
 extension Reporter {
-    /// Every resource of this Waldur that a binding names in the current month, and whether one of the
-    /// bindings is live.
-    func boundResources(in month: BillingMonth) -> [ResourceID: Bool] {
-        let start = month.start(in: settings.zone)
-        let end = month.end(in: settings.zone)
-        var bound: [ResourceID: Bool] = [:]
-        for bindings in book.bindings.values {
-            for binding in bindings
-            where binding.waldur == settings.waldur && binding.from.start < end
-                && (binding.to.map { $0.start > start } ?? true)
-            {
-                bound[binding.resource, default: false] =
-                    bound[binding.resource] ?? false || binding.class == .live
-            }
-        }
-        return bound
-    }
-
-    /// The tenants whose live bindings name the resource.
-    func tenants(of resource: ResourceID) -> Set<Name> {
-        var tenants: Set<Name> = []
-        for bindings in book.bindings.values {
-            for binding in bindings
-            where binding.waldur == settings.waldur && binding.resource == resource
-                && binding.class == .live && binding.to == nil
-            {
-                tenants.insert(binding.tenant)
-            }
-        }
-        return tenants
-    }
-
     /// Open intents of this Waldur, oldest first.
     func openIntents(of resource: ResourceID? = nil) -> [OpenIntent] {
         book.openIntents.values
@@ -90,7 +58,9 @@ extension Reporter {
             return abortCycle("Waldur's answers have no usable Date header", nil, at: moment)
         }
         let open = resourcesWithOpenIntents
-        let bound = boundResources(in: month)
+        bound = Dictionary(
+            BoundResource.all(in: month, of: settings, book: book).map { ($0.resource, $0) },
+            uniquingKeysWith: { first, _ in first })
         // What is open comes first, then what went well last time, then what failed.
         let rest = bound.keys.filter { !open.contains($0) }.sorted { left, right in
             let leftFailures = failures[left] ?? 0

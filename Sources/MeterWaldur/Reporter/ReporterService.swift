@@ -13,7 +13,7 @@ package actor ReporterService {
     nonisolated let client: WaldurClient
     nonisolated let engine: any ReportingEngine
     private let logger: Logger
-    private let now: @Sendable () -> Timestamp
+    nonisolated let now: @Sendable () -> Timestamp
 
     private var reporter: Reporter
     private var ledger: LedgerReader
@@ -139,11 +139,12 @@ package actor ReporterService {
                 return .booked(.failure(error))
             }
         case .readFigures(let resource, let month, let through):
+            var reader = ledger
             do throws(ReporterTrouble) {
-                return .figures(
-                    .success(
-                        try await ledger.figures(
-                            of: resource, in: month, through: through, engine: engine)))
+                let figures = try await reader.figures(
+                    of: resource, in: month, through: through, engine: engine)
+                ledger = reader
+                return .figures(.success(figures))
             } catch {
                 return .figures(.failure(error))
             }

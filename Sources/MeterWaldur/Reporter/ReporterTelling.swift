@@ -141,8 +141,9 @@ extension Reporter {
 
     /// False where nothing of the resource can be told; says why in a finding.
     private mutating func isTellable(_ resource: ResourceID, _ observation: Observation) -> Bool {
-        guard boundResources(in: observation.month)[resource] == true else { return false }
-        guard let listing = listed[resource] else { return false }
+        guard let bound = bound[resource], bound.isLive, let listing = listed[resource] else {
+            return false
+        }
         guard offerings[listing.offering] != nil else {
             work?.findings.append(
                 ReportFinding(
@@ -154,14 +155,14 @@ extension Reporter {
                 ReportFinding(.resourceState, resource: resource, waldurs: listing.state))
             return false
         }
-        for tenant in tenants(of: resource).sorted() {
+        for tenant in bound.liveTenants.sorted() {
             // Only a tenant that is named by its uuid can be compared.
-            guard let bound = CustomerID(tenant.description), let customer = listing.customer,
-                bound != customer
+            guard let named = CustomerID(tenant.description), let customer = listing.customer,
+                named != customer
             else { continue }
             work?.findings.append(
                 ReportFinding(
-                    .otherCustomer, resource: resource, ours: bound.description,
+                    .otherCustomer, resource: resource, ours: named.description,
                     waldurs: customer.description))
             return false
         }

@@ -92,6 +92,23 @@ package struct ExactDecimal: Hashable, Sendable {
         return Hundredths(value)
     }
 
+    /// `amount` minus this number, exactly.
+    package func subtracted(from amount: Hundredths) -> ExactDecimal {
+        Self.sum([ExactDecimal(digits: -digits, scale: scale), .init(digits: amount.rawValue, scale: 2)])
+    }
+
+    /// The exact sum; wraps beyond 38 digits, which no number of Waldur's reaches.
+    package static func sum(_ numbers: [ExactDecimal]) -> ExactDecimal {
+        let scale = numbers.map(\.scale).max() ?? 0
+        var sum: Int128 = 0
+        for number in numbers {
+            var digits = number.digits
+            for _ in number.scale..<scale { digits = digits &* 10 }
+            sum = sum &+ digits
+        }
+        return ExactDecimal(digits: sum, scale: scale)
+    }
+
     private static let digitsMax = 36
 }
 

@@ -1,0 +1,176 @@
+internal import MeterWire
+
+/// Second half of the ledger: the lines of every account, and the figures to tell.
+struct Accounts {
+    private let book: BookState
+    private let period: BillingPeriod
+    private var lines: [LedgerLine] = []
+    private var figures: [LedgerFigure] = []
+
+    init(book: BookState, period: BillingPeriod) {
+        self.book = book
+        self.period = period
+    }
+
+    mutating func fill(from attribution: Attribution) throws(LedgerError) {
+        for (account, total) in attribution.metered {
+            try add(.metered, account, nil, LedgerAmount(total: total))
+        }
+        // What is told, by row of Waldur's usage: rows with usage, rows with a history, and rows that
+        // could have usage and have none, since a new month begins by telling zeros.
+        var totals: [SubmissionKey: UInt128] = [:]
+        for key in emptyRows() { totals[key] = 0 }
+        for key in book.submissions[period.month]?.keys ?? [:].keys
+        where key.waldur == period.waldur {
+            totals[key] = 0
+        }
+        for key in book.openings.keys
+        where key.waldur == period.waldur && key.month == period.month {
+            totals[key] = 0
+        }
+        var notBillable: [LedgerAccount: [NotBillableClass: UInt128]] = [:]
+        var unread: [LedgerAccount: UInt128] = [:]
+        for (key, usage) in attribution.attributed {
+            if let reason = key.notBillable {
+                let known = notBillable[key.account]?[reason] ?? 0
+                notBillable[key.account, default: [:]][reason] =
+                    try Quantity(known).adding(usage.sum).rawValue
+            } else if let planPeriod = key.planPeriod {
+                let row = SubmissionKey(
+                    waldur: key.resource.waldur,
+                    resource: key.resource.resource,
+                    component: key.component,
+                    planPeriod: planPeriod,
+                    month: period.month
+                )
+                totals[row] = try Quantity(totals[row] ?? 0).adding(usage.sum).rawValue
+            } else {
+                unread[key.account] =
+                    try Quantity(unread[key.account] ?? 0).adding(usage.sum).rawValue
+            }
+        }
+        for (account, reasons) in notBillable {
+            for (reason, total) in reasons {
+                try add(.notBillable(reason), account, nil, LedgerAmount(total: total))
+            }
+        }
+        for (account, total) in unread {
+            try add(.waiting, account, nil, LedgerAmount(total: total))
+        }
+        for (row, total) in totals { try tell(row, total) }
+    }
+
+    /// The rows of live resources that have been read: one for each component and plan period.
+    private func emptyRows() -> Set<SubmissionKey> {
+        var rows: Set<SubmissionKey> = []
+        for binding in book.bindings.values.joined()
+        where binding.class == .live && binding.waldur == period.waldur {
+            guard let resource = book.resources[binding.resourceKey] else { continue }
+            for span in PlanPeriodSplit(resource.periods, in: period).spans {
+                let overlaps = binding.from < span.to && binding.to.map { span.from < $0 } ?? true
+                guard overlaps else { continue }
+                for component in resource.components where book.components[component] != nil {
+                    rows.insert(
+                        SubmissionKey(
+                            waldur: binding.waldur,
+                            resource: binding.resource,
+                            component: component,
+                            planPeriod: span.period.id,
+                            month: period.month
+                        )
+                    )
+                }
+            }
+        }
+        return rows
+    }
+
+    /// The lines and the figure of one row of Waldur's usage.
+    private mutating func tell(_ row: SubmissionKey, _ total: UInt128) throws(LedgerError) {
+        let account = LedgerAccount(resource: row.resourceKey, component: row.component)
+        let units = book.components[row.component]?.unitsPerReported ?? 1
+        let rounded = try Rounding.down(total, unitsPerReported: units)
+        let opening = book.openings[row]?.amount ?? .zero
+        let (amount, overflow) = rounded.amount.rawValue.addingReportingOverflow(opening.rawValue)
+        guard !overflow else { throw .overflow }
+        let standing = book.submission(row)
+        let confirmed = standing?.confirmed?.amount
+        let inFlight = standing?.open.last?.amount
+
+        let confirmedAmount = try LedgerAmount(confirmed ?? .zero, unitsPerReported: units)
+        let intended = try LedgerAmount(inFlight ?? confirmed ?? .zero, unitsPerReported: units)
+        let toTell = try LedgerAmount(Hundredths(amount), unitsPerReported: units)
+        try add(.opening, account, row.planPeriod, LedgerAmount(opening, unitsPerReported: units))
+        try add(.confirmed, account, row.planPeriod, confirmedAmount)
+        try add(.inFlight, account, row.planPeriod, intended.subtracting(confirmedAmount))
+        try add(.waiting, account, row.planPeriod, toTell.subtracting(intended))
+        try add(.residue, account, row.planPeriod, rounded.residue)
+
+        figures.append(
+            LedgerFigure(
+                key: row,
+                total: Quantity(total),
+                amount: Hundredths(amount),
+                confirmed: confirmed,
+                inFlight: inFlight,
+                isPlanPeriodOver: isOver(row.planPeriod, of: row.resourceKey)
+            )
+        )
+    }
+
+    private func isOver(_ planPeriod: PlanPeriodID, of resource: ResourceKey) -> Bool {
+        guard let periods = book.resources[resource]?.periods,
+            let index = periods.firstIndex(where: { $0.id == planPeriod })
+        else { return true }
+        return periods[index].end != nil || index + 1 < periods.count
+    }
+
+    private mutating func add(
+        _ term: LedgerTerm,
+        _ account: LedgerAccount,
+        _ planPeriod: PlanPeriodID?,
+        _ amount: LedgerAmount
+    ) throws(LedgerError) {
+        guard amount != .zero else { return }
+        lines.append(
+            LedgerLine(account: account, planPeriod: planPeriod, term: term, amount: amount)
+        )
+    }
+
+    // MARK: in a fixed order
+
+    var sortedLines: [LedgerLine] {
+        lines.sorted { left, right in
+            if left.account != right.account { return left.account < right.account }
+            if left.planPeriod != right.planPeriod {
+                guard let first = left.planPeriod else { return true }
+                guard let second = right.planPeriod else { return false }
+                return first < second
+            }
+            return left.term.rank < right.term.rank
+        }
+    }
+
+    var sortedFigures: [LedgerFigure] { figures.sorted { $0.key < $1.key } }
+}
+
+extension LedgerTerm {
+    /// The order in which an account's terms are listed.
+    fileprivate var rank: Int {
+        switch self {
+        case .opening: 0
+        case .metered: 1
+        case .adjusted: 2
+        case .carriedIn: 3
+        case .confirmed: 4
+        case .inFlight: 5
+        case .waiting: 6
+        case .residue: 7
+        case .carriedOut: 8
+        case .notBillable(let reason):
+            9 + (NotBillableClass.allCases.firstIndex(of: reason) ?? 0)
+        case .creditRequested: 20
+        case .writtenOff: 21
+        }
+    }
+}

@@ -1,0 +1,161 @@
+internal import MeterWire
+
+/// First half of the ledger: whose each window's usage is, and whether it is billed.
+struct Attribution {
+    private let book: BookState
+    private let period: BillingPeriod
+    private let resolver: AccessResolver
+    private var splits: [ResourceKey: PlanPeriodSplit] = [:]
+
+    private(set) var attributed: [AttributedUsage.Key: UsageTotal] = [:]
+    private var unassigned: [UnassignedUsage.Key: (total: UsageTotal, first: Minute)] = [:]
+    private var tenants: [TenantLine.Key: TenantLine] = [:]
+    /// What was metered for each account: added up on its own, not from the lines that it must equal.
+    private(set) var metered: [LedgerAccount: UInt128] = [:]
+
+    init(book: BookState, period: BillingPeriod) {
+        self.book = book
+        self.period = period
+        resolver = AccessResolver(book)
+    }
+
+    /// Places the usage of one window, which begins at `minute`.
+    mutating func add(
+        _ total: UsageTotal,
+        tenant: Name,
+        agent: Name,
+        access: AccessID?,
+        component: Name,
+        at minute: Minute
+    ) throws(LedgerError) {
+        let key = TenantLine.Key(tenant: tenant, component: component)
+        var line =
+            tenants[key]
+            ?? TenantLine(
+                key: key,
+                metered: Quantity(0),
+                attributed: Quantity(0),
+                attributedElsewhere: Quantity(0),
+                unassigned: Quantity(0)
+            )
+        line.metered = try line.metered.adding(total.sum)
+        switch resolver.resolve(tenant: tenant, agent: agent, access: access, at: minute) {
+        case .unassigned(let reason):
+            line.unassigned = try line.unassigned.adding(total.sum)
+            let key = UnassignedUsage.Key(
+                tenant: tenant,
+                agent: agent,
+                access: access,
+                component: component,
+                reason: reason
+            )
+            let known = unassigned[key] ?? (UsageTotal(), minute)
+            unassigned[key] = (try known.total.adding(total), min(known.first, minute))
+        case .bound(let binding) where binding.waldur != period.waldur:
+            line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
+        case .bound(let binding):
+            line.attributed = try line.attributed.adding(total.sum)
+            let account = LedgerAccount(resource: binding.resourceKey, component: component)
+            metered[account] = try Quantity(metered[account] ?? 0).adding(total.sum).rawValue
+            let fate = fate(of: component, binding: binding, at: minute)
+            let key = AttributedUsage.Key(
+                tenant: tenant,
+                agent: agent,
+                access: binding.access,
+                resource: binding.resourceKey,
+                component: component,
+                planPeriod: fate.planPeriod,
+                notBillable: fate.notBillable
+            )
+            attributed[key] = try (attributed[key] ?? UsageTotal()).adding(total)
+        }
+        tenants[key] = line
+    }
+
+    /// Whether usage under a binding is billed, and in which plan period.
+    private mutating func fate(
+        of component: Name,
+        binding: Binding,
+        at minute: Minute
+    ) -> (planPeriod: PlanPeriodID?, notBillable: NotBillableClass?) {
+        switch binding.class {
+        case .free: return (nil, .free)
+        case .trial: return (nil, .trial)
+        case .internal: return (nil, .internal)
+        case .shadow: return (nil, .shadow)
+        case .live: break
+        }
+        if book.components[component] == nil { return (nil, .notInOffering) }
+        // Of a resource that nobody has asked Waldur for, nothing is known: its usage waits.
+        guard let resource = book.resources[binding.resourceKey] else { return (nil, nil) }
+        if !resource.components.contains(component) { return (nil, .notInOffering) }
+        let split =
+            splits[binding.resourceKey] ?? PlanPeriodSplit(resource.periods, in: period)
+        splits[binding.resourceKey] = split
+        guard let planPeriod = split.period(at: minute) else { return (nil, .noPlan) }
+        return (planPeriod.id, nil)
+    }
+
+    // MARK: in a fixed order
+
+    var sortedAttributed: [AttributedUsage] {
+        attributed.sorted { $0.key.order < $1.key.order }.map { key, total in
+            AttributedUsage(key: key, total: Quantity(total.sum), count: total.count)
+        }
+    }
+
+    var sortedUnassigned: [UnassignedUsage] {
+        unassigned.sorted { $0.key.order < $1.key.order }.map { key, usage in
+            UnassignedUsage(
+                key: key,
+                total: Quantity(usage.total.sum),
+                count: usage.total.count,
+                first: usage.first
+            )
+        }
+    }
+
+    var sortedTenants: [TenantLine] { tenants.values.sorted { $0.key < $1.key } }
+}
+
+extension AttributedUsage.Key {
+    /// A text whose order is that of the lines, and which no two keys share.
+    fileprivate var order: [[UInt8]] {
+        [
+            Array(resource.description.utf8), component.bytes,
+            Array((planPeriod?.description ?? "").utf8),
+            Array((notBillable?.rawValue ?? "").utf8), tenant.bytes, agent.bytes,
+            Array(access.description.utf8),
+        ]
+    }
+}
+
+extension UnassignedUsage.Key {
+    fileprivate var order: [[UInt8]] {
+        [
+            tenant.bytes, agent.bytes, Array((access?.description ?? "").utf8), component.bytes,
+            Array(reason.rawValue.utf8),
+        ]
+    }
+}
+
+private func < (left: [[UInt8]], right: [[UInt8]]) -> Bool {
+    left.lexicographicallyPrecedes(right) { $0.lexicographicallyPrecedes($1) }
+}
+
+extension Quantity {
+    func adding(_ amount: UInt128) throws(LedgerError) -> Quantity {
+        let (sum, overflow) = rawValue.addingReportingOverflow(amount)
+        guard !overflow else { throw .overflow }
+        return Quantity(sum)
+    }
+}
+
+extension UsageTotal {
+    func adding(_ other: UsageTotal) throws(LedgerError) -> UsageTotal {
+        let (sum, overflow) = sum.addingReportingOverflow(other.sum)
+        let (count, countOverflow) = count.addingReportingOverflow(other.count)
+        guard !overflow, !countOverflow else { throw .overflow }
+        return UsageTotal(sum: sum, count: count)
+    }
+}

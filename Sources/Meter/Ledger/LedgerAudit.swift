@@ -1,0 +1,240 @@
+internal import MeterWire
+
+/// Goes through a ledger's lines with the sources of each beside it.
+struct LedgerAudit {
+    private let month: LedgerMonth
+    private let book: BookState
+    private(set) var violations: [Violation] = []
+
+    /// An account's stored terms; those told to Waldur by plan period.
+    private struct Slot: Hashable {
+        let account: LedgerAccount
+        let planPeriod: PlanPeriodID?
+        let term: LedgerTerm
+    }
+
+    init(month: LedgerMonth, book: BookState) {
+        self.month = month
+        self.book = book
+    }
+
+    /// What came in = what became of it; metered and not billable = the usage that has a resource.
+    mutating func checkAccounts() throws(LedgerError) {
+        var incoming: [LedgerAccount: LedgerAmount] = [:]
+        var outgoing: [LedgerAccount: LedgerAmount] = [:]
+        for line in month.lines {
+            if line.term.isIncoming {
+                incoming[line.account] =
+                    try (incoming[line.account] ?? .zero).adding(line.amount)
+            } else {
+                outgoing[line.account] =
+                    try (outgoing[line.account] ?? .zero).adding(line.amount)
+            }
+        }
+        for account in Set(incoming.keys).union(outgoing.keys).sorted() {
+            let (left, right) = (incoming[account] ?? .zero, outgoing[account] ?? .zero)
+            if left != right {
+                violations.append(.account(account, incoming: left, outgoing: right))
+            }
+        }
+        var sources: [Slot: LedgerAmount] = [:]
+        for usage in month.attributed {
+            let amount = try LedgerAmount(total: usage.total.rawValue)
+            try add(amount, to: &sources, usage.key.account, nil, .metered)
+            if let reason = usage.key.notBillable {
+                try add(amount, to: &sources, usage.key.account, nil, .notBillable(reason))
+            } else if usage.key.planPeriod == nil {
+                try add(amount, to: &sources, usage.key.account, nil, .waiting)
+            }
+        }
+        let stored = try stored { line in line.planPeriod == nil }
+        compare(stored, sources)
+    }
+
+    /// Every row told to Waldur: the book says what is confirmed and in flight, the usage what the total is,
+    /// and the figure to tell is what the lines of the row come to.
+    mutating func checkTold() throws(LedgerError) {
+        var totals: [SubmissionKey: Quantity] = [:]
+        for usage in month.attributed {
+            guard let planPeriod = usage.key.planPeriod, usage.key.notBillable == nil else {
+                continue
+            }
+            let row = SubmissionKey(
+                waldur: usage.key.resource.waldur,
+                resource: usage.key.resource.resource,
+                component: usage.key.component,
+                planPeriod: planPeriod,
+                month: month.period.month
+            )
+            totals[row] = try (totals[row] ?? Quantity(0)).adding(usage.total.rawValue)
+        }
+        for row in book.submissions[month.period.month]?.keys ?? [:].keys
+        where row.waldur == month.period.waldur {
+            totals[row] = totals[row] ?? Quantity(0)
+        }
+        for row in book.openings.keys
+        where row.waldur == month.period.waldur && row.month == month.period.month {
+            totals[row] = totals[row] ?? Quantity(0)
+        }
+        for figure in month.figures { totals[figure.key] = totals[figure.key] ?? Quantity(0) }
+
+        var sources: [Slot: LedgerAmount] = [:]
+        for (row, total) in totals {
+            let account = LedgerAccount(resource: row.resourceKey, component: row.component)
+            let units = book.components[row.component]?.unitsPerReported ?? 1
+            let standing = book.submission(row)
+            let confirmed = standing?.confirmed?.amount ?? .zero
+            let intended = standing?.open.last?.amount ?? confirmed
+            let opening = book.openings[row]?.amount ?? .zero
+            let openingAmount = try LedgerAmount(opening, unitsPerReported: units)
+            let confirmedAmount = try LedgerAmount(confirmed, unitsPerReported: units)
+            let intendedAmount = try LedgerAmount(intended, unitsPerReported: units)
+            let residue = try Rounding.down(total.rawValue, unitsPerReported: units).residue
+            let metered = try LedgerAmount(total: total.rawValue)
+            let toTell = try metered.adding(openingAmount).subtracting(residue)
+            try add(openingAmount, to: &sources, account, row.planPeriod, .opening)
+            try add(confirmedAmount, to: &sources, account, row.planPeriod, .confirmed)
+            try add(
+                intendedAmount.subtracting(confirmedAmount),
+                to: &sources,
+                account,
+                row.planPeriod,
+                .inFlight
+            )
+            try add(
+                toTell.subtracting(intendedAmount),
+                to: &sources,
+                account,
+                row.planPeriod,
+                .waiting
+            )
+            try add(residue, to: &sources, account, row.planPeriod, .residue)
+        }
+        let stored = try stored { line in line.planPeriod != nil }
+        compare(stored, sources)
+        try checkFigures(stored, totals)
+    }
+
+    private mutating func checkFigures(
+        _ stored: [Slot: LedgerAmount],
+        _ totals: [SubmissionKey: Quantity]
+    ) throws(LedgerError) {
+        for figure in month.figures {
+            let row = figure.key
+            let account = LedgerAccount(resource: row.resourceKey, component: row.component)
+            let units = book.components[row.component]?.unitsPerReported ?? 1
+            var lines = LedgerAmount.zero
+            for term: LedgerTerm in [.confirmed, .inFlight, .waiting] {
+                let slot = Slot(account: account, planPeriod: row.planPeriod, term: term)
+                lines = try lines.adding(stored[slot] ?? .zero)
+            }
+            let told = try LedgerAmount(figure.amount, unitsPerReported: units)
+            if told != lines || totals[row] != figure.total {
+                violations.append(.figure(row, stored: figure.amount, lines: lines))
+            }
+        }
+        let told = Set(month.figures.map(\.key))
+        for row in totals.keys.sorted() where !told.contains(row) {
+            violations.append(.figure(row, stored: .zero, lines: .zero))
+        }
+    }
+
+    /// A tenant's usage either has a resource or has none.
+    mutating func checkTenants() throws(LedgerError) {
+        var attributed: [TenantLine.Key: Quantity] = [:]
+        var unassigned: [TenantLine.Key: Quantity] = [:]
+        for usage in month.attributed {
+            let key = TenantLine.Key(tenant: usage.key.tenant, component: usage.key.component)
+            attributed[key] = try (attributed[key] ?? Quantity(0)).adding(usage.total.rawValue)
+        }
+        for usage in month.unassigned {
+            let key = TenantLine.Key(tenant: usage.key.tenant, component: usage.key.component)
+            unassigned[key] = try (unassigned[key] ?? Quantity(0)).adding(usage.total.rawValue)
+        }
+        let lines = Dictionary(month.tenants.map { ($0.key, $0) }) { first, _ in first }
+        for key in Set(lines.keys).union(attributed.keys).union(unassigned.keys).sorted() {
+            let line =
+                lines[key]
+                ?? TenantLine(
+                    key: key,
+                    metered: Quantity(0),
+                    attributed: Quantity(0),
+                    attributedElsewhere: Quantity(0),
+                    unassigned: Quantity(0)
+                )
+            let sum = try line.attributed.adding(line.attributedElsewhere.rawValue)
+                .adding(line.unassigned.rawValue)
+            if line.metered != sum { violations.append(.tenant(line)) }
+            compare(key, "attributed", line.attributed, attributed[key] ?? Quantity(0))
+            compare(key, "unassigned", line.unassigned, unassigned[key] ?? Quantity(0))
+        }
+    }
+
+    /// What was metered, by another way through the same usage.
+    mutating func checkMetered(_ answer: UsageAnswer) {
+        var totals: [TenantLine.Key: Quantity] = [:]
+        for (group, total) in answer.totals {
+            guard let tenant = group.tenant, let component = group.component else { continue }
+            let key = TenantLine.Key(tenant: tenant, component: component)
+            totals[key] = Quantity((totals[key]?.rawValue ?? 0) &+ total.sum)
+        }
+        let lines = Dictionary(month.tenants.map { ($0.key, $0) }) { first, _ in first }
+        for key in Set(lines.keys).union(totals.keys).sorted() {
+            compare(
+                key,
+                "metered",
+                lines[key]?.metered ?? Quantity(0),
+                totals[key] ?? Quantity(0)
+            )
+        }
+    }
+
+    // MARK: sums
+
+    private func stored(
+        _ belongs: (LedgerLine) -> Bool
+    ) throws(LedgerError) -> [Slot: LedgerAmount] {
+        var stored: [Slot: LedgerAmount] = [:]
+        for line in month.lines where belongs(line) {
+            try add(line.amount, to: &stored, line.account, line.planPeriod, line.term)
+        }
+        return stored
+    }
+
+    private func add(
+        _ amount: LedgerAmount,
+        to sums: inout [Slot: LedgerAmount],
+        _ account: LedgerAccount,
+        _ planPeriod: PlanPeriodID?,
+        _ term: LedgerTerm
+    ) throws(LedgerError) {
+        let slot = Slot(account: account, planPeriod: planPeriod, term: term)
+        sums[slot] = try (sums[slot] ?? .zero).adding(amount)
+    }
+
+    private mutating func compare(_ stored: [Slot: LedgerAmount], _ sources: [Slot: LedgerAmount]) {
+        let slots = Set(stored.keys).union(sources.keys).sorted { left, right in
+            left.account != right.account
+                ? left.account < right.account
+                : "\(left.planPeriod?.description ?? "") \(left.term)"
+                    < "\(right.planPeriod?.description ?? "") \(right.term)"
+        }
+        for slot in slots {
+            let (one, other) = (stored[slot] ?? .zero, sources[slot] ?? .zero)
+            if one != other {
+                violations.append(.term(slot.account, slot.term, stored: one, source: other))
+            }
+        }
+    }
+
+    private mutating func compare(
+        _ key: TenantLine.Key,
+        _ term: String,
+        _ stored: Quantity,
+        _ source: Quantity
+    ) {
+        if stored != source {
+            violations.append(.tenantTerm(key, term: term, stored: stored, source: source))
+        }
+    }
+}
