@@ -93,7 +93,7 @@ final class Checkpointer: Sendable {
     private func merge() {
         while !stopSignal.isStopped {
             do throws(EngineError) {
-                guard let summary = try context.engine.mergeSegments() else { return }
+                guard let summary = try context.engine.mergeNext(at: context.clock.now()) else { return }
                 context.metrics.merges.add()
                 context.logger.info("segments merged", metadata: ["summary": "\(summary)"])
             } catch {

@@ -39,7 +39,7 @@ enum Exposition {
         text.gauge(
             "meter_principals_not_conserved",
             "Principals whose events have not each exactly one result; anything but 0 is a fault.",
-            counts.values.count { !$0.isConserved })
+            counts.count { !Conservation.check($0.value, of: $0.key).isEmpty })
         text.gauge(
             "meter_journal_appended_bytes", "Where the next journal record will begin.",
             Int(clamping: context.engine.appended))

@@ -18,7 +18,7 @@ struct StatusRoutes {
     private func status() -> JSONOutput {
         let engine = context.engine
         let sources = engine.sources()
-        let counts = engine.admissionCounts().values.reduce(AdmissionCounts(), +)
+        let counts = engine.admissionCounts()
         let head = context.book.state.head
         return [
             "version": .string(Build.version),
@@ -40,12 +40,14 @@ struct StatusRoutes {
         ]
     }
 
-    private static func json(_ counts: AdmissionCounts) -> JSONOutput {
-        [
-            "received": .decimal(counts.events), "accepted": .decimal(counts.accepted),
-            "refused": .decimal(counts.refused), "inConflict": .decimal(counts.inConflict),
-            "duplicate": .decimal(counts.duplicate), "deferred": .decimal(counts.deferred),
-            "conserved": .boolean(counts.isConserved),
+    private static func json(_ counts: [PrincipalID: AdmissionCounts]) -> JSONOutput {
+        let sum = counts.values.reduce(AdmissionCounts(), +)
+        let violations = counts.flatMap { Conservation.check($0.value, of: $0.key) }
+        return [
+            "received": .decimal(sum.events), "accepted": .decimal(sum.accepted),
+            "refused": .decimal(sum.refused), "inConflict": .decimal(sum.inConflict),
+            "duplicate": .decimal(sum.duplicate), "deferred": .decimal(sum.deferred),
+            "conserved": .boolean(violations.isEmpty),
         ]
     }
 
