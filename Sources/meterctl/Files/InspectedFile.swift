@@ -9,7 +9,10 @@ struct InspectedFile {
 
     /// Reads at most `limit` records or decisions.
     init(_ target: MeterPath, limit: Int) throws(DiskError) {
-        guard let name = target.file else { return try directory(target.disk) }
+        guard let name = target.file else {
+            try directory(target.disk)
+            return
+        }
         switch try MeterPath.kind(of: name, on: target.disk) {
         case .sealed: sealed(name, target.disk)
         case .journal: journal(name, target.disk, limit)

@@ -71,7 +71,7 @@ final class MemoryFile: DiskFile {
     func read(
         at offset: Int, into target: UnsafeMutableRawBufferPointer
     ) throws(DiskError) -> Int {
-        let wanted = unsafe target.count
+        let wanted = target.count
         let part = bytes.withLock { bytes in
             Array(bytes.dropFirst(max(0, offset)).prefix(wanted))
         }

@@ -66,7 +66,7 @@ final class ReplaySocket {
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { bytes in
                 unsafe Glibc.send(
-                    descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL.rawValue))
+                    descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             rest = rest.dropFirst(count)

@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import MeterWaldur
 internal import NIOCore
+internal import NIOHTTP1
 
 /// Talks to one server: JSON in, JSON out, problem documents turned into failures.
 struct ServerClient {

@@ -25,19 +25,26 @@ struct ReconcileVerb: Verb {
         let differing = counts.cell("differs")
         answer.show(output.output, nothing: "no differences") { json in
             var table = Table(
-                "tenant", "resource", "month", "component", ">ours", ">waldur", ">diff", "state",
+                "tenants", "resource", "month", "component", ">ours", ">waldur", ">diff", "state",
                 "cause")
             for row in json.list("rows") where all || row.cell("state") != "equal" {
                 table.add(
-                    row.cell("tenant"), row.cell("resource"), row.cell("month"),
-                    row.cell("component"), row.cell("ours"), row.cell("waldur"),
-                    row.cell("difference"), row.cell("state"), row.cell("cause"))
+                    row.cell("tenants"), row.cell("resource"), row.cell("month"),
+                    row.cell("component"), row.cell("ours"), row.cell("shown"),
+                    row.cell("difference"), row.cell("state"), row.cell("causes"))
             }
             return table
         }
         Terminal.talk(
             "\(counts.cell("equal")) equal, \(counts.cell("in-flight")) in flight, "
-                + "\(differing) differ")
+                + "\(counts.cell("not-told")) not told on purpose, \(differing) differ")
+        let unseen = answer.json.list("unseen")
+        guard unseen.isEmpty else {
+            throw CommandFailure(
+                .differences,
+                "the account does not see " + unseen.map(\.cell).joined(separator: ", "),
+                next: "check the uuids and the account's role: meterctl map check")
+        }
         guard differing == "0" else {
             throw CommandFailure(
                 .differences, "\(differing) figures differ",

@@ -18,6 +18,7 @@ struct ReportVerbs: AsyncParsableCommand {
             answer.show(output.output, nothing: "no binding is live: nothing would be told") {
                 ReportVerbs.table($0)
             }
+            ReportVerbs.remarks(answer.json)
         }
     }
 
@@ -28,26 +29,24 @@ struct ReportVerbs: AsyncParsableCommand {
                 Totals are absolute: telling the same again changes nothing, and figures that Waldur has \
                 already are skipped. Exits 5 where it is not known what became of a call.
                 """)
-        @Option(help: "Only this tenant's resources.")
-        var tenant: String?
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post, "/admin/v1/report/submit",
-                    body: RequestBody.object([("tenant", RequestBody.string(tenant))]))
+                .call(.post, "/admin/v1/report/submit")
             answer.show(output.output, nothing: "nothing was to be told") { ReportVerbs.table($0) }
+            ReportVerbs.remarks(answer.json)
             let states = answer.json.list("rows").map { $0.cell("state") }
-            if states.contains("unknown") {
+            if states.contains("in-flight") || states.contains("unknown") {
                 throw CommandFailure(
                     .unavailable, "it is not known what became of some calls",
                     next: "nothing is repeated before it was read back; see: meterctl report status")
             }
-            if states.contains("refused") {
+            if states.contains(where: { $0 != "unchanged" }) {
                 throw CommandFailure(
-                    .failed, "Waldur refused some figures", next: "see why: meterctl map check")
+                    .precondition, "not everything could be told",
+                    next: "see why: meterctl report preview; meterctl map check")
             }
         }
     }
@@ -103,12 +102,17 @@ struct ReportVerbs: AsyncParsableCommand {
 
     static func table(_ answer: JSONValue) -> Table {
         var table = Table(
-            "tenant", "resource", "month", "component", ">waldur has", ">ledger", "state", "note")
+            "tenants", "resource", "month", "component", ">ledger", ">waldur shows", "state")
         for row in answer.list("rows") {
             table.add(
-                row.cell("tenant"), row.cell("resource"), row.cell("month"), row.cell("component"),
-                row.cell("confirmed"), row.cell("total"), row.cell("state"), row.cell("note"))
+                row.cell("tenants"), row.cell("resource"), row.cell("month"), row.cell("component"),
+                row.cell("ours"), row.cell("shown"), row.cell("state"))
         }
         return table
+    }
+
+    static func remarks(_ answer: JSONValue) {
+        Terminal.talk(answer.cell("window"))
+        for finding in answer.list("findings") { Terminal.talk(finding.cell) }
     }
 }

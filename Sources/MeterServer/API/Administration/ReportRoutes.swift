@@ -11,19 +11,13 @@ struct ReportRoutes {
                 call async throws(Problem) in
                 try call.query.allow([])
                 let control = try Self.control(reporting)
-                return .json(["rows": .array(try await Self.ask(control.preview).map(\.json))])
+                return .json(try await Self.ask(control.preview).json)
             },
-            APIRoute(
-                .post, "/admin/v1/report/submit", scopes: .admin, bodyByteCountMax: 1 << 12
-            ) { call async throws(Problem) in
+            APIRoute(.post, "/admin/v1/report/submit", scopes: .admin) {
+                call async throws(Problem) in
+                try call.query.allow([])
                 let control = try Self.control(reporting)
-                let fields = try RequestFields(call.body, allowed: ["tenant"])
-                let tenant = try fields.optional("tenant") == nil ? nil : try fields.name("tenant")
-                let author = call.caller.author
-                let rows = try await Self.ask { () async throws(ReportingFailure) in
-                    try await control.submit(tenant: tenant, author: author)
-                }
-                return .json(["rows": .array(rows.map(\.json))])
+                return .json(try await Self.ask(control.submit).json)
             },
             APIRoute(.get, "/admin/v1/report/status", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
@@ -59,13 +53,17 @@ struct ReportRoutes {
         if let text = try call.query.one("tenant") {
             tenant = try RequestFields.name(text, "tenant")
         }
-        let rows = try await Self.ask { () async throws(ReportingFailure) in
-            try await control.reconcile(tenant: tenant)
+        let wanted = tenant
+        let (rows, unseen) = try await Self.ask { () async throws(ReportingFailure) in
+            try await control.reconcile(tenant: wanted)
         }
-        let states = ["equal", "in-flight", "differs"].map { state in
-            JSONMember(state, .count(rows.count { $0.state == state }))
+        let states = ReconciliationRow.State.allCases.map { state in
+            JSONMember(state.rawValue, .count(rows.count { $0.state == state }))
         }
-        return .json(["counts": .object(states), "rows": .array(rows.map(\.json))])
+        return .json([
+            "counts": .object(states), "rows": .array(rows.map(\.json)),
+            "unseen": .array(unseen.map { .string($0.description) }),
+        ])
     }
 
     static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl {

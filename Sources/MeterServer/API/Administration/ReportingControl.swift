@@ -4,11 +4,9 @@ package import MeterWire
 /// What the administration asks of the reporter. Amounts are Waldur's decimal strings.
 package protocol ReportingControl: Sendable {
     /// What would be told now, row by row; nothing is sent.
-    func preview() async throws(ReportingFailure) -> [ReportRow]
-    /// Tells what would be told, and reads it back.
-    ///
-    /// - Parameter tenant: Only this tenant's resources; nil for all.
-    func submit(tenant: Name?, author: String) async throws(ReportingFailure) -> [ReportRow]
+    func preview() async throws(ReportingFailure) -> ReportPlan
+    /// Tells what is to be told and reads it back; says how things stand then.
+    func submit() async throws(ReportingFailure) -> ReportPlan
     /// How reporting stands, without asking Waldur.
     func status() -> [ReportingStatus]
     /// Lets the reporter go on in a month that it held at the end of the one before.
@@ -16,7 +14,11 @@ package protocol ReportingControl: Sendable {
         waldur: WaldurID?, month: BillingMonth, author: String
     ) async throws(ReportingFailure)
     /// Our figures beside Waldur's usage rows, read now.
-    func reconcile(tenant: Name?) async throws(ReportingFailure) -> [ReconciliationRow]
+    ///
+    /// - Returns: Every row, and the bound resources that the account does not see.
+    func reconcile(
+        tenant: Name?
+    ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID])
     /// Why a binding may not start live, such as a usage row that Waldur already shows; nil if it may.
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String?
     /// What is wrong between bindings, components and Waldur's offerings.
@@ -54,78 +56,127 @@ package struct ReportingFailure: Error, Sendable {
     }
 }
 
-/// One total that is, was or would be told.
-package struct ReportRow: Sendable {
-    package let key: SubmissionKey
-    package let tenant: Name?
-    /// What Waldur has by our book; nil where nothing was told.
-    package let confirmed: String?
-    /// What the ledger says.
-    package let total: String
-    /// `send`, `unchanged`, `held`, `confirmed`, `refused`, `unknown`.
-    package let state: String
-    package let note: String?
+/// One row of Waldur's usage, or what would be one.
+package struct ReportedFigure: Sendable {
+    package let waldur: WaldurID
+    package let resource: ResourceID
+    /// nil for usage that belongs to none.
+    package let planPeriod: PlanPeriodID?
+    package let month: BillingMonth
+    package let component: Name
+    package let tenants: Set<Name>
 
     package init(
-        key: SubmissionKey, tenant: Name?, confirmed: String?, total: String, state: String,
-        note: String? = nil
+        waldur: WaldurID, resource: ResourceID, planPeriod: PlanPeriodID?, month: BillingMonth,
+        component: Name, tenants: Set<Name>
     ) {
-        self.key = key
-        self.tenant = tenant
-        self.confirmed = confirmed
-        self.total = total
-        self.state = state
-        self.note = note
+        self.waldur = waldur
+        self.resource = resource
+        self.planPeriod = planPeriod
+        self.month = month
+        self.component = component
+        self.tenants = tenants
+    }
+
+    var members: [JSONMember] {
+        [
+            JSONMember("waldur", .string(waldur.name)),
+            JSONMember("tenants", .array(tenants.sorted().map { .string($0.description) })),
+            JSONMember("resource", .string(resource.description)),
+            JSONMember("planPeriod", .optional(planPeriod)),
+            JSONMember("month", .string(month.description)),
+            JSONMember("component", .string(component.description)),
+        ]
+    }
+}
+
+/// What is told, or would be.
+package struct ReportPlan: Sendable {
+    package struct Row: Sendable {
+        package let figure: ReportedFigure
+        /// What Waldur shows; nil without a row.
+        package let waldurs: String?
+        /// What the ledger says.
+        package let ours: String
+        /// `send`, `unchanged`, `in-flight`, or why it is held back.
+        package let state: String
+
+        package init(figure: ReportedFigure, waldurs: String?, ours: String, state: String) {
+            self.figure = figure
+            self.waldurs = waldurs
+            self.ours = ours
+            self.state = state
+        }
+    }
+
+    package var rows: [Row]
+    /// What keeps figures from being told, or makes one doubtful; a sentence each.
+    package var findings: [String]
+    /// Whether anything is sent at this time, and why not.
+    package var window: String
+
+    package init(rows: [Row], findings: [String], window: String) {
+        self.rows = rows
+        self.findings = findings
+        self.window = window
     }
 
     var json: JSONOutput {
-        .object(
-            key.members + [
-                JSONMember("tenant", .optional(tenant)),
-                JSONMember("confirmed", .optional(confirmed)),
-                JSONMember("total", .string(total)), JSONMember("state", .string(state)),
-                JSONMember("note", .optional(note)),
-            ])
+        let rows = rows.map { row in
+            JSONOutput.object(
+                row.figure.members + [
+                    JSONMember("ours", .string(row.ours)),
+                    JSONMember("shown", .optional(row.waldurs)),
+                    JSONMember("state", .string(row.state)),
+                ])
+        }
+        return [
+            "window": .string(window), "rows": .array(rows),
+            "findings": .array(findings.map { .string($0) }),
+        ]
     }
 }
 
 /// One figure of ours beside Waldur's.
 package struct ReconciliationRow: Sendable {
-    package let key: SubmissionKey
-    package let tenant: Name?
+    package enum State: String, Sendable, CaseIterable {
+        case equal
+        /// A call is on its way, or the next cycle tells it.
+        case inFlight = "in-flight"
+        /// Not told on purpose: shadow, free, trial, internal.
+        case notTold = "not-told"
+        case differs
+    }
+
+    package let figure: ReportedFigure
     package let ours: String
     /// nil where Waldur has no row.
     package let waldurs: String?
-    /// Ours minus Waldur's; "0" where both are equal.
+    /// Ours minus Waldur's.
     package let difference: String
+    package let state: State
     /// Why they differ, as far as it is known.
-    package let cause: String?
-    /// A call is on its way that would explain it.
-    package let isInFlight: Bool
+    package let causes: [String]
 
     package init(
-        key: SubmissionKey, tenant: Name?, ours: String, waldurs: String?, difference: String,
-        cause: String? = nil, isInFlight: Bool = false
+        figure: ReportedFigure, ours: String, waldurs: String?, difference: String, state: State,
+        causes: [String]
     ) {
-        self.key = key
-        self.tenant = tenant
+        self.figure = figure
         self.ours = ours
         self.waldurs = waldurs
         self.difference = difference
-        self.cause = cause
-        self.isInFlight = isInFlight
+        self.state = state
+        self.causes = causes
     }
-
-    /// `equal`, `in-flight` or `differs`.
-    package var state: String { difference == "0" ? "equal" : isInFlight ? "in-flight" : "differs" }
 
     var json: JSONOutput {
         .object(
-            key.members + [
-                JSONMember("tenant", .optional(tenant)), JSONMember("ours", .string(ours)),
-                JSONMember("waldur", .optional(waldurs)),
-                JSONMember("difference", .string(difference)), JSONMember("state", .string(state)),
-                JSONMember("cause", .optional(cause)),
+            figure.members + [
+                JSONMember("ours", .string(ours)), JSONMember("shown", .optional(waldurs)),
+                JSONMember("difference", .string(difference)),
+                JSONMember("state", .string(state.rawValue)),
+                JSONMember("causes", .array(causes.map { .string($0) })),
             ])
     }
 }
@@ -181,18 +232,6 @@ package struct MapFinding: Sendable {
         [
             "severity": .string(isError ? "error" : "warning"), "subject": .string(subject),
             "detail": .string(detail),
-        ]
-    }
-}
-
-extension SubmissionKey {
-    var members: [JSONMember] {
-        [
-            JSONMember("waldur", .string(waldur.name)),
-            JSONMember("resource", .string(resource.description)),
-            JSONMember("planPeriod", .string(planPeriod.description)),
-            JSONMember("month", .string(month.description)),
-            JSONMember("component", .string(component.description)),
         ]
     }
 }
