@@ -149,7 +149,7 @@ extension Engine {
         let candidates = segments.map {
             MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
         }
-        guard let names = MergePolicy.next(candidates),
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin),
             let first = segments.firstIndex(where: { $0.name == names.first })
         else { return nil }
         let range = first..<(first + names.count)
@@ -169,7 +169,7 @@ extension Engine {
         let candidates = files.map {
             MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
         }
-        guard let names = MergePolicy.next(candidates) else { return nil }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin) else { return nil }
         let inputs = files.filter { names.contains($0.name) }
         let merged: IdentifierFile
         do throws(SealedFileError) {

@@ -28,14 +28,16 @@ package enum MergePolicy {
 
     /// The names of the files to merge, neighbours in the order given; nil if they are well as they are.
     ///
-    /// - Parameter files: A chain of live files of one kind, from the left.
+    /// - Parameters:
+    ///   - files: A chain of live files of one kind, from the left.
+    ///   - countMin: Files of one tier that make a merge worth while.
     /// - Complexity: O(files × tiers).
-    package static func next(_ files: [Candidate]) -> [String]? {
+    package static func next(_ files: [Candidate], countMin: Int = fanIn) -> [String]? {
         let tiers = files.map { tier(of: $0.byteCount) }
         guard let highest = tiers.max() else { return nil }
         for tier in 0...highest {
             for stretch in stretches(of: tiers, upTo: tier) {
-                if let inputs = inputs(stretch, tier, tiers, files) {
+                if let inputs = inputs(stretch, tier, tiers, files, countMin) {
                     return inputs.map { files[$0].name }
                 }
             }
@@ -48,7 +50,8 @@ package enum MergePolicy {
         _ stretch: Range<Int>,
         _ tier: Int,
         _ tiers: [Int],
-        _ files: [Candidate]
+        _ files: [Candidate],
+        _ countMin: Int
     ) -> Range<Int>? {
         guard let first = stretch.first(where: { tiers[$0] == tier }) else { return nil }
         var end = first
@@ -61,7 +64,7 @@ package enum MergePolicy {
             if tiers[end] == tier { found += 1 }
             end += 1
         }
-        return found >= fanIn ? first..<end : nil
+        return found >= countMin ? first..<end : nil
     }
 
     private static func tier(of byteCount: Int) -> Int {
