@@ -36,8 +36,13 @@ public final class Emitter: Sendable {
 
     /// Takes one agent call that ended now; adds `agent_calls` 1 unless that component is given.
     public func record(
-        tenant: String, agent: String, _ amounts: [ComponentAmount], access: AccessID? = nil,
-        model: String? = nil, user: String? = nil, outcome: Outcome = .ok,
+        tenant: String,
+        agent: String,
+        _ amounts: [ComponentAmount],
+        access: AccessID? = nil,
+        model: String? = nil,
+        user: String? = nil,
+        outcome: Outcome = .ok,
         durationMilliseconds: UInt64? = nil
     ) {
         var amounts = amounts
@@ -46,9 +51,17 @@ public final class Emitter: Sendable {
         }
         core.record(
             UsageEvent(
-                time: clock(), tenant: tenant, agent: agent, amounts: amounts, access: access,
-                model: model, user: user, outcome: outcome,
-                durationMilliseconds: durationMilliseconds))
+                time: clock(),
+                tenant: tenant,
+                agent: agent,
+                amounts: amounts,
+                access: access,
+                model: model,
+                user: user,
+                outcome: outcome,
+                durationMilliseconds: durationMilliseconds
+            )
+        )
     }
 
     /// Waits until everything recorded before is on the server's disk, and a claim that says so.

@@ -29,7 +29,8 @@ final class EmitterCore: @unchecked Sendable {
         unsafe lock = Lock.make()
         recorder = Recorder(
             payloadByteCount: options.parameters.payloadByteCount,
-            byteCountMax: options.memoryByteCountMax)
+            byteCountMax: options.memoryByteCountMax
+        )
         unsafe changed = .allocate(capacity: 1)
         unsafe changed.initialize(to: pthread_cond_t())
         generation = ForkGuard.generation
@@ -95,7 +96,7 @@ final class EmitterCore: @unchecked Sendable {
             flushesWanted += 1
             let wanted = flushesWanted
             Self.ring(wakeWrite)
-            return wait(until: deadline) { flushesDone >= wanted || isClosed } 
+            return wait(until: deadline) { flushesDone >= wanted || isClosed }
                 && flushesDone >= wanted
         }
     }
@@ -130,7 +131,9 @@ final class EmitterCore: @unchecked Sendable {
             let now = SystemClock.monotonic()
             if now >= deadline { return condition() }
             var time = timespec(
-                tv_sec: Int(deadline / 1_000), tv_nsec: Int(deadline % 1_000) * 1_000_000)
+                tv_sec: Int(deadline / 1_000),
+                tv_nsec: Int(deadline % 1_000) * 1_000_000
+            )
             unsafe pthread_cond_timedwait(changed, lock, &time)
         }
         return true
@@ -151,8 +154,11 @@ final class EmitterCore: @unchecked Sendable {
 
     /// Called by the thread once in each turn. `partial` asks for the payload that is being filled.
     func beginTurn(
-        partial: Bool, statistics: EmitterStatistics, outstandingByteCount: Int,
-        spare: [PayloadEncoder], flushesSealed: UInt64
+        partial: Bool,
+        statistics: EmitterStatistics,
+        outstandingByteCount: Int,
+        spare: [PayloadEncoder],
+        flushesSealed: UInt64
     ) -> Turn {
         withLock {
             recorder.giveBack(spare)
@@ -160,10 +166,16 @@ final class EmitterCore: @unchecked Sendable {
             let takesAll = partial || isClosing || flushesWanted > flushesSealed
             return Turn(
                 payloads: recorder.take(
-                    partial: takesAll, outstandingByteCount: outstandingByteCount),
-                dropped: recorder.takeDropped(), flushesWanted: flushesWanted,
-                isClosing: isClosing, giveUpAt: giveUpAt,
-                hasPartialPayload: recorder.hasPartialPayload, generation: generation)
+                    partial: takesAll,
+                    outstandingByteCount: outstandingByteCount
+                ),
+                dropped: recorder.takeDropped(),
+                flushesWanted: flushesWanted,
+                isClosing: isClosing,
+                giveUpAt: giveUpAt,
+                hasPartialPayload: recorder.hasPartialPayload,
+                generation: generation
+            )
         }
     }
 

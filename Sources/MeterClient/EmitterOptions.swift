@@ -79,16 +79,22 @@ public struct EmitterOptions: Sendable {
         switch endpoint {
         case .udp:
             EmitterParameters(
-                transport: .datagrams, protection: protection, frameByteCount: datagramByteCount,
+                transport: .datagrams,
+                protection: protection,
+                frameByteCount: datagramByteCount,
                 windowByteCount: datagramWindowByteCount,
                 claimEveryMilliseconds: claimEveryMilliseconds,
-                resendAfterMilliseconds: resendAfterMilliseconds)
+                resendAfterMilliseconds: resendAfterMilliseconds
+            )
         case .tcp:
             EmitterParameters(
-                transport: .stream, protection: protection, frameByteCount: streamFrameByteCount,
+                transport: .stream,
+                protection: protection,
+                frameByteCount: streamFrameByteCount,
                 windowByteCount: streamWindowByteCount,
                 claimEveryMilliseconds: claimEveryMilliseconds,
-                resendAfterMilliseconds: Swift.max(5_000, resendAfterMilliseconds))
+                resendAfterMilliseconds: Swift.max(5_000, resendAfterMilliseconds)
+            )
         }
     }
 }
@@ -105,8 +111,12 @@ package struct EmitterParameters: Sendable {
     package var resendAfterMilliseconds: Int64
 
     package init(
-        transport: Transport, protection: WireProtection, frameByteCount: Int, windowByteCount: Int,
-        claimEveryMilliseconds: Int64, resendAfterMilliseconds: Int64
+        transport: Transport,
+        protection: WireProtection,
+        frameByteCount: Int,
+        windowByteCount: Int,
+        claimEveryMilliseconds: Int64,
+        resendAfterMilliseconds: Int64
     ) {
         self.transport = transport
         self.protection = protection

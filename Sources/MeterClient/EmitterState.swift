@@ -18,7 +18,9 @@ package struct EmitterState: ~Copyable {
 
     /// A new source, drawn from `generator`, which also gives the nonces of suite 2.
     package init(
-        parameters: EmitterParameters, generator: any RandomNumberGenerator & Sendable, now: Int64,
+        parameters: EmitterParameters,
+        generator: any RandomNumberGenerator & Sendable,
+        now: Int64,
         onSealedFrame: (@Sendable ([UInt8]) -> Void)? = nil
     ) {
         self.parameters = parameters
@@ -44,7 +46,10 @@ package struct EmitterState: ~Copyable {
         let lines = unsafe bytes.withUnsafeBytes { bytes in
             do throws(FrameError) {
                 try unsafe batch.decode(
-                    payload: bytes, eventCount: payload.eventCount, baseTime: payload.baseTime)
+                    payload: bytes,
+                    eventCount: payload.eventCount,
+                    baseTime: payload.baseTime
+                )
             } catch {
                 preconditionFailure("the encoder writes what the decoder takes: \(error)")
             }
@@ -93,7 +98,11 @@ extension EmitterState {
         var due = Due(wake: now + parameters.claimEveryMilliseconds)
         for index in draining.indices {
             let wake = draining[index].poll(
-                now: now, wall: wall, into: &due.frames, using: &generator)
+                now: now,
+                wall: wall,
+                into: &due.frames,
+                using: &generator
+            )
             due.wake = min(due.wake, wake)
         }
         let wake = current.poll(now: now, wall: wall, into: &due.frames, using: &generator)

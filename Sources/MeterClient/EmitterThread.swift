@@ -9,14 +9,17 @@ enum EmitterThread {
         let start = unsafe Unmanaged.passRetained(Start(core: core, wake: wake))
         var thread = pthread_t()
         let status = unsafe pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 var loop = EmitterLoop(start.core, wake: start.wake)
                 loop.run()
                 return nil
-            }, start.toOpaque())
+            },
+            start.toOpaque()
+        )
         guard status == 0 else {
             unsafe start.release()
             return false
@@ -58,8 +61,11 @@ private struct EmitterLoop: ~Copyable {
         options = core.options
         link = Link(core.options.endpoint)
         state = EmitterState(
-            parameters: core.options.parameters, generator: SystemRandomNumberGenerator(),
-            now: SystemClock.monotonic(), onSealedFrame: core.options.onSealedFrame)
+            parameters: core.options.parameters,
+            generator: SystemRandomNumberGenerator(),
+            now: SystemClock.monotonic(),
+            onSealedFrame: core.options.onSealedFrame
+        )
     }
 
     private var statistics: EmitterStatistics {
@@ -84,9 +90,12 @@ private struct EmitterLoop: ~Copyable {
     private mutating func takePayloads(now: Int64) {
         let isAged = partialSince.map { now - $0 >= options.sealAfterMilliseconds } ?? false
         let turn = core.beginTurn(
-            partial: isAged, statistics: statistics,
-            outstandingByteCount: state.outstandingByteCount, spare: spare,
-            flushesSealed: flushesSealed)
+            partial: isAged,
+            statistics: statistics,
+            outstandingByteCount: state.outstandingByteCount,
+            spare: spare,
+            flushesSealed: flushesSealed
+        )
         if isAged || !turn.hasPartialPayload { partialSince = nil }
         if turn.hasPartialPayload, partialSince == nil { partialSince = now }
         if let dropped = turn.dropped { state.add(dropped) }

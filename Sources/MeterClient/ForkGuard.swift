@@ -16,11 +16,13 @@ enum ForkGuard {
         if !state.isInstalled {
             state.isInstalled = true
             pthread_atfork(
-                { ForkGuard.state.lockAll() }, { ForkGuard.state.unlockAll() },
+                { ForkGuard.state.lockAll() },
+                { ForkGuard.state.unlockAll() },
                 {
                     ForkGuard.state.unlockAll()
                     ForkGuard.state.generation.add(1, ordering: .relaxed)
-                })
+                }
+            )
         }
         unsafe state.locks.append(lock)
         unsafe pthread_mutex_unlock(state.registry)

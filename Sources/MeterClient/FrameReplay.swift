@@ -28,8 +28,11 @@ public enum FrameReplay {
     ///   - quietMilliseconds: How long to wait for an answer after the last one.
     ///   - timeoutMilliseconds: How long all of it may take.
     public static func send(
-        _ frames: [[UInt8]], to endpoint: Endpoint, protection: WireProtection,
-        quietMilliseconds: Int64 = 500, timeoutMilliseconds: Int64 = 60_000
+        _ frames: [[UInt8]],
+        to endpoint: Endpoint,
+        protection: WireProtection,
+        quietMilliseconds: Int64 = 500,
+        timeoutMilliseconds: Int64 = 60_000
     ) -> Outcome {
         let link = Link(endpoint)
         let start = SystemClock.monotonic()

@@ -78,7 +78,11 @@ final class Link {
         } else {
             _ = unsafe bytes.withUnsafeBytes { bytes in
                 unsafe Glibc.send(
-                    descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+                    descriptor,
+                    bytes.baseAddress,
+                    bytes.count,
+                    CInt(MSG_NOSIGNAL)
+                )
             }
         }
     }
@@ -89,8 +93,11 @@ final class Link {
         while unwrittenStart < unwritten.count {
             let written = unsafe unwritten.withUnsafeBytes { bytes in
                 unsafe Glibc.send(
-                    descriptor, bytes.baseAddress.map { unsafe $0 + unwrittenStart },
-                    bytes.count - unwrittenStart, CInt(MSG_NOSIGNAL))
+                    descriptor,
+                    bytes.baseAddress.map { unsafe $0 + unwrittenStart },
+                    bytes.count - unwrittenStart,
+                    CInt(MSG_NOSIGNAL)
+                )
             }
             if written > 0 {
                 unwrittenStart += written
@@ -161,8 +168,11 @@ final class Link {
             let wantsWrite = isConnecting || unwrittenStart < unwritten.count
             descriptors.append(
                 pollfd(
-                    fd: descriptor, events: Int16(POLLIN) | (wantsWrite ? Int16(POLLOUT) : 0),
-                    revents: 0))
+                    fd: descriptor,
+                    events: Int16(POLLIN) | (wantsWrite ? Int16(POLLOUT) : 0),
+                    revents: 0
+                )
+            )
         }
         let timeout = CInt(clamping: max(0, milliseconds))
         _ = unsafe poll(&descriptors, nfds_t(descriptors.count), timeout)
@@ -203,7 +213,12 @@ final class Link {
         if isStream {
             var yes: CInt = 1
             _ = unsafe setsockopt(
-                socket, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
+                socket,
+                CInt(IPPROTO_TCP),
+                TCP_NODELAY,
+                &yes,
+                socklen_t(MemoryLayout<CInt>.size)
+            )
         }
         return true
     }

@@ -19,6 +19,8 @@ package struct Recorder: Sendable {
     private var spare: [PayloadEncoder] = []
     /// Bytes of sealed frames that the server does not have yet, as the thread said last.
     private var outstandingByteCount = 0
+    /// Bytes that were taken last, which the thread's next word will count as outstanding.
+    private var takenByteCount = 0
     private var dropped = Dropped()
     /// Events that `record` was called with.
     package private(set) var recordedCount: UInt64 = 0
@@ -39,6 +41,11 @@ package struct Recorder: Sendable {
     /// look.
     package mutating func record(_ event: UsageEvent) -> Bool {
         recordedCount += 1
+        if current.isEmpty, hasNoRoom {
+            droppedCount += 1
+            drop(event)
+            return false
+        }
         switch current.append(event) {
         case .appended: return false
         case .invalid(let defect):
@@ -47,13 +54,12 @@ package struct Recorder: Sendable {
             drop(event)
             return false
         case .full:
-            let byteCount = current.byteCount
-            if outstandingByteCount + filledByteCount + byteCount * 2 > byteCountMax {
+            if hasNoRoom {
                 droppedCount += 1
                 drop(event)
                 return false
             }
-            filledByteCount += byteCount
+            filledByteCount += current.byteCount
             var next = spare.popLast() ?? PayloadEncoder(byteCountMax: payloadByteCount)
             swap(&current, &next)
             filled.append(next)
@@ -64,6 +70,12 @@ package struct Recorder: Sendable {
             }
             return true
         }
+    }
+
+    /// True where one more payload would leave the bound.
+    private var hasNoRoom: Bool {
+        outstandingByteCount + takenByteCount + filledByteCount + current.byteCount
+            + payloadByteCount > byteCountMax
     }
 
     /// Counts an event that came after the end.
@@ -92,6 +104,7 @@ package struct Recorder: Sendable {
             swap(&current, &next)
             taken.append(next)
         }
+        takenByteCount = taken.reduce(0) { $0 + $1.byteCount }
         return taken
     }
 

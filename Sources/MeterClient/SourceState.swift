@@ -100,14 +100,21 @@ struct SourceState {
 extension SourceState {
     /// Seals a payload as the next frame. `batch` is the same payload, decoded.
     mutating func seal(
-        _ payload: borrowing PayloadEncoder, lines: UsageLines, ordinal: UInt64,
+        _ payload: borrowing PayloadEncoder,
+        lines: UsageLines,
+        ordinal: UInt64,
         using generator: inout some RandomNumberGenerator
     ) -> [UInt8] {
         let end = nextSequence + UInt64(payload.eventCount)
         let bytes = sealer.seal(
-            payload, firstSequence: nextSequence, durableThrough: durableThrough, using: &generator)
+            payload,
+            firstSequence: nextSequence,
+            durableThrough: durableThrough,
+            using: &generator
+        )
         frames.append(
-            Frame(sequences: nextSequence..<end, bytes: bytes, lines: lines, ordinal: ordinal))
+            Frame(sequences: nextSequence..<end, bytes: bytes, lines: lines, ordinal: ordinal)
+        )
         nextSequence = end
         outstandingByteCount += bytes.count
         outstandingEventCount += UInt64(payload.eventCount)
@@ -130,27 +137,42 @@ extension SourceState {
 extension SourceState {
     /// Makes a claim of how things stand, to be sent by the next poll. Returns its number.
     mutating func makeClaim(
-        isLast: Bool, now: Int64, wall: Int64, using generator: inout some RandomNumberGenerator
+        isLast: Bool,
+        now: Int64,
+        wall: Int64,
+        using generator: inout some RandomNumberGenerator
     ) -> UInt64 {
         claimNumber += 1
         claimMadeAt = now
         var pending = UsageLines()
         for frame in frames { pending.add(frame.lines) }
         let content = Claim(
-            number: claimNumber, isLast: isLast,
+            number: claimNumber,
+            isLast: isLast,
             linesAreComplete: pending.isComplete && givenUpLines.isComplete
                 && dropped.lines.isComplete,
-            recordedCount: nextSequence + dropped.count, droppedCount: dropped.count,
+            recordedCount: nextSequence + dropped.count,
+            droppedCount: dropped.count,
             totals: totals.sorted { $0.key < $1.key }.map { component, amount in
                 Claim.Total(component: component, amount: amount)
             },
             lines: dropped.lines.claimLines(.dropped) + givenUpLines.claimLines(.givenUp)
-                + pending.claimLines(.pending), givenUp: givenUp)
+                + pending.claimLines(.pending),
+            givenUp: givenUp
+        )
         let payload = content.payload(
-            baseTime: wall, byteCountMax: parameters.payloadByteCount)
+            baseTime: wall,
+            byteCountMax: parameters.payloadByteCount
+        )
         let bytes = sealer.seal(
-            kind: .claim, payload: payload, eventCount: 0, firstSequence: nextSequence,
-            baseTime: wall, durableThrough: durableThrough, using: &generator)
+            kind: .claim,
+            payload: payload,
+            eventCount: 0,
+            firstSequence: nextSequence,
+            baseTime: wall,
+            durableThrough: durableThrough,
+            using: &generator
+        )
         claim = SealedClaim(number: claimNumber, bytes: bytes)
         if isLast { lastClaimNumber = claimNumber }
         return claimNumber
@@ -188,7 +210,9 @@ extension SourceState {
 
     /// Appends what is due now to `due` and returns when to ask again.
     mutating func poll(
-        now: Int64, wall: Int64, into due: inout [[UInt8]],
+        now: Int64,
+        wall: Int64,
+        into due: inout [[UInt8]],
         using generator: inout some RandomNumberGenerator
     ) -> Int64 {
         var wake = now + parameters.claimEveryMilliseconds
@@ -212,7 +236,11 @@ extension SourceState {
                 inFlightByteCount -= frames[index].bytes.count
                 send(index, now: now, into: &due)
             case .waiting(let until):
-                if until > now { wake = min(wake, until) } else { send(index, now: now, into: &due) }
+                if until > now {
+                    wake = min(wake, until)
+                } else {
+                    send(index, now: now, into: &due)
+                }
             }
         }
     }
@@ -240,7 +268,10 @@ extension SourceState {
     }
 
     private mutating func sendClaim(
-        now: Int64, wall: Int64, into due: inout [[UInt8]], wake: inout Int64,
+        now: Int64,
+        wall: Int64,
+        into due: inout [[UInt8]],
+        wake: inout Int64,
         using generator: inout some RandomNumberGenerator
     ) {
         guard isUsed else { return }
@@ -324,8 +355,9 @@ extension SourceState {
         var kept: [Frame] = []
         kept.reserveCapacity(frames.count)
         for frame in frames {
-            guard frame.sequences.upperBound <= durableThrough
-                || durable.covers(frame.sequences)
+            guard
+                frame.sequences.upperBound <= durableThrough
+                    || durable.covers(frame.sequences)
             else {
                 kept.append(frame)
                 continue

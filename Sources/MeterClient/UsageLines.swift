@@ -49,7 +49,8 @@ struct UsageLines: Sendable {
             }
             add(
                 Key(tenant: Name(event.tenant), component: Name(amount.component)),
-                Amount(sum: UInt128(amount.amount), earliest: time, latest: time))
+                Amount(sum: UInt128(amount.amount), earliest: time, latest: time)
+            )
         }
     }
 
@@ -60,8 +61,13 @@ struct UsageLines: Sendable {
         }
         return sorted.map { key, amount in
             Claim.Line(
-                kind: kind, tenant: key.tenant, component: key.component, amount: amount.sum,
-                earliest: amount.earliest, latest: amount.latest)
+                kind: kind,
+                tenant: key.tenant,
+                component: key.component,
+                amount: amount.sum,
+                earliest: amount.earliest,
+                latest: amount.latest
+            )
         }
     }
 }

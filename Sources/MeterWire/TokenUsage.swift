@@ -16,8 +16,11 @@ public struct TokenUsage: Hashable, Sendable {
 
     /// Takes counts that are disjoint already.
     public init(
-        input: UInt64 = 0, cachedInput: UInt64 = 0, cacheCreationInput: UInt64 = 0,
-        output: UInt64 = 0, reasoning: UInt64 = 0
+        input: UInt64 = 0,
+        cachedInput: UInt64 = 0,
+        cacheCreationInput: UInt64 = 0,
+        output: UInt64 = 0,
+        reasoning: UInt64 = 0
     ) {
         self.input = input
         self.cachedInput = cachedInput
@@ -30,22 +33,35 @@ public struct TokenUsage: Hashable, Sendable {
     /// `…_tokens_details.cached_tokens`, `.cache_write_tokens`, `completion_tokens` (or `output_tokens`),
     /// `…_tokens_details.reasoning_tokens`. Nil if a part is larger than its total.
     public init?(
-        openAIInput input: UInt64, cached: UInt64 = 0, cacheWritten: UInt64 = 0, output: UInt64,
+        openAIInput input: UInt64,
+        cached: UInt64 = 0,
+        cacheWritten: UInt64 = 0,
+        output: UInt64,
         reasoning: UInt64 = 0
     ) {
         self.init(
-            totalInput: input, cached: cached, cacheCreated: cacheWritten, totalOutput: output,
-            reasoning: reasoning)
+            totalInput: input,
+            cached: cached,
+            cacheCreated: cacheWritten,
+            totalOutput: output,
+            reasoning: reasoning
+        )
     }
 
     /// Anthropic's `usage`, where `input_tokens`, `cache_read_input_tokens` and
     /// `cache_creation_input_tokens` stand side by side, and `output_tokens` has the thinking in it.
     public init(
-        anthropicInput input: UInt64, cacheRead: UInt64 = 0, cacheCreation: UInt64 = 0,
+        anthropicInput input: UInt64,
+        cacheRead: UInt64 = 0,
+        cacheCreation: UInt64 = 0,
         output: UInt64
     ) {
         self.init(
-            input: input, cachedInput: cacheRead, cacheCreationInput: cacheCreation, output: output)
+            input: input,
+            cachedInput: cacheRead,
+            cacheCreationInput: cacheCreation,
+            output: output
+        )
     }
 
     /// OpenTelemetry's `gen_ai.usage.input_tokens`, `.cache_read.input_tokens`,
@@ -53,23 +69,37 @@ public struct TokenUsage: Hashable, Sendable {
     /// parts of the totals. Nil if a part is larger than its total, as from an instrumentation that
     /// copies a provider's counts unchanged.
     public init?(
-        openTelemetryInput input: UInt64, cacheRead: UInt64 = 0, cacheCreation: UInt64 = 0,
-        output: UInt64, reasoning: UInt64 = 0
+        openTelemetryInput input: UInt64,
+        cacheRead: UInt64 = 0,
+        cacheCreation: UInt64 = 0,
+        output: UInt64,
+        reasoning: UInt64 = 0
     ) {
         self.init(
-            totalInput: input, cached: cacheRead, cacheCreated: cacheCreation, totalOutput: output,
-            reasoning: reasoning)
+            totalInput: input,
+            cached: cacheRead,
+            cacheCreated: cacheCreation,
+            totalOutput: output,
+            reasoning: reasoning
+        )
     }
 
     private init?(
-        totalInput: UInt64, cached: UInt64, cacheCreated: UInt64, totalOutput: UInt64,
+        totalInput: UInt64,
+        cached: UInt64,
+        cacheCreated: UInt64,
+        totalOutput: UInt64,
         reasoning: UInt64
     ) {
         let (parts, overflow) = cached.addingReportingOverflow(cacheCreated)
         guard !overflow, parts <= totalInput, reasoning <= totalOutput else { return nil }
         self.init(
-            input: totalInput - parts, cachedInput: cached, cacheCreationInput: cacheCreated,
-            output: totalOutput - reasoning, reasoning: reasoning)
+            input: totalInput - parts,
+            cachedInput: cached,
+            cacheCreationInput: cacheCreated,
+            output: totalOutput - reasoning,
+            reasoning: reasoning
+        )
     }
 
     /// The components that are not 0, to record.

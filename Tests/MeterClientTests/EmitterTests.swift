@@ -151,13 +151,16 @@ private struct Thread {
         let box = unsafe Unmanaged.passRetained(Box(body))
         var thread = pthread_t()
         _ = unsafe pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let box = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
                 box.body()
                 return nil
-            }, box.toOpaque())
+            },
+            box.toOpaque()
+        )
         pthread_detach(thread)
     }
 }
@@ -167,7 +170,9 @@ private struct Thread {
         var options = EmitterOptions(
             endpoint: server.isStream
                 ? .tcp(host: "127.0.0.1", port: server.port)
-                : .udp(host: "127.0.0.1", port: server.port), protection: protection)
+                : .udp(host: "127.0.0.1", port: server.port),
+            protection: protection
+        )
         options.sealAfterMilliseconds = 20
         options.claimEveryMilliseconds = 200
         options.resendAfterMilliseconds = 50
@@ -177,8 +182,10 @@ private struct Thread {
     private func record(_ emitter: Emitter, _ count: Int) {
         for number in 0..<count {
             emitter.record(
-                tenant: "t", agent: "agent-\(number % 7)",
-                [ComponentAmount("input_tokens", UInt64(number))])
+                tenant: "t",
+                agent: "agent-\(number % 7)",
+                [ComponentAmount("input_tokens", UInt64(number))]
+            )
         }
     }
 
@@ -226,16 +233,21 @@ private struct Thread {
             server = LoopbackServer(stream: stream, key: key, port: server.port, model: model)
         }
         #expect(emitter.close(timeoutMilliseconds: 20_000))
-        #expect(emitter.statistics.framesResent > 0)
+        let statistics = emitter.statistics
+        #expect(stream ? statistics.connections >= 2 : statistics.framesResent > 0)
         #expect(
-            server.read { $0.totals() }["input_tokens"] == 3 * sum(2_000) + 3 * sum(1_000))
+            server.read { $0.totals() }["input_tokens"] == 3 * sum(2_000) + 3 * sum(1_000)
+        )
 
         // The same frames once more: every event a duplicate, no figure changed.
         let before = server.read { $0.totals() }
         let duplicates = server.read { $0.sources.values.reduce(0) { $0 + $1.duplicates } }
         let frames = kept.withLock { $0 }
         let outcome = FrameReplay.send(
-            frames, to: options.endpoint, protection: options.protection)
+            frames,
+            to: options.endpoint,
+            protection: options.protection
+        )
         #expect(outcome.framesSent == frames.count)
         #expect(server.read { $0.totals() } == before)
         let after = server.read { $0.sources.values.reduce(0) { $0 + $1.duplicates } }
@@ -246,7 +258,9 @@ private struct Thread {
 
     @Test func `without a server memory is bounded and drops are counted`() {
         var options = EmitterOptions(
-            endpoint: .udp(host: "127.0.0.1", port: 9), protection: .none)
+            endpoint: .udp(host: "127.0.0.1", port: 9),
+            protection: .none
+        )
         options.memoryByteCountMax = 50_000
         options.sealAfterMilliseconds = 10
         let emitter = Emitter(options)
@@ -270,7 +284,10 @@ private struct Thread {
             Thread {
                 for number in 0..<2_000 {
                     emitter.record(
-                        tenant: "t", agent: "a", [ComponentAmount("input_tokens", UInt64(number))])
+                        tenant: "t",
+                        agent: "a",
+                        [ComponentAmount("input_tokens", UInt64(number))]
+                    )
                 }
                 countdown.left.subtract(1, ordering: .releasing)
             }.start()

@@ -15,6 +15,7 @@ struct ModelServer {
         var duplicates: UInt64 = 0
         var seen: UInt64 = 0
         var isQuarantined = false
+        var durable: [Range<UInt64>] = []
     }
 
     let key: WireKey?
@@ -29,7 +30,10 @@ struct ModelServer {
         guard let opened = try? opener.open(bytes, key: key) else { return nil }
         var source = sources[opened.header.source, default: Source()]
         let range = opened.header.sequences
-        source.seen = max(source.seen, opened.header.firstSequence + UInt64(opened.header.eventCount))
+        source.seen = max(
+            source.seen,
+            opened.header.firstSequence + UInt64(opened.header.eventCount)
+        )
         switch opened.content {
         case .claim(let claim):
             source.unsyncedClaims.append((claim, opened.header.firstSequence))
@@ -60,6 +64,10 @@ struct ModelServer {
                     source.events[sequence] = event
                 }
             }
+            if !source.unsynced.isEmpty {
+                let arrived = source.unsynced.map { $0.first..<$0.first + UInt64($0.events.count) }
+                source.durable = Self.merged(source.durable + arrived)
+            }
             source.unsynced = []
             for (claim, sealedThrough) in source.unsyncedClaims
             where claim.number > source.claim?.number ?? 0 {
@@ -82,7 +90,7 @@ struct ModelServer {
 
     func acknowledgement(_ id: SourceID, byteCountMax: Int) -> [UInt8] {
         let source = sources[id] ?? Source()
-        var durable = Self.ranges(source.events.keys.sorted())
+        var durable = source.durable
         var through: UInt64 = 0
         if let first = durable.first, first.lowerBound == 0 {
             through = first.upperBound
@@ -96,29 +104,31 @@ struct ModelServer {
             position = max(position, range.upperBound)
         }
         return Acknowledgement(
-            source: id, durableThrough: through, claimNumber: source.claim?.number ?? 0,
+            source: id,
+            durableThrough: through,
+            claimNumber: source.claim?.number ?? 0,
             isQuarantined: source.isQuarantined,
             counters: Acknowledgement.Counters(
-                accepted: UInt64(source.events.count), duplicate: source.duplicates),
-            durable: durable, missing: missing,
+                accepted: UInt64(source.events.count),
+                duplicate: source.duplicates
+            ),
+            durable: durable,
+            missing: missing,
             deferred: Self.merged(source.deferred)
         ).encode(byteCountMax: byteCountMax, key: key)
     }
 
-    private static func ranges(_ sequences: [UInt64]) -> [Range<UInt64>] {
-        var ranges: [Range<UInt64>] = []
-        for sequence in sequences {
-            if let last = ranges.last, last.upperBound == sequence {
-                ranges[ranges.count - 1] = last.lowerBound..<sequence + 1
+    private static func merged(_ list: [Range<UInt64>]) -> [Range<UInt64>] {
+        var merged: [Range<UInt64>] = []
+        for range in list.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = merged.last, last.upperBound >= range.lowerBound {
+                merged[merged.count - 1] =
+                    last.lowerBound..<max(last.upperBound, range.upperBound)
             } else {
-                ranges.append(sequence..<sequence + 1)
+                merged.append(range)
             }
         }
-        return ranges
-    }
-
-    private static func merged(_ list: [Range<UInt64>]) -> [Range<UInt64>] {
-        ranges(Array(Set(list.flatMap { Array($0) })).sorted())
+        return merged
     }
 
     /// Sums per component of everything that is durable.
@@ -161,13 +171,17 @@ struct Receiver {
             switch header.kind {
             case .claim:
                 let claim = try unsafe Claim.decode(
-                    payload: opened.payload, baseTime: header.baseTime,
-                    sealedThrough: header.firstSequence)
+                    payload: opened.payload,
+                    baseTime: header.baseTime,
+                    sealedThrough: header.firstSequence
+                )
                 return Opened(header: header, content: .claim(claim))
             case .events:
                 try unsafe batch.decode(
-                    payload: opened.payload, eventCount: header.eventCount,
-                    baseTime: header.baseTime)
+                    payload: opened.payload,
+                    eventCount: header.eventCount,
+                    baseTime: header.baseTime
+                )
                 let events = (0..<batch.eventCount).map { batch.usageEvent(at: $0) }
                 return Opened(header: header, content: .events(events))
             }

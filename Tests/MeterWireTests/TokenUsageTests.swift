@@ -19,17 +19,33 @@ import Testing
         (TokenUsage(openAIInput: 10, cached: .max, cacheWritten: 2, output: 5), nil),
         (
             TokenUsage(
-                anthropicInput: 50, cacheRead: 100_000, cacheCreation: 248, output: 503),
+                anthropicInput: 50,
+                cacheRead: 100_000,
+                cacheCreation: 248,
+                output: 503
+            ),
             TokenUsage(
-                input: 50, cachedInput: 100_000, cacheCreationInput: 248, output: 503)
+                input: 50,
+                cachedInput: 100_000,
+                cacheCreationInput: 248,
+                output: 503
+            )
         ),
         (
             TokenUsage(
-                openTelemetryInput: 100_298, cacheRead: 100_000, cacheCreation: 248, output: 503,
-                reasoning: 100),
+                openTelemetryInput: 100_298,
+                cacheRead: 100_000,
+                cacheCreation: 248,
+                output: 503,
+                reasoning: 100
+            ),
             TokenUsage(
-                input: 50, cachedInput: 100_000, cacheCreationInput: 248, output: 403,
-                reasoning: 100)
+                input: 50,
+                cachedInput: 100_000,
+                cacheCreationInput: 248,
+                output: 403,
+                reasoning: 100
+            )
         ),
         (TokenUsage(openTelemetryInput: 50, cacheRead: 100_000, output: 503), nil),
     ])
@@ -43,7 +59,8 @@ import Testing
             usage.amounts == [
                 ComponentAmount("input_tokens", 86), ComponentAmount("cached_input_tokens", 1_920),
                 ComponentAmount("output_tokens", 44), ComponentAmount("reasoning_tokens", 256),
-            ])
+            ]
+        )
         #expect(TokenUsage().amounts.isEmpty)
     }
 }

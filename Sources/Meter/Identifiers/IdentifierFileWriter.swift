@@ -4,7 +4,7 @@ extension IdentifierFile {
     /// Writes the ids of a span, complete, synced, read back and named when this returns.
     ///
     /// - Parameter table: Without entries it still makes a file.
-    /// - Throws: ``SealedFileError``; nothing has the file's name then.
+    /// - Throws: ``SealedFileError``; what has the file's name then, if anything, is complete.
     /// - Complexity: O(n log n).
     package static func write(
         _ table: IdentifierTable,
@@ -25,7 +25,7 @@ extension IdentifierFile {
     /// - Parameters:
     ///   - files: At least one, in the order of their spans, without gap or overlap.
     ///   - receivedSince: Older entries are left out.
-    /// - Throws: ``SealedFileError``; nothing has changed then.
+    /// - Throws: ``SealedFileError``; the inputs are as they were.
     /// - Complexity: O(n × inputs) at worst; memory for the filter and one block of each input.
     package static func merge(
         _ files: [IdentifierFile],

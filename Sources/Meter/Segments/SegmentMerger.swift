@@ -10,7 +10,7 @@ package enum SegmentMerger {
     /// - Parameters:
     ///   - segments: At least one, in the order of their spans, without gap or overlap.
     ///   - retainedFrom: Rows of earlier minutes are left out, and names that only they referred to.
-    /// - Throws: ``SegmentError``, also where any block of an input is damaged; nothing has changed then.
+    /// - Throws: ``SegmentError``, also where any block of an input is damaged; they are as they were.
     /// - Complexity: O(rows × inputs) at worst; memory for the names and one block of each input.
     @discardableResult
     package static func merge(

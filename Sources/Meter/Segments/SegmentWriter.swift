@@ -21,7 +21,7 @@ package enum SegmentWriter {
     ///   - table: In canonical order; without rows it still makes a file.
     ///   - span: The part of the journal that the rows were counted from.
     ///   - effort: `.high` makes the file smaller where series have many components in common.
-    /// - Throws: ``SegmentError``; nothing has the segment's name then.
+    /// - Throws: ``SegmentError``; what has the segment's name then, if anything, is complete.
     /// - Complexity: O(rows); some 100 ns a row.
     @discardableResult
     package static func write(

@@ -16,7 +16,9 @@ import Testing
                 if bytes[offset..<offset + 4].elementsEqual("mbs1".utf8) {
                     seals.append(offset..<offset + 16)
                 } else {
-                    let length = bytes[offset + 4..<offset + 8].reduce(0) { $0 << 8 | Int($1) }
+                    let length = bytes[offset + 4..<offset + 8].reversed().reduce(0) {
+                        $0 << 8 | Int($1)
+                    }
                     entries.append(offset..<offset + 64 + length)
                 }
                 offset =
@@ -65,7 +67,7 @@ import Testing
         let checksum = Checksum.crc32c(Array(entry.dropLast(4)))
         for position in 0..<4 {
             entry[entry.count - 4 + position] = UInt8(
-                truncatingIfNeeded: checksum >> (24 - 8 * position)
+                truncatingIfNeeded: checksum >> (8 * position)
             )
         }
         return entry

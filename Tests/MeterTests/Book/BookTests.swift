@@ -56,6 +56,29 @@ import Testing
         )
     }
 
+    @Test func `the bytes are those that the document shows`() throws {
+        let disk = BookDisk()
+        let book = try open(disk).book
+        try book.append(
+            Fixture.component("tool_seconds", units: 1000),
+            author: "anna",
+            at: Fixture.time
+        )
+        let zeros = String(repeating: "0", count: 64)
+        let json =
+            #"{"author":"anna","decision":"component-declared","name":"tool_seconds","#
+            + #""reportedUnit":"s","unit":"ms","unitsPerReported":1000}"#
+        let expected =
+            "6d7472626f6f6b3100000000ffffffff00000000000000000100000000000000" + zeros + "e3f133b0"
+            + "6d6265317e00000000000000010000000000000003d2c802a2010000" + zeros
+            + Hexadecimal.text(json.utf8) + "e1a2a13a" + "6d6273310100000000000000150af530"
+        #expect(disk.files["book.mb"].map { Hexadecimal.text($0) } == expected)
+        #expect(
+            book.state.head.description
+                == "1 d858eea066e8b2625cb7c3865c857bdef840158196a99e6e065c837843a44a25"
+        )
+    }
+
     @Test func `a refused decision writes nothing`() throws {
         let (disk, _) = try filled()
         let before = disk.files

@@ -20,13 +20,13 @@ import Testing
         return IdentifierHash(rawValue: high | UInt128(mixer.next() &+ UInt64(number % 3)))
     }
 
-    @Test(arguments: 0..<25 as Range<UInt64>)
+    @Test(arguments: 0..<10 as Range<UInt64>)
     func `what was inserted is found through flushes and merges, and nothing else`(
         seed: UInt64
     ) throws {
         var random = Seed(seed)
         let disk = MemoryDisk()
-        let idCount = 1 + random.below(seed % 5 == 0 ? 9000 : 1500)
+        let idCount = 1 + random.below(seed % 5 == 0 ? 5000 : 800)
         var index = IdentifierIndex()
         var model: [IdentifierHash: IdentifierEntry] = [:]
         var since = Minute(rawValue: 0)

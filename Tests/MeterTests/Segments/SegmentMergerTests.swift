@@ -37,12 +37,12 @@ import Testing
         return segments[0]
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: 0..<16 as Range<UInt64>)
     func `merges in any order add up to what the naive model does`(seed: UInt64) throws {
         var random = Seed(seed)
         let disk = MemoryDisk()
         let tables = (0..<2 + random.below(7)).map { _ in
-            Workload.table(&random, rowCountMax: seed == 0 ? 20_000 : 800)
+            Workload.table(&random, rowCountMax: seed == 0 ? 9_000 : 800)
         }
         let segments = try write(tables, to: disk)
         let before = try dump(segments)
