@@ -15,8 +15,7 @@ final class ServerProcess: Sendable {
         let description: String
     }
 
-    // Used from the test's thread only; `Process` itself is not marked so.
-    private nonisolated(unsafe) let process: Process
+    private let process: Process
     private let logPath: String
     let addresses: Addresses
 
@@ -53,10 +52,10 @@ final class ServerProcess: Sendable {
                 addresses = try JSONDecoder().decode(Addresses.self, from: bytes)
                 return
             }
-            guard unsafe process.isRunning else { break }
+            guard process.isRunning else { break }
             usleep(5_000)
         }
-        unsafe process.terminate()
+        process.terminate()
         addresses = Addresses()
         throw StartFailure(
             description: "the server did not get ready:\n"
@@ -64,7 +63,7 @@ final class ServerProcess: Sendable {
     }
 
     deinit {
-        if unsafe process.isRunning { kill() }
+        if process.isRunning { kill() }
     }
 
     /// Runs the binary to its end.
@@ -100,7 +99,7 @@ final class ServerProcess: Sendable {
         _ arguments: [String], environment: [String: String], log: String
     ) throws -> Process {
         if !FileManager.default.fileExists(atPath: log) {
-            FileManager.default.createFile(atPath: log, contents: nil)
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
         }
         let handle = try FileHandle(forWritingTo: URL(filePath: log))
         try handle.seekToEnd()
@@ -114,14 +113,14 @@ final class ServerProcess: Sendable {
         return process
     }
 
-    var processID: Int32 { unsafe process.processIdentifier }
-    var isRunning: Bool { unsafe process.isRunning }
+    var processID: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
     var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
     /// Power off for the process: no handler runs.
     func kill() {
         _ = Foundation.kill(processID, SIGKILL)
-        unsafe process.waitUntilExit()
+        process.waitUntilExit()
     }
 
     func signal(_ number: Int32) {
@@ -135,8 +134,8 @@ final class ServerProcess: Sendable {
     }
 
     func waitUntilExit() -> Int32 {
-        unsafe process.waitUntilExit()
-        return unsafe process.terminationStatus
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     /// Bytes of memory in use.
