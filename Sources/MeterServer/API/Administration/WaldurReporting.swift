@@ -6,9 +6,14 @@ internal import Synchronization
 /// The reporter of one Waldur, as the administration sees it.
 final class WaldurReporting: ReportingControl {
     private let service: ReporterService
+    private let now: @Sendable () -> Timestamp
     private let reconciled = Mutex<Timestamp?>(nil)
 
-    init(_ service: ReporterService) { self.service = service }
+    /// - Parameter now: The server's clock.
+    init(_ service: ReporterService, now: @escaping @Sendable () -> Timestamp) {
+        self.service = service
+        self.now = now
+    }
 
     func preview() async throws(ReportingFailure) -> ReportPlan {
         do throws(ReporterTrouble) {
@@ -51,7 +56,7 @@ final class WaldurReporting: ReportingControl {
     func reconcile(
         tenant: Name?
     ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {
-        let began = service.now()
+        let began = now()
         let found: Reconciliation
         do throws(ReporterTrouble) {
             found = try await service.reconcile(tenant: tenant)
