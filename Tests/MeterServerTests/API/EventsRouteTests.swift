@@ -1,6 +1,7 @@
 import Meter
 import MeterWaldur
 import MeterWire
+import Synchronization
 import Testing
 
 @testable import MeterServer
@@ -107,7 +108,7 @@ struct EventsRouteTests {
     }
 
     @Test func `a tenant's key fills in its tenant`() async throws {
-        let bare = CloudEventTests.event(data: ["tenant": .some(nil)])
+        let bare = CloudEventTests.event(data: ["tenant": nil])
         let own = try await send(bare, as: FakeCallers.holder(.tenant("acme")))
         #expect(own.status == 200)
         let single = try await send(bare, as: FakeCallers.holder(.platform(tenants: ["acme"])))
