@@ -217,7 +217,7 @@ class Payload:
             raise WireError("an event has 1 to 64 components")
         if event.outcome not in OUTCOMES:
             raise WireError(f"an outcome is one of {', '.join(OUTCOMES)}")
-        if not -(2**62) < event.time_ms < 2**62:
+        if abs(event.time_ms) > 2**61:
             raise WireError("the time is out of range")
         tenant = self._index(added, "tenants", name(event.tenant))
         agent = self._index(added, "agents", varint(tenant) + name(event.agent))
@@ -418,6 +418,7 @@ class Source:
         self.outstanding_bytes = 0
         self.totals: dict[str, int] = {}
         self.dropped_lines: dict[tuple[str, str], list[int]] = {}
+        self.lines_left_out = False
         self.given_up: list[tuple[int, int]] = []
         self.given_up_lines: dict[tuple[str, str], list[int]] = {}
         self.claim = b""
@@ -455,7 +456,10 @@ class Source:
             name(event.tenant)
             for component, amount in event.amounts.items():
                 name(component), checked(amount, component)
+            if abs(event.time_ms) > 2**61:
+                raise WireError("the time is out of range")
         except (WireError, AttributeError, TypeError):
+            self.lines_left_out = True
             return
         add_lines(self.dropped_lines, event)
         for component, amount in event.amounts.items():
@@ -484,7 +488,7 @@ class Source:
         self.claim_number += 1
         payload = claim_payload(self.claim_number, last, self.next_sequence + self.dropped,
                                 self.dropped, self.totals, lines, self.given_up, wall_ms,
-                                self.payload_bytes)
+                                self.payload_bytes, complete=not self.lines_left_out)
         self.claim = seal(self.key, self.id, CLAIM, self.next_sequence, 0, wall_ms,
                           self.durable_through, payload)
         self.claim_sends, self.claim_made_at, self.claim_sent_at = 0, now, 0.0
@@ -719,7 +723,9 @@ class Emitter:
                 wanted, closing, give_up_at = self._flush_wanted, self._closing, self._give_up_at
             for event in drops:
                 self._source.drop(event)
-            self._source.dropped += unnamed
+            if unnamed:
+                self._source.dropped += unnamed
+                self._source.lines_left_out = True
             for event in events:
                 if partial.count == 0:
                     partial_since = now
