@@ -3,15 +3,20 @@ internal import Glibc
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
+internal import MeterWaldur
 internal import NIOCore
 internal import ServiceLifecycle
 
 /// The HTTP listeners: the network's, and the administration's Unix socket.
 enum HTTPServices {
     /// - Throws: ``StartError`` if an address is taken.
-    static func make(_ context: ServerContext, _ start: StartBarrier) throws -> [any Service] {
+    static func make(
+        _ context: ServerContext, _ start: StartBarrier, _ reporter: ReporterService?
+    ) throws -> [any Service] {
         let configuration = context.configuration
-        let api = try API(context)
+        let clock = context.clock
+        let api = try API(
+            context, reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) })
         var services: [any Service] = [
             application(
                 api.responder(for: .administrationSocket),

@@ -35,7 +35,11 @@ enum Server {
 
         let start = StartBarrier(context: context, doors: doors)
         var services: [any Service] = [storage, Housekeeping(context: context, doors: doors)]
-        services += try HTTPServices.make(context, start)
+        let reporting = try configuration.waldur.map { waldur in
+            try ReportingService(waldur, context: context)
+        }
+        if let reporting { services.append(reporting) }
+        services += try HTTPServices.make(context, start, reporting?.reporter)
         services += [DoorService(context: context, doors: doors), start]
 
         var group = ServiceGroupConfiguration(
@@ -115,14 +119,38 @@ enum Server {
         } catch {
             throw StartError(.damaged, "the data cannot be opened: \(error)")
         }
-        logger.notice("recovered", metadata: ["summary": "\(recovery)"])
+        report(recovery, readiness, logger)
         let store = BookStore(
             book: book, engine: engine, masterKey: configuration.masterKey,
             isInsecure: configuration.insecureLoopback, clock: clock, metrics: metrics,
             readiness: readiness)
         return ServerContext(
             configuration: configuration, clock: clock, engine: engine, book: store,
-            waiters: DurableWaiters(durable: engine.durable), metrics: metrics, readiness: readiness, logger: logger)
+            waiters: DurableWaiters(durable: engine.durable), metrics: metrics,
+            readiness: readiness, logger: logger)
+    }
+}
+
+extension Server {
+    /// Says what the start found; damage stays visible until a person has seen to it.
+    private static func report(
+        _ recovery: RecoverySummary, _ readiness: Readiness, _ logger: Logger
+    ) {
+        logger.notice(
+            "recovered",
+            metadata: [
+                "checkpoint": "\(recovery.checkpoint)", "durable": "\(recovery.durable)",
+                "records": "\(recovery.recordCount)", "segments": "\(recovery.segmentCount)",
+                "sources": "\(recovery.sourceCount)", "unclean": "\(recovery.wasUnclean)",
+            ])
+        if let tail = recovery.tornTail {
+            logger.warning("the journal's torn end was kept aside", metadata: ["tail": "\(tail)"])
+        }
+        guard !recovery.damage.isEmpty else { return }
+        for damage in recovery.damage {
+            logger.error("damage was found", metadata: ["damage": "\(damage)"])
+        }
+        readiness.set(.damage, recovery.damage.joined(separator: "; "))
     }
 }
 

@@ -80,7 +80,7 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
 
     func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
 
-    func write(to text: inout PrometheusText) { context.metrics.write(to: &text) }
+    func write(to text: inout PrometheusText) { Exposition.write(context, to: &text) }
 
     var version: String { Build.version }
 }

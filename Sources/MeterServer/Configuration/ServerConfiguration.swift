@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Meter
+internal import MeterWaldur
 
 /// What one server was told: where it listens, what it keeps, and every limit in its own unit.
 ///
@@ -30,9 +31,11 @@ struct ServerConfiguration: Sendable {
     struct Waldur: Sendable {
         var id: String
         var url: String
-        var token: String
-        var timeZone: String
+        var token: TokenSource
+        var zone: ZoneOffset
         var reportInterval: Duration
+        /// How long a request may go on at Waldur's after nobody waits for it any more.
+        var requestLife: Duration
     }
 
     struct Limits: Sendable {
@@ -134,25 +137,26 @@ struct ServerConfiguration: Sendable {
         guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
             throw values.error(Settings.waldurURL, "must begin with https:// or http://")
         }
-        let token: String
+        let token: TokenSource
         if let path = values.value(Settings.waldurTokenFile)?.text {
-            token = try secret(values, Settings.waldurTokenFile, path)
+            // Read again whenever Waldur refuses it; here only whether it can be.
+            _ = try smallFile(values, Settings.waldurTokenFile, path)
+            token = .file(path)
         } else if let text = values.value(Settings.waldurToken)?.text {
-            token = text
+            token = .value(Secret(Array(text.utf8)))
         } else {
             throw values.error(
                 Settings.waldurTokenFile, "a Waldur is set, but not the token to talk to it with")
         }
-        guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw values.error(Settings.waldurTokenFile, "the token is empty or not plain text")
-        }
-        let zone = values.value(Settings.waldurTimeZone)?.text ?? "UTC"
-        guard TimeZone(identifier: zone) != nil else {
-            throw values.error(Settings.waldurTimeZone, "\(zone) is not an IANA time zone")
+        let text = values.value(Settings.waldurTimeZone)?.text ?? "UTC"
+        guard let zone = text == "UTC" ? .utc : ZoneOffset(text) else {
+            throw values.error(
+                Settings.waldurTimeZone, "\(text) is neither UTC nor an offset such as +02:00")
         }
         return Waldur(
             id: values.value(Settings.waldurID)?.text ?? "waldur", url: url, token: token,
-            timeZone: zone, reportInterval: interval)
+            zone: zone, reportInterval: interval,
+            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds))
     }
 
     // MARK: - Kinds
@@ -216,15 +220,6 @@ struct ServerConfiguration: Sendable {
             throw values.error(setting, "\(path) is too large to be a secret")
         }
         return Array(data)
-    }
-
-    /// The text of a small file, without white space at its ends.
-    private static func secret(
-        _ values: ConfigurationValues, _ setting: Setting, _ path: String
-    ) throws(ConfigurationError) -> String {
-        let text = String(decoding: try smallFile(values, setting, path), as: UTF8.self)
-        let end = text.reversed().drop(while: \.isWhitespace)
-        return String(String(end.reversed()).drop(while: \.isWhitespace))
     }
 }
 

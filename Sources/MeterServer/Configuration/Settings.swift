@@ -43,10 +43,15 @@ enum Settings {
         ["waldur", "id"], .text, default: "waldur",
         "How bindings name this Waldur; never change it once bindings exist.")
     static let waldurTimeZone = Setting(
-        ["waldur", "time-zone"], .text, default: "UTC", "The IANA zone of that Waldur's months.")
+        ["waldur", "time-zone"], .text, default: "UTC", "The time zone of that Waldur's months: UTC, or an offset such as +02:00.")
     static let waldurReportSeconds = Setting(
         ["waldur", "report-seconds"], .count(1...86_400), default: "300", unit: "seconds",
         "How often figures that changed are told.")
+
+    static let waldurRequestLifeSeconds = Setting(
+        ["waldur", "request-life-seconds"], .count(1...3_600), default: "120", unit: "seconds",
+        "How long a request may still be running at Waldur's when nobody waits for it any more; "
+            + "the longest that its workers and every proxy before it allow.")
 
     static let udpThreads = Setting(
         ["udp-threads"], .count(0...64), default: "0", unit: "threads",
@@ -107,7 +112,7 @@ enum Settings {
     static let all: [Setting] = [
         config, data, udp, tcp, http, adminSocket, masterKeyFile, insecureLoopback, logFormat,
         logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
-        waldurReportSeconds, udpThreads, udpReceiveBuffer, checkpointSeconds, stopSeconds,
+        waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer, checkpointSeconds, stopSeconds,
         connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
         journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, clockOffsetSeconds,
         portFile,

@@ -3,10 +3,7 @@ internal import Meter
 /// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, the
 /// engine's counts of events, and the kernel's of the process.
 enum Exposition {
-    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
-    static func text(_ context: ServerContext) -> String {
-        var text = PrometheusText()
+    static func write(_ context: ServerContext, to text: inout PrometheusText) {
         context.metrics.write(to: &text)
         writeEngine(context, to: &text)
         writeState(context, to: &text)
@@ -16,7 +13,6 @@ enum Exposition {
         text.counter(
             "process_cpu_seconds_total", "Processor time used.",
             milliseconds: ProcessFacts.cpuMilliseconds)
-        return text.text
     }
 
     /// Events by what became of them, all principals together: no label names a tenant or a principal.

@@ -31,7 +31,8 @@ struct LineLogHandler: LogHandler {
         }
         if let own = event.metadata { all.merge(own) { _, new in new } }
         let fields = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        let time = Date().ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
+        let time =
+            Date().ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true)) + "Z"
         let line =
             switch format {
             case .text: Self.text(time, event.level, "\(event.message)", fields)
