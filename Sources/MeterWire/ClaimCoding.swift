@@ -28,20 +28,20 @@ extension Claim {
     }
 
     private func encoded(lineCount: Int, baseTime: Int64) -> [UInt8] {
-        var tenants = EntryTable()
-        var components = EntryTable()
+        var tenants = EntryTable(.name)
+        var components = EntryTable(.name)
         let isComplete = linesAreComplete && lineCount == lines.count
         var body: [UInt8] = []
         body.appendVarint(totals.count)
         for total in totals {
-            body.appendVarint(components.index(of: total.component.wireBytes))
+            body.appendVarint(components.index(of: total.component))
             body.appendVarint128(total.amount)
         }
         body.appendVarint(lineCount)
         for line in lines.prefix(lineCount) {
             body.append(line.kind.rawValue)
-            body.appendVarint(tenants.index(of: line.tenant.wireBytes))
-            body.appendVarint(components.index(of: line.component.wireBytes))
+            body.appendVarint(tenants.index(of: line.tenant))
+            body.appendVarint(components.index(of: line.component))
             body.appendVarint128(line.amount)
             body.appendZigzag(line.earliest &- baseTime)
             body.appendVarint(UInt64(bitPattern: line.latest &- line.earliest))
@@ -145,12 +145,8 @@ extension Claim {
     }
 }
 
-extension Name {
-    /// Length and bytes.
-    fileprivate var wireBytes: [UInt8] {
-        var wire: [UInt8] = []
-        wire.appendVarint(bytes.count)
-        wire.append(contentsOf: bytes)
-        return wire
+extension EntryTable {
+    fileprivate mutating func index(of name: Name) -> Int {
+        unsafe name.bytes.withUnsafeBytes { unsafe index(of: $0) ?? 0 }
     }
 }

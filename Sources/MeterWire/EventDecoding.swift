@@ -154,6 +154,9 @@ extension EventBatch {
         let shapes = unsafe shapeBuffer.base
         let agentCount = agentBuffer.count
         let shapeCount = shapeBuffer.count
+        let accessCount = accessBuffer.count
+        let modelCount = modelBuffer.count
+        let userCount = userBuffer.count
         var time = baseTime
         var amountCount: UInt32 = 0
         for position in 0..<count {
@@ -162,25 +165,40 @@ extension EventBatch {
             guard !overflow else { throw .timeOutOfRange }
             time = moved
             let flags = try reader.byte()
+            guard flags & EventFlags.reserved == 0 else { throw .reservedNotZero }
             let shape = try Self.index(reader.varint(), below: shapeCount)
-            var event = Event(
-                time: time,
-                duration: -1,
-                agent: agent,
-                shape: shape,
-                firstAmount: amountCount,
-                access: -1,
-                model: -1,
-                user: -1,
-                outcome: flags & EventFlags.outcome
-            )
-            if flags & ~EventFlags.outcome != 0 {
-                try readDetails(&reader, flags: flags, into: &event)
+            var access: Int32 = -1
+            var model: Int32 = -1
+            var user: Int32 = -1
+            var duration: Int64 = -1
+            if flags & EventFlags.access != 0 {
+                access = try Int32(Self.index(reader.varint(), below: accessCount))
             }
-            unsafe events[position] = event
+            if flags & EventFlags.model != 0 {
+                model = try Int32(Self.index(reader.varint(), below: modelCount))
+            }
+            if flags & EventFlags.user != 0 {
+                user = try Int32(Self.index(reader.varint(), below: userCount))
+            }
+            if flags & EventFlags.duration != 0 {
+                let value = try reader.wideVarint()
+                guard value <= WireLimits.valueMax else { throw .valueOutOfRange }
+                duration = Int64(value)
+            }
+            // Field by field: a whole event would be put together elsewhere and copied.
+            let event = unsafe events + position
+            unsafe event.pointee.time = time
+            unsafe event.pointee.duration = duration
+            unsafe event.pointee.agent = agent
+            unsafe event.pointee.shape = shape
+            unsafe event.pointee.firstAmount = amountCount
+            unsafe event.pointee.access = access
+            unsafe event.pointee.model = model
+            unsafe event.pointee.user = user
+            unsafe event.pointee.outcome = flags & EventFlags.outcome
             let amountEnd = unsafe amountCount + shapes[Int(shape)].count
             while amountCount < amountEnd {
-                let amount = try reader.varint()
+                let amount = try reader.wideVarint()
                 guard amount <= WireLimits.valueMax else { throw .valueOutOfRange }
                 unsafe amounts[Int(amountCount)] = amount
                 amountCount &+= 1
@@ -189,29 +207,6 @@ extension EventBatch {
         eventBuffer.count = count
         amountBuffer.count = Int(amountCount)
         source = reader
-    }
-
-    @inline(__always)
-    private func readDetails(
-        _ reader: inout WireReader,
-        flags: UInt8,
-        into event: inout Event
-    ) throws(FrameError) {
-        guard flags & EventFlags.reserved == 0 else { throw .reservedNotZero }
-        if flags & EventFlags.access != 0 {
-            event.access = Int32(try Self.index(reader.varint(), below: accessBuffer.count))
-        }
-        if flags & EventFlags.model != 0 {
-            event.model = Int32(try Self.index(reader.varint(), below: modelBuffer.count))
-        }
-        if flags & EventFlags.user != 0 {
-            event.user = Int32(try Self.index(reader.varint(), below: userBuffer.count))
-        }
-        if flags & EventFlags.duration != 0 {
-            let duration = try reader.varint()
-            guard duration <= WireLimits.valueMax else { throw .valueOutOfRange }
-            event.duration = Int64(duration)
-        }
     }
 }
 

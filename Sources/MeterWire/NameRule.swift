@@ -11,21 +11,16 @@ package enum NameRule {
         if !isPlain { try unsafe checkSlowly(bytes) }
     }
 
-    /// Whether a text may be a name.
-    package static func accepts(_ text: String) -> Bool { defect(text) == nil }
+    /// Whether bytes may be a name, by length and characters.
+    package static func accepts(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 1, bytes.count <= WireLimits.nameByteCountMax else { return false }
+        do throws(FrameError) { try unsafe check(bytes) } catch { return false }
+        return true
+    }
 
-    /// Why a text may not be a name; nil if it may.
-    package static func defect(_ text: String) -> FrameError? {
-        var text = text
-        return text.withUTF8 { utf8 in
-            guard utf8.count >= 1, utf8.count <= WireLimits.nameByteCountMax else {
-                return .nameLength(UInt64(utf8.count))
-            }
-            do throws(FrameError) { try unsafe check(UnsafeRawBufferPointer(utf8)) } catch {
-                return error
-            }
-            return nil
-        }
+    /// Whether a text may be a name.
+    package static func accepts(_ text: String) -> Bool {
+        unsafe Array(text.utf8).withUnsafeBytes { unsafe accepts($0) }
     }
 
     /// UTF-8 by the table of The Unicode Standard, 3-7: no overlong forms, no surrogates, nothing above

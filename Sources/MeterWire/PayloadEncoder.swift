@@ -20,17 +20,19 @@ package struct PayloadEncoder: Sendable {
     /// Time of the first event, milliseconds since 1970; 0 while there is none.
     package private(set) var baseTime: Int64 = 0
 
-    private var tenants = EntryTable()
-    private var agents = EntryTable()
-    private var components = EntryTable()
-    private var accesses = EntryTable()
-    private var models = EntryTable()
-    private var users = EntryTable()
-    private var shapes = EntryTable()
+    private var tenants = EntryTable(.name)
+    private var agents = EntryTable(.numberedName)
+    private var components = EntryTable(.name)
+    private var accesses = EntryTable(.bare)
+    private var models = EntryTable(.name)
+    private var users = EntryTable(.name)
+    private var shapes = EntryTable(.bare)
     private var events: [UInt8] = []
     private var previousTime: Int64 = 0
+    /// The component numbers of the event before, whose shape most events have too.
+    private var recentComponents: [Int] = []
+    private var recentShape = 0
     private var scratch: [UInt8] = []
-    private var shape: [UInt8] = []
 
     /// An empty payload.
     package init(byteCountMax: Int, eventCountMax: Int = WireLimits.eventCountMax) {
@@ -58,10 +60,12 @@ package struct PayloadEncoder: Sendable {
         do throws(EventDefect) {
             try write(event)
         } catch {
+            recentComponents.removeAll(keepingCapacity: true)
             rollBack(to: mark)
             return .invalid(error)
         }
         if byteCount > byteCountMax || entryCount > WireLimits.dictionaryEntryCountMax {
+            recentComponents.removeAll(keepingCapacity: true)
             rollBack(to: mark)
             return isEmpty ? .invalid(.tooLarge(byteCountMax: byteCountMax)) : .full
         }
@@ -90,15 +94,13 @@ package struct PayloadEncoder: Sendable {
             scratch.removeAll(keepingCapacity: true)
             scratch.appendFixed64(access.high)
             scratch.appendFixed64(access.low)
-            events.appendVarint(accesses.index(of: scratch))
+            events.appendVarint(bareIndex(in: &accesses))
         }
         if let model = event.model {
-            try setScratch(model, .model)
-            events.appendVarint(models.index(of: scratch))
+            events.appendVarint(try Self.index(of: model, .model, in: &models))
         }
         if let user = event.user {
-            try setScratch(user, .user)
-            events.appendVarint(users.index(of: scratch))
+            events.appendVarint(try Self.index(of: user, .user, in: &users))
         }
         if let duration = event.durationMilliseconds {
             guard duration <= WireLimits.valueMax else { throw .duration(duration) }
@@ -108,49 +110,64 @@ package struct PayloadEncoder: Sendable {
     }
 
     private mutating func agentIndex(_ event: UsageEvent) throws(EventDefect) -> Int {
-        try setScratch(event.tenant, .tenant)
-        let tenant = tenants.index(of: scratch)
-        scratch.removeAll(keepingCapacity: true)
-        scratch.appendVarint(tenant)
-        try appendName(event.agent, .agent)
-        return agents.index(of: scratch)
+        let tenant = try Self.index(of: event.tenant, .tenant, in: &tenants)
+        return try Self.index(of: event.agent, .agent, number: UInt32(tenant), in: &agents)
     }
 
     private mutating func shapeIndex(_ amounts: [ComponentAmount]) throws(EventDefect) -> Int {
         guard amounts.count >= 1, amounts.count <= WireLimits.shapeComponentCountMax else {
             throw .componentCount(amounts.count)
         }
-        shape.removeAll(keepingCapacity: true)
-        shape.appendVarint(amounts.count)
-        for (position, amount) in amounts.enumerated() {
-            guard amount.amount <= WireLimits.valueMax else {
-                throw .amount(component: amount.component, amount.amount)
-            }
-            for earlier in amounts[..<position]
-            where earlier.component.utf8.elementsEqual(amount.component.utf8) {
+        for amount in amounts where amount.amount > WireLimits.valueMax {
+            throw .amount(component: amount.component, amount.amount)
+        }
+        if hasRecentShape(amounts) { return recentShape }
+        recentComponents.removeAll(keepingCapacity: true)
+        scratch.removeAll(keepingCapacity: true)
+        scratch.appendVarint(amounts.count)
+        for amount in amounts {
+            let component = try Self.index(of: amount.component, .component, in: &components)
+            if recentComponents.contains(component) {
                 throw .repeatedComponent(amount.component)
             }
-            try setScratch(amount.component, .component)
-            shape.appendVarint(components.index(of: scratch))
+            recentComponents.append(component)
+            scratch.appendVarint(component)
         }
-        return shapes.index(of: shape)
+        recentShape = bareIndex(in: &shapes)
+        return recentShape
     }
 
-    private mutating func setScratch(
-        _ name: String,
-        _ field: EventDefect.Field
-    ) throws(EventDefect) {
-        scratch.removeAll(keepingCapacity: true)
-        try appendName(name, field)
+    private func hasRecentShape(_ amounts: [ComponentAmount]) -> Bool {
+        guard amounts.count == recentComponents.count, recentShape < shapes.count else {
+            return false
+        }
+        for position in 0..<amounts.count {
+            let component = recentComponents[position]
+            let isSame = unsafe withBytes(of: amounts[position].component) { name in
+                unsafe components.matches(component, name)
+            }
+            if !isSame { return false }
+        }
+        return true
     }
 
-    private mutating func appendName(
-        _ name: String,
-        _ field: EventDefect.Field
-    ) throws(EventDefect) {
-        guard NameRule.accepts(name) else { throw .name(field) }
-        scratch.appendVarint(name.utf8.count)
-        scratch.append(contentsOf: name.utf8)
+    /// The number of the entry whose bytes are in `scratch`.
+    private func bareIndex(in table: inout EntryTable) -> Int {
+        unsafe scratch.withUnsafeBytes { unsafe table.index(of: $0) ?? 0 }
+    }
+
+    /// The number of a name, which is checked when it is new.
+    private static func index(
+        of name: String,
+        _ field: EventDefect.Field,
+        number: UInt32 = 0,
+        in table: inout EntryTable
+    ) throws(EventDefect) -> Int {
+        let index = unsafe withBytes(of: name) { bytes in
+            unsafe table.index(of: bytes, number: number) { unsafe NameRule.accepts($0) }
+        }
+        guard let index else { throw .name(field) }
+        return index
     }
 
     /// Appends the whole payload to `target`.
@@ -179,6 +196,7 @@ package struct PayloadEncoder: Sendable {
         eventCount = 0
         baseTime = 0
         previousTime = 0
+        recentComponents.removeAll(keepingCapacity: true)
     }
 
     /// How much of everything there was before an event.
@@ -216,4 +234,16 @@ package struct PayloadEncoder: Sendable {
         shapes.truncate(to: mark.shapes)
         events.removeLast(events.count - mark.events)
     }
+}
+
+/// Gives the UTF-8 of a text, in place where it lies in one piece.
+private func withBytes<Result>(
+    of text: String,
+    _ body: (UnsafeRawBufferPointer) -> Result
+) -> Result {
+    let result = unsafe text.utf8.withContiguousStorageIfAvailable { utf8 in
+        unsafe body(UnsafeRawBufferPointer(utf8))
+    }
+    if let result { return result }
+    return unsafe Array(text.utf8).withUnsafeBytes { unsafe body($0) }
 }

@@ -47,39 +47,66 @@ package struct WireReader {
         return value
     }
 
-    /// A varint of up to 64 bits in its shortest form. One and two bytes, which are nearly all, are
-    /// read here; the rest out of line.
+    /// A varint of up to 64 bits in its shortest form. One byte, which nearly every index is, is read
+    /// here.
     @inline(__always)
     package mutating func varint() throws(FrameError) -> UInt64 {
-        if _fastPath(bytesLeft >= 2) {
+        if bytesLeft >= 1 {
             let first = unsafe position.load(as: UInt8.self)
             if first < 0x80 {
                 unsafe position += 1
                 return UInt64(first)
             }
-            let second = unsafe position.load(fromByteOffset: 1, as: UInt8.self)
-            if second < 0x80, second != 0 {
-                unsafe position += 2
-                return UInt64(first & 0x7F) | UInt64(second) << 7
-            }
         }
-        return try longVarint()
+        return try wideVarint()
     }
 
-    @inline(never)
+    /// A varint whose length nobody can foretell, such as an amount: up to eight bytes are taken at once,
+    /// without a branch on how many there are.
+    @inline(__always)
+    package mutating func wideVarint() throws(FrameError) -> UInt64 {
+        guard bytesLeft >= 8 else { return try longVarint() }
+        let word = unsafe UInt64(littleEndian: position.loadUnaligned(as: UInt64.self))
+        let ends = ~word & 0x8080_8080_8080_8080
+        guard ends != 0 else { return try longVarint() }
+        // Position of the bit that ends the varint: 7, 15, ... 63.
+        let last = ends.trailingZeroBitCount
+        var value = word & (ends ^ (ends &- 1)) & 0x7F7F_7F7F_7F7F_7F7F
+        // Shortest form: the last byte is not zero, unless it is the only one.
+        guard (value &>> (last &- 7)) != 0 || last == 7 else { throw .varintNotMinimal }
+        value = (value & 0x7F00_7F00_7F00_7F00) >> 1 | (value & 0x007F_007F_007F_007F)
+        value = (value & 0x3FFF_0000_3FFF_0000) >> 2 | (value & 0x0000_3FFF_0000_3FFF)
+        value = (value & 0x0FFF_FFFF_0000_0000) >> 4 | (value & 0x0000_0000_0FFF_FFFF)
+        unsafe position += (last >> 3) + 1
+        return value
+    }
+
+    @inline(__always)
     private mutating func longVarint() throws(FrameError) -> UInt64 {
+        let (value, byteCount) = try unsafe Self.longVarint(position, end)
+        unsafe position += byteCount
+        return value
+    }
+
+    /// Takes the cursor's fields by value, so that they stay in registers on the way that is hot.
+    @inline(never)
+    private static func longVarint(
+        _ position: UnsafeRawPointer,
+        _ end: UnsafeRawPointer
+    ) throws(FrameError) -> (value: UInt64, byteCount: Int) {
+        let bytesLeft = unsafe end - position
         var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while true {
-            let byte = try self.byte()
-            if shift == 63, byte > 1 { throw .varintTooLong }
-            value |= UInt64(byte & 0x7F) << shift
+        for index in 0..<10 {
+            guard index < bytesLeft else { throw .truncated(needed: 1, available: 0) }
+            let byte = unsafe position.load(fromByteOffset: index, as: UInt8.self)
+            if index == 9, byte > 1 { throw .varintTooLong }
+            value |= UInt64(byte & 0x7F) << UInt64(7 * index)
             if byte < 0x80 {
-                if byte == 0, shift > 0 { throw .varintNotMinimal }
-                return value
+                if byte == 0, index > 0 { throw .varintNotMinimal }
+                return (value, index + 1)
             }
-            shift += 7
         }
+        throw .varintTooLong
     }
 
     /// A varint of up to 128 bits in its shortest form.
@@ -106,7 +133,7 @@ package struct WireReader {
     }
 
     @inline(__always)
-    package mutating func zigzag() throws(FrameError) -> Int64 { Varint.unzigzag(try varint()) }
+    package mutating func zigzag() throws(FrameError) -> Int64 { Varint.unzigzag(try wideVarint()) }
 
     /// The number of elements of a list whose elements have at least `elementByteCount` bytes each, so
     /// that no list can ask for more memory than a small multiple of the bytes that came.

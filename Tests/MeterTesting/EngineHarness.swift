@@ -52,6 +52,11 @@ package final class EngineHarness {
         }
     }
 
+    /// One batch arrives.
+    package func receive(_ batch: IngestBatch) -> BatchOutcome {
+        receiver.ingest(batch: batch, at: now)
+    }
+
     /// What an emitter would be told now.
     package func acknowledgement(for outcome: FrameOutcome) -> Acknowledgement? {
         guard let source = outcome.source,

@@ -1,7 +1,7 @@
 /// What came in and what became of it, of one principal since the server's start, in events.
 ///
-/// Conservation (design §3.5): `events` is counted before anything is decided, the others where each
-/// decision is made, and their sum must be `events`.
+/// `events` is counted before anything is decided, the others where each decision is made;
+/// ``Conservation`` compares their sum with it.
 package struct AdmissionCounts: Equatable, Sendable {
     /// Events in authenticated frames and batches.
     package var events: UInt64 = 0
@@ -13,11 +13,16 @@ package struct AdmissionCounts: Equatable, Sendable {
     /// To be sent again; nothing was stored.
     package var deferred: UInt64 = 0
 
-    package init() {}
-
-    /// Whether every event has exactly one outcome.
-    package var isConserved: Bool {
-        events == accepted &+ refused &+ inConflict &+ duplicate &+ deferred
+    package init(
+        events: UInt64 = 0, accepted: UInt64 = 0, refused: UInt64 = 0, inConflict: UInt64 = 0,
+        duplicate: UInt64 = 0, deferred: UInt64 = 0
+    ) {
+        self.events = events
+        self.accepted = accepted
+        self.refused = refused
+        self.inConflict = inConflict
+        self.duplicate = duplicate
+        self.deferred = deferred
     }
 
     package static func + (left: AdmissionCounts, right: AdmissionCounts) -> AdmissionCounts {

@@ -79,6 +79,8 @@ package struct EngineOptions: Sendable {
     package var liveKeyMax = 6_000_000
     /// Journal bytes since the last checkpoint that ask for one.
     package var checkpointJournalBytes: UInt64 = 1 << 30
+    /// Files of one size tier that are merged into one.
+    package var mergeCountMin = MergePolicy.fanIn
     package var journal = Journal.Options()
     /// Bytes of finished journal files that are kept below the checkpoint.
     package var keptJournalBytes = 8 << 30

@@ -14,13 +14,8 @@ package struct EventIdentity: Hashable, Sendable {
         self.content = content
     }
 
-    /// Names the event, whatever it says.
-    struct Key: Hashable {
-        let high: UInt64
-        let low: UInt64
-    }
-
-    var key: Key { Key(high: high, low: low) }
+    /// What the id files know the event by.
+    var hash: IdentifierHash { IdentifierHash(rawValue: UInt128(high) << 64 | UInt128(low)) }
 }
 
 /// What was decided about one event of a batch.

@@ -81,6 +81,27 @@ extension Receiver {
     }
 }
 
+extension EngineOptions {
+    /// Ids received before this minute are forgotten: no event that could carry one is admitted any more.
+    func rememberedSince(_ now: Timestamp) -> Minute {
+        let horizon = identifierHorizonMilliseconds + futureMilliseconds + 60_000
+        return Minute(now.advanced(byMilliseconds: -horizon)) ?? Minute(rawValue: 0)
+    }
+}
+
+extension IdentifierIndex {
+    /// Remembers the accepted events of a batch.
+    mutating func insert(acceptedIn record: BatchRecord) {
+        let received = Minute(record.receivedAt) ?? Minute(rawValue: 0)
+        for (outcome, identity) in zip(record.outcomes, record.identities)
+        where outcome == .accepted {
+            insert(
+                IdentifierEntry(
+                    hash: identity.hash, content: identity.content, received: received))
+        }
+    }
+}
+
 extension AdmissionCounts {
     fileprivate mutating func note(_ items: [ItemOutcome]) {
         for item in items {

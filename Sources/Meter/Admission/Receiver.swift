@@ -218,7 +218,8 @@ package final class Receiver {
         shard.state.withLock { state in body(&state) }
     }
 
-    /// Decides about each event of the decoded batch; nil when there is no room.
+    /// Decides about each event of the decoded batch; nil when there is no room, or an id file cannot be
+    /// read.
     func itemOutcomes(of record: BatchRecord, _ state: inout ShardState) -> [ItemOutcome]? {
         guard engine.hasRoom(for: batch, in: state.live) else { return nil }
         let verdict = judge.judge(
@@ -228,14 +229,27 @@ package final class Receiver {
                 registry: engine.registry, now: record.receivedAt, transport: record.transport),
             live: &state.live)
         var items = verdict.itemOutcomes(count: record.identities.count)
-        var inBatch: [EventIdentity.Key: UInt64] = [:]
-        engine.identifiers.withLock { identifiers in
-            for (index, identity) in record.identities.enumerated() {
-                if let seen = inBatch[identity.key] ?? identifiers.content(of: identity.key) {
-                    items[index] = seen == identity.content ? .duplicate : .inConflict
-                } else if items[index] == .accepted {
-                    inBatch[identity.key] = identity.content
+        var inBatch: [IdentifierHash: UInt64] = [:]
+        let remembered = engine.options.rememberedSince(record.receivedAt)
+        for (index, identity) in record.identities.enumerated() {
+            let seen: UInt64?
+            do throws(SealedFileError) {
+                if let repeated = inBatch[identity.hash] {
+                    seen = repeated
+                } else {
+                    seen = try engine.identifiers.withLock {
+                        (identifiers) throws(SealedFileError) -> UInt64? in
+                        try identifiers.entry(identity.hash, receivedSince: remembered)?.content
+                    }
                 }
+            } catch {
+                // Nobody knows whether it was counted: it is to be sent again.
+                return nil
+            }
+            if let seen {
+                items[index] = seen == identity.content ? .duplicate : .inConflict
+            } else if items[index] == .accepted {
+                inBatch[identity.hash] = identity.content
             }
         }
         return items
@@ -254,7 +268,7 @@ package final class Receiver {
         let keyCount = state.live.keyCount
         _ = state.apply(record, batch, options: engine.options)
         engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
-        engine.identifiers.withLock { $0.insert(record) }
+        engine.identifiers.withLock { $0.insert(acceptedIn: record) }
         return end
     }
 }

@@ -1,4 +1,4 @@
-internal import MeterWire
+package import MeterWire
 internal import Synchronization
 
 /// What a finished checkpoint wrote and removed.
@@ -10,7 +10,7 @@ package struct CheckpointSummary: Sendable {
 
 /// What a finished merge wrote and removed.
 package struct MergeSummary: Sendable {
-    package let segment: SegmentSummary
+    package let file: String
     package let removedFiles: [String]
 }
 
@@ -131,26 +131,53 @@ extension Engine {
         } catch { throw .disk(error) }
     }
 
-    /// Merges some neighbouring segments into one, where the policy finds that worth while.
+    /// Merges some neighbouring segments or id files into one, where the policy finds that worth while.
     ///
+    /// - Parameter now: Ids that no event can carry any more are left out.
     /// - Returns: Nil when there is nothing to merge.
-    package func mergeSegments() throws(EngineError) -> MergeSummary? {
-        try maintenance.withLock { _ throws(EngineError) in try mergeNext() }
+    package func mergeNext(at now: Timestamp) throws(EngineError) -> MergeSummary? {
+        try maintenance.withLock { _ throws(EngineError) in
+            var merged = try mergeSegments()
+            if merged == nil { merged = try mergeIdentifiers(at: now) }
+            guard let file = merged else { return nil }
+            return MergeSummary(file: file, removedFiles: try removeReplacedFiles())
+        }
     }
 
-    private func mergeNext() throws(EngineError) -> MergeSummary? {
+    private func mergeSegments() throws(EngineError) -> String? {
         let segments = generation.withLock { $0.segments }
-        guard let range = MergePolicy.next(segments) else { return nil }
+        let candidates = segments.map {
+            MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
+        }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin),
+            let first = segments.firstIndex(where: { $0.name == names.first })
+        else { return nil }
+        let range = first..<(first + names.count)
         let merged: Segment
-        let summary: SegmentSummary
         do throws(SegmentError) {
-            summary = try SegmentMerger.merge(Array(segments[range]), to: disk)
+            let summary = try SegmentMerger.merge(Array(segments[range]), to: disk)
             merged = try Segment.open(summary.name, on: disk)
         } catch { throw .segment(error) }
         generation.withLock {
             $0.segments.replaceSubrange(range, with: CollectionOfOne(merged))
         }
-        return MergeSummary(segment: summary, removedFiles: try removeReplacedFiles())
+        return merged.name
+    }
+
+    private func mergeIdentifiers(at now: Timestamp) throws(EngineError) -> String? {
+        let files = identifiers.withLock { $0.files }
+        let candidates = files.map {
+            MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
+        }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin) else { return nil }
+        let inputs = files.filter { names.contains($0.name) }
+        let merged: IdentifierFile
+        do throws(SealedFileError) {
+            merged = try IdentifierFile.merge(
+                inputs, receivedSince: options.rememberedSince(now), to: disk)
+        } catch { throw .file(error) }
+        identifiers.withLock { $0.replace(inputs, by: merged) }
+        return merged.name
     }
 }
 

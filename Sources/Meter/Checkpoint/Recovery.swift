@@ -150,8 +150,11 @@ struct Rebuilding {
             segments = opened
         } catch { throw .segment(error) }
         do throws(SealedFileError) {
-            identifiers = try IdentifierIndex(
-                files: live.identifiers.map(\.name), on: disk, seed: seed)
+            var opened: [IdentifierFile] = []
+            for file in live.identifiers {
+                opened.append(try IdentifierFile.open(file.name, on: disk))
+            }
+            identifiers = IdentifierIndex(files: opened)
         } catch { throw .file(error) }
         if let dedup = live.dedup { try readSources(dedup.name) }
     }
@@ -268,6 +271,6 @@ struct Replaying: ~Copyable {
             payload: payload, eventCount: record.outcomes.count, baseTime: record.baseTime)
         let shard = rebuilding.shards[record.principal.shardIndex(of: rebuilding.shards.count)]
         shard.state.withLock { _ = $0.apply(record, batch, options: options) }
-        rebuilding.identifiers.insert(record)
+        rebuilding.identifiers.insert(acceptedIn: record)
     }
 }

@@ -3,8 +3,9 @@ internal import MeterWire
 /// Writes a sealed file piece by piece under a temporary name, and gives it its name when all of it was
 /// synced and read back.
 ///
-/// Whatever fails, nothing has the final name; the temporary file stays until the next attempt for the
-/// same span or until recovery removes it.
+/// Whatever fails before the last step, nothing has the final name; the temporary file stays until the
+/// next attempt for the same span or until recovery removes it. Where the directory sync itself fails,
+/// the name may be there or not, and what has it is complete.
 package struct SealedFileWriter: ~Copyable {
     /// Bytes gathered before they are handed to the disk.
     private static let bufferByteCount = 1 << 20

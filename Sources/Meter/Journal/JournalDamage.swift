@@ -19,6 +19,13 @@ package struct JournalDamage: Equatable, Sendable {
     package let from: UInt64
     package let to: UInt64
     package let cause: Cause
+
+    package init(file: String, from: UInt64, to: UInt64, cause: Cause) {
+        self.file = file
+        self.from = from
+        self.to = to
+        self.cause = cause
+    }
 }
 
 /// The end of the newest file after a crash: bytes of a commit that never finished.

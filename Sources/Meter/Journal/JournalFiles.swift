@@ -87,11 +87,12 @@ struct JournalFiles: Sendable {
     ) throws(JournalError) {
         let name = Self.name(number)
         let byteCount: Int
-        var sectors: [JournalFileHeader.Reading] = []
+        let sectors: [JournalFileHeader.Reading]
+        let isReadable: Bool
         do throws(DiskError) {
             let file = try disk.open(name)
             byteCount = try file.byteCount()
-            sectors = try Self.sectors(of: file)
+            (sectors, isReadable) = try Self.sectors(of: file)
         } catch {
             throw .disk(error)
         }
@@ -99,7 +100,9 @@ struct JournalFiles: Sendable {
             throw .otherVersion(file: name, version: version)
         }
         var header: JournalFileHeader?
-        for case .header(let copy) in sectors where header == nil { header = copy }
+        for case .header(let copy) in sectors where header?.number != number {
+            header = copy
+        }
         if let header, header.number == number {
             if sectors[0] != sectors[1] {
                 damaged.append(
@@ -107,7 +110,7 @@ struct JournalFiles: Sendable {
                         file: name,
                         from: header.start,
                         to: header.start,
-                        cause: .header
+                        cause: isReadable ? .header : .unreadable
                     )
                 )
             }
@@ -134,7 +137,7 @@ struct JournalFiles: Sendable {
     /// The copies of the header. An unreadable sector counts as damaged if the other one is well.
     private static func sectors(
         of file: any DiskFile
-    ) throws(DiskError) -> [JournalFileHeader.Reading] {
+    ) throws(DiskError) -> (sectors: [JournalFileHeader.Reading], isReadable: Bool) {
         var sectors: [JournalFileHeader.Reading] = []
         var failure: DiskError?
         for start in stride(from: 0, to: JournalFormat.headerBytes, by: JournalFormat.sectorBytes) {
@@ -150,7 +153,7 @@ struct JournalFiles: Sendable {
             sectors.append(JournalFileHeader.decode(bytes[..<count]))
         }
         if let failure, sectors.allSatisfy({ $0 == .damaged }) { throw failure }
-        return sectors
+        return (sectors, failure == nil)
     }
 
     /// Drops files of another journal: those that do not carry the id that most do, the oldest deciding

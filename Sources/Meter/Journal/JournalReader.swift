@@ -70,7 +70,10 @@ struct JournalReader: ~Copyable {
         offset = JournalFormat.headerBytes + Int(clamping: from - header.start)
         groupStart = from
         chain = from == header.start ? JournalChain() : nil
-        unsafe window = .allocate(byteCount: Self.windowBytes, alignment: 4096)
+        unsafe window = .allocate(
+            byteCount: min(Self.windowBytes, max(Self.pieceBytes, available)),
+            alignment: 4096
+        )
     }
 
     deinit { unsafe window.deallocate() }

@@ -31,8 +31,7 @@ struct TotalTable: Sendable {
             insert(key, total, at: index)
             return
         }
-        slots[index].total.sum &+= total.sum
-        slots[index].total.count = slots[index].total.count.addingClamped(total.count)
+        slots[index].total.add(total)
     }
 
     func forEach(_ body: (Key, UsageTotal) -> Void) {
@@ -74,6 +73,16 @@ struct WideSum {
 
     /// The sum, or the largest number of 64 bits.
     var clamped: UInt64 { high == 0 ? low : .max }
+}
+
+extension UsageTotal {
+    /// Adds another total. 2^64 rows would be needed to leave the 128 bits of the sum; a number of
+    /// amounts that would leave 64 bits stays at the largest.
+    @inline(__always)
+    mutating func add(_ other: UsageTotal) {
+        sum &+= other.sum
+        count = count.addingClamped(other.count)
+    }
 }
 
 extension UInt64 {

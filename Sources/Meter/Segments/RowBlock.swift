@@ -37,6 +37,33 @@ enum RowBlock {
         var lastSeries: UInt32
         var firstMinute: Minute
         var lastMinute: Minute
+
+        init(
+            rowCount: Int,
+            firstSeries: UInt32,
+            lastSeries: UInt32,
+            firstMinute: Minute,
+            lastMinute: Minute
+        ) {
+            self.rowCount = rowCount
+            self.firstSeries = firstSeries
+            self.lastSeries = lastSeries
+            self.firstMinute = firstMinute
+            self.lastMinute = lastMinute
+        }
+
+        /// Of canonical rows, at least one.
+        init(of rows: [UsageRow]) {
+            rowCount = rows.count
+            firstSeries = rows[0].series
+            lastSeries = rows[rows.count - 1].series
+            firstMinute = rows[0].minute
+            lastMinute = rows[0].minute
+            for row in rows {
+                firstMinute = min(firstMinute, row.minute)
+                lastMinute = max(lastMinute, row.minute)
+            }
+        }
     }
 
     private struct Run {
@@ -49,19 +76,7 @@ enum RowBlock {
         _ rows: [UsageRow],
         componentCount: Int
     ) -> (bytes: [UInt8], zone: Zone) {
-        var first = rows[0].minute
-        var last = rows[0].minute
-        for row in rows {
-            first = min(first, row.minute)
-            last = max(last, row.minute)
-        }
-        let zone = Zone(
-            rowCount: rows.count,
-            firstSeries: rows[0].series,
-            lastSeries: rows[rows.count - 1].series,
-            firstMinute: first,
-            lastMinute: last
-        )
+        let zone = Zone(of: rows)
         var header: [UInt8] = []
         var bodies: [UInt8] = []
         var previous = 0

@@ -21,7 +21,7 @@ package enum SegmentWriter {
     ///   - table: In canonical order; without rows it still makes a file.
     ///   - span: The part of the journal that the rows were counted from.
     ///   - effort: `.high` makes the file smaller where series have many components in common.
-    /// - Throws: ``SegmentError``; nothing has the segment's name then.
+    /// - Throws: ``SegmentError``; what has the segment's name then, if anything, is complete.
     /// - Complexity: O(rows); some 100 ns a row.
     @discardableResult
     package static func write(
@@ -48,6 +48,12 @@ struct SegmentBuilder: ~Copyable {
     private let span: JournalSpan
     private let effort: LZ4.Effort
     private var writer: SealedFileWriter
+
+    /// The name that the segment will have.
+    var name: String { writer.name }
+    /// What the rows so far add up to.
+    var totals: [ComponentTotal] { footer.components }
+
     private var footer: SegmentFooter
     private var rows: [UsageRow] = []
     private var last: UsageRow?
@@ -109,9 +115,9 @@ struct SegmentBuilder: ~Copyable {
         last = row
         rowCount += 1
         let component = Int(row.component)
-        footer.components[component].total.sum += UInt128(row.sum)
-        footer.components[component].total.count =
-            footer.components[component].total.count.addingClamped(row.count)
+        footer.components[component].total.add(
+            UsageTotal(sum: UInt128(row.sum), count: row.count)
+        )
         if footer.rowCount == 0 {
             footer.firstMinute = row.minute
             footer.lastMinute = row.minute

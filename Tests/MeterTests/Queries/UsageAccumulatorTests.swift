@@ -4,7 +4,7 @@ import MeterWire
 import Testing
 
 @Suite struct UsageAccumulatorTests {
-    @Test(arguments: 0..<80 as Range<UInt64>)
+    @Test(arguments: 0..<40 as Range<UInt64>)
     func `rows in any order from several dictionaries are grouped as the naive model does`(
         seed: UInt64
     ) {

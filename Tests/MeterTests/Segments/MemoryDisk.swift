@@ -50,6 +50,11 @@ final class MemoryDisk: Disk {
             files.withLock { $0[name] = file }
         }
     }
+
+    /// Changes one bit, for every file handle that is open.
+    func flip(bit: Int, of name: String) {
+        files.withLock { $0[name] }?.content.bytes.withLock { $0[bit / 8] ^= 1 << (bit % 8) }
+    }
 }
 
 final class MemoryFile: DiskFile {

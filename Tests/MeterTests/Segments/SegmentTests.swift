@@ -6,7 +6,7 @@ import Testing
 @Suite struct SegmentTests {
     private let span = JournalSpan(from: 0, to: 4096)
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<24 as Range<UInt64>)
     func `a scan of a segment answers as the naive model does`(seed: UInt64) throws {
         var random = Seed(seed)
         let table = Workload.table(&random, rowCountMax: seed % 6 == 0 ? 30_000 : 2000)

@@ -1,0 +1,1 @@
+@main struct MeterLoad { static func main() {} }

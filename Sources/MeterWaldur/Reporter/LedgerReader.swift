@@ -1,0 +1,120 @@
+package import Meter
+package import MeterWire
+
+/// Asks the ledger for resources, one query for many of them.
+///
+/// What a query found is used again for other resources of the same cycle: all that decides a resource's
+/// figures (bindings, declared components, its own plan periods) is compared, and asked anew where it has
+/// changed.
+package struct LedgerReader: Sendable {
+    private struct Known: Sendable {
+        let month: LedgerMonth
+        let through: Minute
+        let book: BookState
+        let figures: [ResourceID: [LedgerFigure]]
+        let untold: [ResourceID: [AttributedUsage]]
+    }
+
+    private let waldur: WaldurID
+    private let zone: ZoneOffset
+    private var known: Known?
+
+    package init(waldur: WaldurID, zone: ZoneOffset) {
+        self.waldur = waldur
+        self.zone = zone
+    }
+
+    /// Forgets what was found, so that the next figures are new.
+    package mutating func forget() { known = nil }
+
+    /// What is to be told of a resource, up to and with a minute or an earlier one of this cycle.
+    package mutating func figures(
+        of resource: ResourceID, in month: BillingMonth, through: Minute,
+        engine: some ReportingEngine
+    ) async throws(ReporterTrouble) -> ResourceFigures {
+        if let known, serves(known, resource, month, through, engine.bookState) {
+            return try figures(of: resource, from: known)
+        }
+        let known = try await read(month, through: through, engine: engine)
+        self.known = known
+        return try figures(of: resource, from: known)
+    }
+
+    private func serves(
+        _ known: Known, _ resource: ResourceID, _ month: BillingMonth, _ through: Minute,
+        _ book: BookState
+    ) -> Bool {
+        let key = ResourceKey(waldur: waldur, resource: resource)
+        return known.month.period.month == month && known.through <= through
+            && known.book.resources[key] == book.resources[key]
+            && known.book.bindings == book.bindings && known.book.components == book.components
+            && known.book.openings == book.openings
+    }
+
+    private func read(
+        _ month: BillingMonth, through: Minute, engine: some ReportingEngine
+    ) async throws(ReporterTrouble) -> Known {
+        guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone)),
+            start <= through,
+            let period = BillingPeriod(
+                waldur: waldur, month: month, start: start,
+                end: min(end, Minute(rawValue: through.rawValue + 1)))
+        else { throw ReporterTrouble("\(month) has no minute yet") }
+        // A decision may come between the query and its answer; then the answer's windows may not fit.
+        for _ in 0..<3 {
+            let query = Ledger.query(engine.bookState, period)
+            let answer = try await engine.usage(query)
+            let book = engine.bookState
+            do throws(LedgerError) {
+                let ledger = try Ledger.attribute(answer, to: query, book: book, period: period)
+                return Known(
+                    month: ledger, through: through, book: book,
+                    figures: Dictionary(grouping: ledger.figures, by: \.key.resource),
+                    untold: Dictionary(
+                        grouping: ledger.attributed.filter { $0.key.notBillable != nil },
+                        by: \.key.resource.resource))
+            } catch {
+                guard case .windowsStale = error else {
+                    throw ReporterTrouble("the ledger of \(month): \(error)")
+                }
+            }
+        }
+        throw ReporterTrouble("the bindings change faster than the ledger can be asked")
+    }
+
+    private func figures(
+        of resource: ResourceID, from known: Known
+    ) throws(ReporterTrouble) -> ResourceFigures {
+        var figures = ResourceFigures(position: known.month.position)
+        do throws(LedgerError) {
+            for figure in known.figures[resource] ?? [] where figure.key.month == known.month.period.month {
+                let rounded = try round(figure.total, figure.key.component, known.book)
+                figures.figures[
+                    .init(planPeriod: figure.key.planPeriod, component: figure.key.component)] =
+                    ResourceFigures.Figure(
+                        total: figure.total, amount: figure.amount, residue: rounded.residue)
+            }
+            for usage in known.untold[resource] ?? [] {
+                guard let reason = usage.key.notBillable else { continue }
+                let key = ResourceFigures.Untold(reason: reason, component: usage.key.component)
+                let sum = (figures.untold[key]?.total.rawValue ?? 0)
+                    .addingReportingOverflow(usage.total.rawValue)
+                guard !sum.overflow else { throw .overflow }
+                figures.untold[key] = try round(
+                    Quantity(sum.partialValue), usage.key.component, known.book)
+            }
+        } catch {
+            throw ReporterTrouble("the ledger of resource \(resource): \(error)")
+        }
+        return figures
+    }
+
+    private func round(
+        _ total: Quantity, _ component: Name, _ book: BookState
+    ) throws(LedgerError) -> ResourceFigures.Figure {
+        let rounded = try Rounding.down(
+            total.rawValue, unitsPerReported: book.components[component]?.unitsPerReported ?? 1)
+        return ResourceFigures.Figure(
+            total: total, amount: rounded.amount, residue: rounded.residue)
+    }
+}

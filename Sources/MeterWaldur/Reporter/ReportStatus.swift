@@ -1,0 +1,79 @@
+package import Meter
+package import MeterWire
+
+/// How reporting to one Waldur stands, without asking it.
+package struct ReportStatus: Sendable {
+    package enum State: String, Sendable {
+        /// No cycle has ended since the start.
+        case starting
+        /// The last cycle got to its end.
+        case reporting
+        /// Nothing is sent until a person resumes.
+        case held
+        /// The last cycle did not get to its end.
+        case failing
+    }
+
+    package var waldur: WaldurID
+    package var window: ReportingWindow
+    /// Why the last cycle did not get to its end; nil after one that did.
+    package var trouble: String?
+    /// When the last cycle that got to its end began.
+    package var completedCycle: Timestamp?
+    /// Waldur's clock; nil before its first answer.
+    package var clock: WaldurClock?
+    /// Submissions without a final outcome, oldest first.
+    package var openIntents: [OpenIntent]
+    /// What keeps figures from being told, or makes one doubtful.
+    package var findings: [ReportFinding]
+    /// Rows by what became of them in their last turn.
+    package var unchangedRows: Int
+    package var heldRows: Int
+
+    /// One word.
+    package var state: State {
+        if case .silent(let silence) = window, silence.reason != .clockUnknown { return .held }
+        if trouble != nil { return .failing }
+        return completedCycle == nil ? .starting : .reporting
+    }
+
+    /// One line: what happened and what to do.
+    package var detail: String {
+        var parts: [String] = []
+        if case .silent(let silence) = window, silence.reason != .clockUnknown {
+            parts.append(window.description)
+        }
+        if let trouble { parts.append("the last cycle failed: \(trouble); it is tried again") }
+        if !openIntents.isEmpty {
+            parts.append("\(openIntents.count) submissions are looked up")
+        }
+        if let first = findings.first {
+            parts.append(
+                findings.count == 1 ? "\(first)" : "\(findings.count) findings, the first: \(first)")
+        }
+        if let completedCycle, parts.isEmpty {
+            parts.append("told and read back at \(WaldurTime.text(completedCycle))")
+        }
+        return parts.isEmpty ? "no cycle has ended yet" : parts.joined(separator: "; ")
+    }
+}
+
+extension Reporter {
+    /// How reporting stands.
+    package func status(at moment: ReporterMoment) -> ReportStatus {
+        var unchanged = 0
+        var held = 0
+        for line in lines.values.joined() {
+            switch line.verdict {
+            case .unchanged: unchanged += 1
+            case .held: held += 1
+            case .tell, .inFlight: break
+            }
+        }
+        return ReportStatus(
+            waldur: settings.waldur, window: window(at: moment), trouble: trouble,
+            completedCycle: completedCycle, clock: moment.clock, openIntents: openIntents(),
+            findings: findings.sorted { $0.key < $1.key }.flatMap(\.value),
+            unchangedRows: unchanged, heldRows: held)
+    }
+}

@@ -1,0 +1,158 @@
+package import Meter
+package import MeterWire
+
+/// Tells one Waldur its totals: a synchronous state machine that says what to do next and is told what
+/// came of it.
+///
+/// ```text
+///          ┌ cycle ────────────────────────────────────────────────────────────────────────┐
+/// rest ──► list resources ─► read offerings ─► for each resource:                           ──► rest
+///          │   read plan periods (and usage rows, where a submission is open)               │
+///          │   ─► settle what is open ─► book what was seen ─► ask the ledger               │
+///          │   ─► book the intent ─► send ─► read both again ─► settle ─┐                   │
+///          │                  ▲─────────── the next call, if any ───────┘                   │
+///          └───────────────────────────────────────────────────────────────────────────────┘
+/// ```
+///
+/// It may be thrown away after any step: a new one, made from the book alone, ends with the same figures
+/// in Waldur. Every intent that it finds open is unknown, and an unknown outcome is looked up, never
+/// repeated; while it is unknown, nothing newer is sent for that resource.
+package struct Reporter: Sendable {
+    enum Phase: Equatable, Sendable {
+        case idle
+        case listing
+        case offerings
+        case working
+    }
+
+    /// How telling one row has fared since it was last confirmed.
+    struct Health: Sendable {
+        var failures = 0
+        var retryAt: Timestamp
+    }
+
+    /// How this Waldur is reported to.
+    package let settings: ReporterSettings
+    let startedAt: Timestamp
+    var book = BookState()
+    var phase = Phase.idle
+    var jitter: Jitter
+
+    var nextCycle: Timestamp
+    var cycleStarted: Timestamp?
+    /// When the newest cycle that was asked for was asked for.
+    var requested: Timestamp?
+    /// When the present cycle was asked for; nil for one that was simply due.
+    var cycleRequested: Timestamp?
+    /// Only what is open is looked up; nothing is sent.
+    var isLookOnly = false
+    var failedCycles = 0
+    var failuresInRow = 0
+
+    var bound: [ResourceID: BoundResource] = [:]
+    var listed: [ResourceID: WaldurResource] = [:]
+    var offerings: [OfferingID: WaldurOffering] = [:]
+    var offeringsToRead: [OfferingID] = []
+    /// What is left of the cycle, last first.
+    var queue: [ResourceID] = []
+    var work: ResourceWork?
+
+    var attempts: [UInt64: Attempt] = [:]
+    var strays: [SubmissionKey: Set<Hundredths>] = [:]
+    var health: [SubmissionKey: Health] = [:]
+    /// How often in a row a resource could not be read.
+    var failures: [ResourceID: Int] = [:]
+    var nextLook: [ResourceID: Timestamp] = [:]
+    /// The month whose end this reporter has seen coming.
+    var reachedEndOf: BillingMonth?
+
+    /// What keeps figures from being told, by resource, as of its last turn.
+    package internal(set) var findings: [ResourceID: [ReportFinding]] = [:]
+    /// What was weighed, by resource, as of its last turn.
+    package internal(set) var lines: [ResourceID: [SubmissionPlan.Line]] = [:]
+    /// Why the last cycle did not get to its end; nil after one that did.
+    package internal(set) var trouble: String?
+    /// When the last cycle that got to its end began.
+    package internal(set) var completedCycle: Timestamp?
+    /// Cycles that began and that ended, well or not, since the start.
+    package internal(set) var cyclesBegun = 0
+    package internal(set) var cyclesEnded = 0
+
+    /// Makes a reporter that has seen nothing but what the book will show it.
+    ///
+    /// - Parameter seed: Spreads the pauses after failures.
+    package init(settings: ReporterSettings, startedAt: Timestamp, seed: UInt64) {
+        self.settings = settings
+        self.startedAt = startedAt
+        nextCycle = startedAt
+        jitter = Jitter(seed: seed)
+    }
+
+    /// Asks for a cycle as soon as the present one has ended: it tells what was used before this moment,
+    /// and tries again what waits after a refusal.
+    ///
+    /// - Returns: What `cyclesEnded` will be when a cycle that began after this call has ended.
+    package mutating func requestCycle(at now: Timestamp) -> Int {
+        requested = now
+        return phase == .idle || isLookOnly ? cyclesEnded + 1 : cyclesEnded + 2
+    }
+
+    /// Whether anything may be sent, and into which month.
+    package func window(at moment: ReporterMoment) -> ReportingWindow {
+        let reported = book.submissions.keys.sorted().last { month in
+            book.submissions[month]?.contains { $0.key.waldur == settings.waldur } ?? false
+        }
+        return ReportingWindow.at(
+            moment.now, clock: moment.clock, settings: settings,
+            resumed: book.resumed[settings.waldur],
+            lastReported: [reported, reachedEndOf].compactMap(\.self).max())
+    }
+
+    /// True where stopping now leaves no submission without an outcome that waiting a little would give.
+    package var mayStop: Bool {
+        if case .send = work?.step { return false }
+        return !(work?.isUnsettled ?? false)
+    }
+
+    /// What to do next.
+    ///
+    /// - Parameter book: The book's present state, as far as it is durable.
+    package mutating func next(at moment: ReporterMoment, book: BookState) -> ReporterAction {
+        self.book = book
+        if case .silent(let silence) = window(at: moment), silence.reason == .monthEnding,
+            let since = silence.since
+        {
+            reachedEndOf = BillingMonth(of: since, in: settings.zone)
+        }
+        if phase == .idle { begin(at: moment) }
+        while true {
+            switch phase {
+            case .idle: return .rest(until: wakeTime)
+            case .listing: return .listResources
+            case .offerings:
+                if let offering = offeringsToRead.last { return .readOffering(offering) }
+                phase = .working
+            case .working:
+                if work == nil, !startNextResource() {
+                    endCycle(at: moment)
+                    continue
+                }
+                if let action = nextAction(at: moment) { return action }
+            }
+        }
+    }
+
+    /// Takes in what came of the action that `next` gave last.
+    package mutating func handle(_ event: ReporterEvent, at moment: ReporterMoment) {
+        switch event {
+        case .resources(let result): handleResources(result, at: moment)
+        case .offering(let result): handleOffering(result, at: moment)
+        case .planPeriods(let result): handlePlanPeriods(result, at: moment)
+        case .usageRows(let result): handleUsageRows(result, at: moment)
+        case .figures(let result): handleFigures(result, at: moment)
+        case .booked(let result): handleBooked(result, at: moment)
+        case .sent(let result): handleSent(result, at: moment)
+        case .rested: break
+        }
+    }
+}

@@ -1,0 +1,222 @@
+package import Logging
+package import Meter
+package import MeterWire
+internal import Synchronization
+
+/// Drives a `Reporter`: does what it asks for, one thing after the other.
+///
+/// `run()` is the body of a long-running service. Everything else may be called at any time; what asks
+/// Waldur takes its turn behind the reporter's own calls.
+package actor ReporterService {
+    /// Which Waldur, and how it is reported to.
+    package nonisolated let settings: ReporterSettings
+    nonisolated let client: WaldurClient
+    nonisolated let engine: any ReportingEngine
+    private let logger: Logger
+    nonisolated let now: @Sendable () -> Timestamp
+
+    private var reporter: Reporter
+    private var ledger: LedgerReader
+    private var isRunning = false
+    private var sleeper: Task<Void, Never>?
+    private var waiters: [(cycle: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    private let published: Mutex<ReportStatus>
+    private var publishedTrouble: String?
+
+    /// Makes a service that does nothing before `run()`.
+    ///
+    /// - Parameters:
+    ///   - now: Our own clock.
+    ///   - seed: Spreads the pauses after failures; draw it at random in production.
+    package init(
+        settings: ReporterSettings, client: WaldurClient, engine: any ReportingEngine,
+        logger: Logger, seed: UInt64, now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.settings = settings
+        self.client = client
+        self.engine = engine
+        self.logger = logger
+        self.now = now
+        let reporter = Reporter(settings: settings, startedAt: now(), seed: seed)
+        self.reporter = reporter
+        ledger = LedgerReader(waldur: settings.waldur, zone: settings.zone)
+        published = Mutex(reporter.status(at: ReporterMoment(now: now(), clock: nil)))
+    }
+
+    /// How reporting stands, as of the last step.
+    package nonisolated var status: ReportStatus { published.withLock { $0 } }
+
+    nonisolated var moment: ReporterMoment { ReporterMoment(now: now(), clock: client.clock) }
+
+    /// Reports until the task is cancelled. A submission under way is read back first, which takes at
+    /// most two calls' deadlines; what is still open then is looked up after the next start.
+    package func run() async {
+        isRunning = true
+        while !(Task.isCancelled && reporter.mayStop) {
+            let action = reporter.next(at: moment, book: engine.bookState)
+            publish()
+            let event = await perform(action)
+            reporter.handle(event, at: moment)
+        }
+        isRunning = false
+        publish()
+        for waiter in waiters { waiter.continuation.resume() }
+        waiters = []
+    }
+
+    /// Runs a cycle now and waits for its end.
+    ///
+    /// - Returns: How things stand after it: what was used before the call is told and read back unless
+    ///   `findings`, `openIntents`, `trouble` or `window` say otherwise.
+    package func submit() async throws(ReporterTrouble) -> ReportStatus {
+        guard isRunning else { throw ReporterTrouble("the reporter is not running") }
+        let cycle = reporter.requestCycle(at: now())
+        sleeper?.cancel()
+        await withCheckedContinuation { waiters.append((cycle, $0)) }
+        return status
+    }
+
+    /// Lets the reporter send in a month that it was silent for.
+    ///
+    /// Refused for any month but Waldur's present one, and while that one is about to end.
+    package func resume(_ month: BillingMonth, author: String) async throws(ReporterTrouble) {
+        let clock = try await measuredClock()
+        let present = BillingMonth(of: clock.earliest(at: now()), in: settings.zone)
+        guard present == month else {
+            throw ReporterTrouble(
+                "by Waldur's clock it is \(present?.description ?? "no month"), not \(month)")
+        }
+        let decision = Decision.reportingResumed(
+            ReportingResumption(waldur: settings.waldur, month: month))
+        try await engine.decide([decision], author: author)
+        sleeper?.cancel()
+    }
+
+    /// Waldur's clock, asking it if nobody has yet.
+    nonisolated func measuredClock() async throws(ReporterTrouble) -> WaldurClock {
+        if client.clock == nil {
+            do throws(WaldurError) {
+                _ = try await client.currency()
+            } catch {
+                throw ReporterTrouble("Waldur does not answer: \(error)")
+            }
+        }
+        guard let clock = client.clock else {
+            throw ReporterTrouble("Waldur's answers have no usable Date header")
+        }
+        return clock
+    }
+
+    private func publish() {
+        let status = reporter.status(at: moment)
+        published.withLock { $0 = status }
+        if status.trouble != publishedTrouble {
+            publishedTrouble = status.trouble
+            if let trouble = status.trouble {
+                logger.warning("reporting failed", metadata: ["reason": "\(trouble)"])
+            } else {
+                logger.info("reporting works again")
+            }
+        }
+        let ended = reporter.cyclesEnded
+        for waiter in waiters where waiter.cycle <= ended { waiter.continuation.resume() }
+        waiters.removeAll { $0.cycle <= ended }
+    }
+
+    /// Does one thing. What is under way at Waldur's is not cancelled with the task: its outcome would
+    /// be unknown for no gain.
+    private func perform(_ action: ReporterAction) async -> ReporterEvent {
+        switch action {
+        case .rest(let until):
+            await rest(until: until)
+            return .rested
+        case .book(let decisions):
+            do throws(ReporterTrouble) {
+                try await engine.decide(decisions, author: "reporter")
+                note(decisions)
+                return .booked(.success(engine.bookState))
+            } catch {
+                return .booked(.failure(error))
+            }
+        case .readFigures(let resource, let month, let through):
+            var reader = ledger
+            do throws(ReporterTrouble) {
+                let figures = try await reader.figures(
+                    of: resource, in: month, through: through, engine: engine)
+                ledger = reader
+                return .figures(.success(figures))
+            } catch {
+                return .figures(.failure(error))
+            }
+        case .listResources:
+            ledger.forget()
+            return await uncancelled(action)
+        case .readOffering, .readPlanPeriods, .readUsageRows, .setUsage:
+            return await uncancelled(action)
+        }
+    }
+
+    private func uncancelled(_ action: ReporterAction) async -> ReporterEvent {
+        let client = client
+        return await Task { await Self.ask(client, action) }.value
+    }
+
+    private static func ask(_ client: WaldurClient, _ action: ReporterAction) async -> ReporterEvent {
+        switch action {
+        case .listResources:
+            .resources(await result { () async throws(WaldurError) in try await client.resources() })
+        case .readOffering(let id):
+            .offering(await result { () async throws(WaldurError) in try await client.offering(id) })
+        case .readPlanPeriods(let id):
+            .planPeriods(
+                await result { () async throws(WaldurError) in try await client.planPeriods(of: id) })
+        case .readUsageRows(let id, let month):
+            .usageRows(
+                await result { () async throws(WaldurError) in
+                    try await client.usageRows(of: id, in: month)
+                })
+        case .setUsage(let call):
+            .sent(await result { () async throws(WaldurError) in try await client.setUsage(call) })
+        case .readFigures, .book, .rest: .rested
+        }
+    }
+
+    private static func result<Value>(
+        _ operation: () async throws(WaldurError) -> Value
+    ) async -> Result<Value, WaldurError> {
+        do throws(WaldurError) {
+            return .success(try await operation())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Sleeps, at most a few seconds: the month may end, or a person decide something, meanwhile.
+    private func rest(until: Timestamp) async {
+        let wait = min(max(until.milliseconds - now().milliseconds, 1), 5_000)
+        let task = Task<Void, Never> { try? await Task.sleep(for: .milliseconds(wait)) }
+        sleeper = task
+        await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        sleeper = nil
+    }
+
+    private func note(_ decisions: [Decision]) {
+        for decision in decisions {
+            switch decision {
+            case .submissionRefused(let outcome):
+                logger.warning(
+                    "submission refused",
+                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"])
+            case .submissionUnknown(let outcome):
+                logger.warning(
+                    "submission unknown, looking it up",
+                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"])
+            default: break
+            }
+        }
+    }
+}

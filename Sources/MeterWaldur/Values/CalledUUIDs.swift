@@ -1,0 +1,22 @@
+internal import Meter
+
+/// One row of Waldur's usage: one total of one component in one plan period and month.
+package struct UsageRowID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
+/// An organization in Waldur; Meter's tenant.
+package struct CustomerID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
+/// An invoice, or one item of it.
+package struct InvoiceItemID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}

@@ -1,0 +1,124 @@
+package import Meter
+
+/// A decimal number as it was written, without a detour over floating point.
+///
+/// Waldur writes amounts as strings (`"12.34"`), prices as JSON numbers that came out of Python's `float`
+/// (`0.003125`, `1e-05`) and quantities with ten decimals; all of them fit here exactly.
+package struct ExactDecimal: Hashable, Sendable {
+    /// The digits as one integer: the value times ten to the `scale`, without trailing zeros.
+    package let digits: Int128
+    /// How many of the digits stand behind the point.
+    package let scale: Int
+
+    /// Zero.
+    package static let zero = ExactDecimal(digits: 0, scale: 0)
+
+    /// The value `digits / 10^scale`.
+    package init(digits: Int128, scale: Int) {
+        var digits = digits
+        var scale = scale
+        while scale > 0, digits % 10 == 0 {
+            digits /= 10
+            scale -= 1
+        }
+        self.digits = digits
+        self.scale = scale
+    }
+
+    /// Reads `-12.34`, `7`, `1e-05` and the like; nil for anything else, for more than 36 digits and for
+    /// exponents that would need more.
+    package init?(_ text: some StringProtocol) {
+        var digits: Int128 = 0
+        var count = 0
+        var scale = 0
+        var negative = false
+        var seenPoint = false
+        var seenDigit = false
+        var bytes = text.utf8.makeIterator()
+        var next = bytes.next()
+        if next == UInt8(ascii: "-") {
+            negative = true
+            next = bytes.next()
+        } else if next == UInt8(ascii: "+") {
+            next = bytes.next()
+        }
+        scan: while let byte = next {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                seenDigit = true
+                if digits != 0 || byte != UInt8(ascii: "0") { count += 1 }
+                guard count <= Self.digitsMax, scale <= Self.digitsMax else { return nil }
+                digits = digits * 10 + Int128(byte - UInt8(ascii: "0"))
+                if seenPoint { scale += 1 }
+            case UInt8(ascii: "."):
+                guard !seenPoint else { return nil }
+                seenPoint = true
+            case UInt8(ascii: "e"), UInt8(ascii: "E"):
+                break scan
+            default:
+                return nil
+            }
+            next = bytes.next()
+        }
+        guard seenDigit else { return nil }
+        if next != nil {
+            var exponentText = ""
+            while let byte = bytes.next() {
+                guard exponentText.utf8.count < 4 else { return nil }
+                exponentText.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+            guard let exponent = Int(exponentText) else { return nil }
+            scale -= exponent
+        }
+        while scale < 0 {
+            guard count < Self.digitsMax else { return nil }
+            if digits != 0 { count += 1 }
+            digits *= 10
+            scale += 1
+        }
+        guard scale <= Self.digitsMax else { return nil }
+        self.init(digits: negative ? -digits : digits, scale: scale)
+    }
+
+    /// The value as Waldur stores usage; nil where it has more than two decimals.
+    package var hundredths: Hundredths? {
+        guard scale <= 2 else { return nil }
+        var value = digits
+        for _ in scale..<2 {
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            guard !overflow else { return nil }
+            value = product
+        }
+        return Hundredths(value)
+    }
+
+    /// `amount` minus this number, exactly.
+    package func subtracted(from amount: Hundredths) -> ExactDecimal {
+        Self.sum([ExactDecimal(digits: -digits, scale: scale), .init(digits: amount.rawValue, scale: 2)])
+    }
+
+    /// The exact sum; wraps beyond 38 digits, which no number of Waldur's reaches.
+    package static func sum(_ numbers: [ExactDecimal]) -> ExactDecimal {
+        let scale = numbers.map(\.scale).max() ?? 0
+        var sum: Int128 = 0
+        for number in numbers {
+            var digits = number.digits
+            for _ in number.scale..<scale { digits = digits &* 10 }
+            sum = sum &+ digits
+        }
+        return ExactDecimal(digits: sum, scale: scale)
+    }
+
+    private static let digitsMax = 36
+}
+
+extension ExactDecimal: CustomStringConvertible {
+    /// The shortest way to write it without an exponent.
+    package var description: String {
+        let magnitude = String(digits.magnitude)
+        let sign = digits < 0 ? "-" : ""
+        guard scale > 0 else { return sign + magnitude }
+        let padded = String(repeating: "0", count: max(0, scale + 1 - magnitude.count)) + magnitude
+        return sign + padded.dropLast(scale) + "." + padded.suffix(scale)
+    }
+}

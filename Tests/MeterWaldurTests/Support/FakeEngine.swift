@@ -1,0 +1,77 @@
+import Meter
+import MeterWaldur
+import MeterWire
+import Synchronization
+
+/// A book on a disk in memory and a list of amounts: what the reporter needs of the engine.
+final class FakeEngine: ReportingEngine {
+    struct Amount: Sendable {
+        let tenant: Name
+        let agent: Name
+        let component: Name
+        let minute: Minute
+        let amount: UInt64
+    }
+
+    let book: Book
+    private let amounts = Mutex<(all: [Amount], durable: Int)>(([], 0))
+    private let time: Mutex<Timestamp>
+
+    init(at time: Timestamp) throws {
+        book = try Book.open(MemoryDisk()).book
+        self.time = Mutex(time)
+    }
+
+    var bookState: BookState { book.state }
+
+    func setTime(_ now: Timestamp) { time.withLock { $0 = now } }
+
+    func decide(_ decisions: [Decision], author: String) async throws(ReporterTrouble) {
+        try book(decisions, author: author)
+    }
+
+    func book(_ decisions: [Decision], author: String = "test") throws(ReporterTrouble) {
+        do throws(BookError) {
+            try book.append(decisions, author: author, at: time.withLock { $0 })
+        } catch {
+            throw ReporterTrouble("\(error)")
+        }
+    }
+
+    func record(_ component: Name, _ amount: UInt64, agent: Name, tenant: Name, at minute: Minute) {
+        amounts.withLock {
+            $0.all.append(
+                Amount(
+                    tenant: tenant, agent: agent, component: component, minute: minute,
+                    amount: amount))
+        }
+    }
+
+    /// What was recorded so far is durable.
+    func sync() { amounts.withLock { $0.durable = $0.all.count } }
+
+    /// A power cut: what is not durable is gone.
+    func loseUnsynced() { amounts.withLock { $0.all.removeSubrange($0.durable...) } }
+
+    /// Everything durable.
+    var durable: [Amount] { amounts.withLock { Array($0.all.prefix($0.durable)) } }
+
+    func usage(_ query: UsageQuery) async throws(ReporterTrouble) -> UsageAnswer {
+        let durable = durable
+        var totals: [UsageGroup: UsageTotal] = [:]
+        for amount in durable {
+            guard let window = query.windows.indices.dropLast().first(where: {
+                query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
+            })
+            else { continue }
+            let group = UsageGroup(
+                tenant: amount.tenant, agent: amount.agent, component: amount.component,
+                window: window)
+            totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
+            totals[group, default: UsageTotal()].count += 1
+        }
+        return UsageAnswer(
+            totals: totals, position: UInt64(durable.count), asOf: time.withLock { $0 },
+            completeThrough: nil)
+    }
+}

@@ -1,0 +1,199 @@
+import Meter
+import MeterWaldur
+import MeterWire
+import Testing
+
+/// The reporter, the double and a book on one virtual clock; no time passes in reality.
+final class Simulation {
+    static let tenant = Name(DoubleWorld.customer)
+    static let waldur: WaldurID = "main"
+    static let midMonth = Timestamp(milliseconds: 1_794_830_430_000)  // 2026-11-16T11:20:30Z
+
+    let world: DoubleWorld
+    let engine: FakeEngine
+    let transport: DoubleTransport
+    var settings: ReporterSettings
+    private(set) var reporter: Reporter
+    private(set) var client: WaldurClient
+    private var ledger: LedgerReader
+    /// Every action that was done, without rests.
+    private(set) var actions: [ReporterAction] = []
+
+    init(at start: Timestamp = midMonth, zone: ZoneOffset = .utc) throws {
+        world = try DoubleWorld(milliseconds: start.milliseconds)
+        engine = try FakeEngine(at: start)
+        let transport = DoubleTransport(world: world, now: start)
+        self.transport = transport
+        settings = ReporterSettings(
+            waldur: Self.waldur, zone: zone, requestLifeMilliseconds: 120_000)
+        reporter = Reporter(settings: settings, startedAt: start, seed: 1)
+        client = WaldurClient(transport: transport) { transport.now }
+        ledger = LedgerReader(waldur: Self.waldur, zone: zone)
+        try engine.book([
+            .componentDeclared(Component(name: "agent_calls", unit: "call")),
+            .componentDeclared(Component(name: "input_tokens", unit: "token")),
+            .componentDeclared(
+                Component(
+                    name: "tool_seconds", unit: "ms", reportedUnit: "s", unitsPerReported: 1000)),
+            .componentDeclared(Component(name: "capped", unit: "u")),
+            .componentDeclared(Component(name: "unpriced", unit: "u")),
+        ])
+    }
+
+    var now: Timestamp { transport.now }
+    var minute: Minute { Minute(now) ?? Minute(rawValue: 0) }
+    var moment: ReporterMoment { ReporterMoment(now: now, clock: client.clock) }
+    var book: BookState { engine.bookState }
+
+    /// Binds a new access of an agent to a resource, from an hour ago.
+    func bind(
+        _ agent: Name, to resource: Int, as bindingClass: BindingClass = .live,
+        tenant: Name = tenant
+    ) throws {
+        let access = Access(
+            id: AccessID(high: UInt64(resource) + 1, low: UInt64(book.accesses.count) + 1),
+            tenant: tenant, agent: agent)
+        try engine.book([
+            .accessMade(access),
+            .bindingSet(
+                Binding(
+                    access: access.id, tenant: tenant, agent: agent, waldur: Self.waldur,
+                    resource: try id(resource), from: Minute(rawValue: minute.rawValue - 60),
+                    class: bindingClass)),
+        ])
+    }
+
+    func id(_ resource: Int) throws -> ResourceID {
+        try #require(ResourceID(DoubleWorld.resources[resource]))
+    }
+
+    /// Records durable usage in the present minute.
+    func use(_ component: Name, _ amount: UInt64, by agent: Name, tenant: Name = tenant) {
+        engine.record(component, amount, agent: agent, tenant: tenant, at: minute)
+        engine.sync()
+    }
+
+    /// The process dies: of the reporter only the book is left.
+    func crash() {
+        engine.loseUnsynced()
+        reporter = Reporter(settings: settings, startedAt: now, seed: 2)
+        let transport = transport
+        client = WaldurClient(transport: transport) { transport.now }
+        ledger.forget()
+    }
+
+    func advance(milliseconds: Int64) async {
+        transport.advance(milliseconds: milliseconds)
+        engine.setTime(now)
+        await transport.applyDelayed()
+    }
+
+    /// What the reporter wants next.
+    func next() -> ReporterAction { reporter.next(at: moment, book: book) }
+
+    /// Does one action and says what came of it.
+    func perform(_ action: ReporterAction) async -> ReporterEvent {
+        engine.setTime(now)
+        switch action {
+        case .rest: break
+        default: actions.append(action)
+        }
+        switch action {
+        case .listResources:
+            ledger.forget()
+            return .resources(
+                await result { () async throws(WaldurError) in try await self.client.resources() })
+        case .readOffering(let id):
+            return .offering(
+                await result { () async throws(WaldurError) in try await self.client.offering(id) })
+        case .readPlanPeriods(let id):
+            return .planPeriods(
+                await result { () async throws(WaldurError) in
+                    try await self.client.planPeriods(of: id)
+                })
+        case .readUsageRows(let id, let month):
+            return .usageRows(
+                await result { () async throws(WaldurError) in
+                    try await self.client.usageRows(of: id, in: month)
+                })
+        case .setUsage(let call):
+            return .sent(
+                await result { () async throws(WaldurError) in try await self.client.setUsage(call) })
+        case .readFigures(let resource, let month, let through):
+            do throws(ReporterTrouble) {
+                return .figures(
+                    .success(
+                        try await ledger.figures(
+                            of: resource, in: month, through: through, engine: engine)))
+            } catch {
+                return .figures(.failure(error))
+            }
+        case .book(let decisions):
+            do throws(ReporterTrouble) {
+                try engine.book(decisions, author: "reporter")
+                return .booked(.success(book))
+            } catch {
+                Issue.record("the book refused: \(error)")
+                return .booked(.failure(error))
+            }
+        case .rest(let until):
+            await advance(milliseconds: max(1, until.milliseconds - now.milliseconds))
+            return .rested
+        }
+    }
+
+    func handle(_ event: ReporterEvent) { reporter.handle(event, at: moment) }
+
+    /// Runs until a cycle that begins now has ended. A reporter that never gets there fails the test.
+    func cycle() async {
+        let target = reporter.requestCycle(at: now)
+        for _ in 0..<2_000 {
+            let action = next()
+            if reporter.cyclesEnded >= target { return }
+            handle(await perform(action))
+        }
+        Issue.record("the cycle does not end; last actions: \(actions.suffix(5))")
+    }
+
+    /// Runs until nothing is open and a cycle went well, or until so much virtual time has passed.
+    func quiesce(milliseconds: Int64 = 6 * 3_600_000) async {
+        let end = now.advanced(byMilliseconds: milliseconds)
+        while now < end {
+            await cycle()
+            if book.openIntents.isEmpty, reporter.trouble == nil {
+                await cycle()
+                if book.openIntents.isEmpty, reporter.trouble == nil { return }
+            }
+            await advance(milliseconds: 30_000)
+        }
+    }
+
+    private func result<Value>(
+        _ operation: () async throws(WaldurError) -> Value
+    ) async -> Result<Value, WaldurError> {
+        do throws(WaldurError) {
+            return .success(try await operation())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// What Waldur shows of a resource's component in the present month, over all plan periods, sorted.
+    func shown(_ resource: Int, _ component: String) -> [String] {
+        world.rows.filter { key, _ in
+            key.hasPrefix(DoubleWorld.resources[resource]) && key.contains(" \(component) ")
+        }.map(\.value).sorted()
+    }
+
+    /// What is billed of a resource's component, item by item.
+    func billed(_ resource: Int, _ component: String) -> [String] {
+        world.billed.filter { key, _ in
+            key.hasPrefix(DoubleWorld.resources[resource]) && key.contains(" \(component) ")
+        }.flatMap(\.value)
+    }
+
+    /// Kinds of findings on a resource.
+    func findings(_ resource: Int) throws -> [ReportFinding.Kind] {
+        (reporter.findings[try id(resource)] ?? []).map(\.kind)
+    }
+}
