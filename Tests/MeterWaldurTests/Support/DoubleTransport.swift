@@ -47,6 +47,9 @@ final class DoubleTransport: WaldurTransport {
         state.withLock { $0.now = $0.now.advanced(byMilliseconds: milliseconds) }
     }
 
+    /// Changes what is wrong with the network.
+    func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+
     /// How many `set_usage` calls were sent.
     var writeCount: Int { state.withLock { $0.sent.count { $0.method == .post } } }
 

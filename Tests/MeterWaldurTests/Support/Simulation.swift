@@ -13,7 +13,7 @@ final class Simulation {
     let engine: FakeEngine
     let transport: DoubleTransport
     var settings: ReporterSettings
-    private(set) var reporter: Reporter
+    var reporter: Reporter
     private(set) var client: WaldurClient
     private var ledger: LedgerReader
     /// Every action that was done, without rests.
@@ -143,6 +143,17 @@ final class Simulation {
     }
 
     func handle(_ event: ReporterEvent) { reporter.handle(event, at: moment) }
+
+    /// Runs until a call is sent, whose answer nobody takes in.
+    func send() async {
+        for _ in 0..<200 {
+            let action = next()
+            let event = await perform(action)
+            if case .setUsage = action { return }
+            handle(event)
+        }
+        Issue.record("nothing is sent; last actions: \(actions.suffix(5))")
+    }
 
     /// Runs until a cycle that begins now has ended. A reporter that never gets there fails the test.
     func cycle() async {
