@@ -1,4 +1,5 @@
 import Meter
+import MeterTesting
 @testable import MeterWaldur
 import MeterWire
 import Testing
@@ -60,11 +61,14 @@ import Testing
         ("null", "application/json"), ("", "application/json"),
     ])
     func `an answer that is not what it should be is malformed, never half read`(
-        text: String, type: String
+        text: String,
+        type: String
     ) async {
         let answer = WaldurResponse(
-            status: 200, headers: ["content-type": type, "x-result-count": "1"],
-            body: Array(text.utf8))
+            status: 200,
+            headers: ["content-type": type, "x-result-count": "1"],
+            body: Array(text.utf8)
+        )
         let error = await failure { () async throws(WaldurError) in
             try await client([answer]).invoices()
         }
@@ -74,7 +78,9 @@ import Testing
         }
     }
 
-    @Test func `rows of another month or resource than was asked for are not believed`() async throws {
+    @Test func `rows of another month or resource than was asked for are not believed`()
+        async throws
+    {
         let row =
             "[{\"uuid\":\"00000000000000000000000000000001\",\"type\":\"agent_calls\","
             + "\"usage\":\"1.00\",\"billing_period\":\"2026-10-01\",\"description\":\"\","
@@ -96,14 +102,24 @@ import Testing
             resource: try #require(ResourceID(DoubleWorld.resources[0])),
             planPeriod: try #require(PlanPeriodID(DoubleWorld.resources[1])),
             items: [
-                .init(component: "a\"b", amount: try #require(Hundredths("1.5")), description: "meter 7")
-            ])
+                .init(
+                    component: "a\"b",
+                    amount: try #require(Hundredths("1.5")),
+                    description: "meter 7"
+                )
+            ]
+        )
         let page = WaldurResponse(
-            status: 500, headers: ["content-type": "text/html; charset=utf-8"],
-            body: Array("<!doctype html><h1>secret</h1>".utf8))
+            status: 500,
+            headers: ["content-type": "text/html; charset=utf-8"],
+            body: Array("<!doctype html><h1>secret</h1>".utf8)
+        )
         let refusal = CannedTransport.json("{\"non_field_errors\":[\"no\n\"]}", status: 400)
         let busy = CannedTransport.json(
-            "{}", status: 429, headers: ["retry-after": "Mon, 16 Nov 2026 12:00:00 GMT"])
+            "{}",
+            status: 429,
+            headers: ["retry-after": "Mon, 16 Nov 2026 12:02:00 GMT"]
+        )
         let transport = CannedTransport([page, refusal, busy])
         let client = WaldurClient(transport: transport) { Self.now }
         var errors: [WaldurError] = []
@@ -117,9 +133,10 @@ import Testing
         #expect(errors[0] == .status(500, message: "a page, not JSON", retryAfterMilliseconds: nil))
         #expect(!errors[0].isFinalRefusal && !errors[0].surelyNotRun)
         #expect(errors[1].isFinalRefusal && errors[1].description.contains("no "))
-        let noon = try #require(WaldurTime.parse("2026-11-16T12:00:00Z"))
+        let until = try #require(WaldurTime.parse("2026-11-16T12:02:00Z"))
         #expect(
-            errors[2].retryAfterMilliseconds == noon.milliseconds - Self.now.milliseconds)
+            errors[2].retryAfterMilliseconds == until.milliseconds - Self.now.milliseconds
+        )
         let body = try JSONParser.parse(Array(try #require(transport.sent.first).body.utf8))
         let item = body["usages"]?.array?.first
         #expect(item?["type"]?.string == "a\"b" && item?["amount"] == .string("1.50"))
@@ -128,7 +145,10 @@ import Testing
     }
 
     @Test func `what 7_3 hides from a provider is no error`() async throws {
-        let hidden = CannedTransport.json("{\"detail\":\"You do not have permission.\"}", status: 403)
+        let hidden = CannedTransport.json(
+            "{\"detail\":\"You do not have permission.\"}",
+            status: 403
+        )
         #expect(try await client([hidden]).version() == nil)
     }
 
@@ -146,21 +166,43 @@ import Testing
         #expect(try await client.version() == "7.3")
     }
 
-    @Test func `Waldur's clock is known up to an uncertainty that contains the truth`() async throws {
-        var seed = UInt64(7)
-        for _ in 0..<2_000 {
-            seed = seed &* 6_364_136_223_846_793_005 &+ 1
-            let skew = Int64(seed >> 40) % 100_000 - 50_000
-            let out = Int64(seed >> 20) % 3_000
-            let back = Int64(seed >> 10) % 3_000
-            let sent = Self.now.advanced(byMilliseconds: Int64(seed >> 33) % 10_000)
-            let stamped = sent.milliseconds + out + skew
-            let header = Timestamp(milliseconds: stamped - stamped % 1000)
-            let received = sent.advanced(byMilliseconds: out + back)
-            let clock = WaldurClock(date: header, sent: sent, received: received)
-            let later = received.advanced(byMilliseconds: 5_000)
-            let truth = later.advanced(byMilliseconds: skew)
-            #expect(clock.earliest(at: later) <= truth && truth <= clock.latest(at: later))
+    @Test func `Waldur's clock is known up to an uncertainty that contains the truth`() {
+        var seed = Seed(7)
+        for _ in 0..<300 {
+            let skew = Int64(seed.below(100_000)) - 50_000
+            var clock: WaldurClock?
+            var now = Self.now
+            for _ in 0..<20 {
+                let sent = now.advanced(byMilliseconds: Int64(seed.below(10_000)))
+                let out = Int64(seed.below(3_000))
+                let received = sent.advanced(byMilliseconds: out + Int64(seed.below(3_000)))
+                let stamped = sent.milliseconds + out + skew
+                let reading = WaldurClock(
+                    date: Timestamp(milliseconds: stamped - stamped % 1000),
+                    sent: sent,
+                    received: received
+                )
+                if clock == nil { clock = reading } else { clock?.update(with: reading) }
+                let later = received.advanced(byMilliseconds: 5_000)
+                let truth = later.advanced(byMilliseconds: skew)
+                #expect(clock.map { $0.earliest(at: later) <= truth } == true)
+                #expect(clock.map { truth <= $0.latest(at: later) } == true)
+                now = received
+            }
+            #expect((clock?.uncertaintyMilliseconds ?? .max) < 1_500)
+            // Waldur's clock is set an hour forward: the next answer is believed.
+            let set = now.milliseconds + skew + 3_600_000
+            clock?.update(
+                with: WaldurClock(
+                    date: Timestamp(milliseconds: set - set % 1000),
+                    sent: now,
+                    received: now
+                )
+            )
+            let truth = now.advanced(byMilliseconds: skew + 3_600_000)
+            #expect(
+                clock.map { $0.earliest(at: now) <= truth && truth <= $0.latest(at: now) } == true
+            )
         }
     }
 

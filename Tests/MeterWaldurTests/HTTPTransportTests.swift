@@ -8,7 +8,8 @@ import Testing
     private static let token = "0123456789abcdef0123456789abcdef01234567"
 
     private func ask(
-        url: String, token: TokenSource = .value(Secret(Array(token.utf8))),
+        url: String,
+        token: TokenSource = .value(Secret(Array(token.utf8))),
         limits: WaldurLimits = WaldurLimits()
     ) async -> Result<WaldurResponse, WaldurError> {
         do throws(WaldurError) {
@@ -18,9 +19,14 @@ import Testing
                 result = .success(
                     try await transport.send(
                         WaldurRequest(
-                            method: .get, path: "/api/version/", body: "",
+                            method: .get,
+                            path: "/api/version/",
+                            body: "",
                             timeoutMilliseconds: limits.callMilliseconds,
-                            bodyBytesMax: limits.bodyBytesMax)))
+                            bodyBytesMax: limits.bodyBytesMax
+                        )
+                    )
+                )
             } catch {
                 result = .failure(error)
             }
@@ -51,7 +57,9 @@ import Testing
     @Test func `an answer that drips is given up at its deadline`() async throws {
         let server = try await RawServer.start(
             ["HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
-                + Array(repeating: "x", count: 1000), pauseMilliseconds: 50)
+                + Array(repeating: "x", count: 1000),
+            pauseMilliseconds: 50
+        )
         var limits = WaldurLimits()
         limits.callMilliseconds = 400
         let clock = ContinuousClock()
@@ -108,7 +116,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "waldur.example.org", "ftp://host", "http://", "https://user:pass@host", "http://h/?x=1", "",
+        "waldur.example.org", "ftp://host", "http://", "https://user:pass@host", "http://h/?x=1",
+        "",
     ])
     func `only an http URL without credentials is taken`(url: String) async {
         guard case .failure(.notSent) = await ask(url: url) else {
@@ -120,8 +129,11 @@ import Testing
     @Test func `a token that is none is not sent, and no token is ever printed`() async throws {
         for token in ["", "two words", "line\nbreak", "ü"] {
             let source = TokenSource.value(Secret(Array(token.utf8)))
-            guard case .failure(.notSent(let reason)) = await ask(
-                url: "http://127.0.0.1:9", token: source)
+            guard
+                case .failure(.notSent(let reason)) = await ask(
+                    url: "http://127.0.0.1:9",
+                    token: source
+                )
             else {
                 Issue.record("sent")
                 continue

@@ -38,10 +38,14 @@ import Testing
                 for component in HistoryTests.components {
                     #expect(
                         simulation.shown(resource, component.description)
-                            == expected(resource, component), "resource \(resource) \(component)")
+                            == expected(resource, component),
+                        "resource \(resource) \(component)"
+                    )
                     #expect(
                         simulation.billed(resource, component.description).sorted()
-                            == expected(resource, component), "resource \(resource) \(component)")
+                            == expected(resource, component),
+                        "resource \(resource) \(component)"
+                    )
                 }
                 let findings = simulation.reporter.findings[try simulation.id(resource)] ?? []
                 #expect(findings.isEmpty)
@@ -78,8 +82,12 @@ import Testing
                 let agent = seed.pick(HistoryTests.agents)
                 let component = seed.pick(HistoryTests.components)
                 simulation.engine.record(
-                    component, UInt64(seed.below(5_000)), agent: agent, tenant: Simulation.tenant,
-                    at: simulation.minute)
+                    component,
+                    UInt64(seed.below(5_000)),
+                    agent: agent,
+                    tenant: Simulation.tenant,
+                    at: simulation.minute
+                )
                 if !seed.oneIn(3) { simulation.engine.sync() }
             case 4: await simulation.advance(milliseconds: Int64(seed.below(400_000)))
             case 5:
@@ -101,7 +109,8 @@ import Testing
                 switches[resource].append(simulation.minute)
                 try simulation.world.switchPlan(
                     DoubleWorld.resources[resource],
-                    to: switches[resource].count.isMultiple(of: 2) ? "Standard" : "Premium")
+                    to: switches[resource].count.isMultiple(of: 2) ? "Standard" : "Premium"
+                )
                 await simulation.advance(milliseconds: 61_000)
             default: await drive()
             }

@@ -14,7 +14,9 @@ import Testing
         return simulation
     }
 
-    @Test func `nothing is sent in the last hour, nor after it until a person resumes`() async throws {
+    @Test func `nothing is sent in the last hour, nor after it until a person resumes`()
+        async throws
+    {
         let simulation = try simulation(Self.november)
         await simulation.cycle()
         #expect(simulation.shown(0, "agent_calls") == ["3.00"])
@@ -123,13 +125,20 @@ import Testing
     @Test func `with no answer there is no clock, and without a clock nothing is sent`() throws {
         let settings = ReporterSettings(waldur: "main")
         let window = ReportingWindow.at(
-            Simulation.midMonth, clock: nil, settings: settings, resumed: nil, lastReported: nil)
+            Simulation.midMonth,
+            clock: nil,
+            settings: settings,
+            resumed: nil,
+            lastReported: nil
+        )
         #expect(window.month == nil)
         #expect(window.description.contains("clock"))
     }
 
     /// Every hour of two years, against arithmetic by another way.
-    @Test func `the window is open exactly outside the last hour of a month that was resumed`() throws {
+    @Test func `the window is open exactly outside the last hour of a month that was resumed`()
+        throws
+    {
         let settings = ReporterSettings(waldur: "main")
         let start = try #require(WaldurTime.parse("2027-01-01T00:30:00Z"))
         for hour in 0..<(2 * 365 * 24) {
@@ -137,13 +146,22 @@ import Testing
             let clock = WaldurClock(date: now, sent: now, received: now)
             let month = try #require(BillingMonth(of: now, in: .utc))
             let window = ReportingWindow.at(
-                now, clock: clock, settings: settings, resumed: month, lastReported: nil)
+                now,
+                clock: clock,
+                settings: settings,
+                resumed: month,
+                lastReported: nil
+            )
             let inAnHour = now.advanced(byMilliseconds: 3_600_000)
             let isLast = BillingMonth(of: inAnHour, in: .utc) != month
             #expect((window.month == month) == !isLast, "\(WaldurTime.text(now))")
             let unresumed = ReportingWindow.at(
-                now, clock: clock, settings: settings, resumed: nil,
-                lastReported: BillingMonth(year: 2026, month: 12))
+                now,
+                clock: clock,
+                settings: settings,
+                resumed: nil,
+                lastReported: BillingMonth(year: 2026, month: 12)
+            )
             #expect(unresumed.month == nil)
         }
     }

@@ -20,7 +20,8 @@ import Testing
         #expect(simulation.shown(0, "agent_calls") == ["3.00"])
     }
 
-    @Test func `an unknown outcome is looked up, and nothing newer is sent before its life is over`()
+    @Test
+    func `an unknown outcome is looked up, and nothing newer is sent before its life is over`()
         async throws
     {
         let simulation = try Simulation()
@@ -115,7 +116,8 @@ import Testing
         }
     }
 
-    @Test func `while Waldur is down nothing is intended, and afterwards all is told`() async throws {
+    @Test func `while Waldur is down nothing is intended, and afterwards all is told`() async throws
+    {
         let simulation = try Simulation()
         try told(simulation)
         simulation.transport.change {
@@ -164,7 +166,8 @@ import Testing
         #expect(simulation.reporter.trouble == nil)
     }
 
-    @Test func `a partly applied call confirms what was written and refuses the rest`() async throws {
+    @Test func `a partly applied call confirms what was written and refuses the rest`() async throws
+    {
         let simulation = try Simulation()
         try simulation.bind("researcher", to: 0)
         for component in ["agent_calls", "capped", "tool_seconds"] {
@@ -175,10 +178,14 @@ import Testing
         #expect(simulation.shown(0, "capped") == [])
         #expect(simulation.shown(0, "tool_seconds") == [])
         let key = SubmissionKey(
-            waldur: Simulation.waldur, resource: try simulation.id(0), component: "agent_calls",
+            waldur: Simulation.waldur,
+            resource: try simulation.id(0),
+            component: "agent_calls",
             planPeriod: try #require(
-                simulation.book.resources.values.first?.periods.first?.id),
-            month: try #require(BillingMonth("2026-11")))
+                simulation.book.resources.values.first?.periods.first?.id
+            ),
+            month: try #require(BillingMonth("2026-11"))
+        )
         #expect(simulation.book.submission(key)?.confirmed?.amount == Hundredths("101"))
         await simulation.cycle()
         #expect(simulation.shown(0, "tool_seconds") == ["0.10"])
@@ -235,10 +242,12 @@ import Testing
             }
             #expect(
                 simulation.shown(0, "agent_calls") == ["\(calls["researcher"] ?? 0).00"],
-                "step \(step)")
+                "step \(step)"
+            )
             #expect(simulation.shown(1, "tool_seconds") == ["1.50"], "step \(step)")
             #expect(
-                simulation.shown(1, "agent_calls") == (calls["writer"].map { ["\($0).00"] } ?? []))
+                simulation.shown(1, "agent_calls") == (calls["writer"].map { ["\($0).00"] } ?? [])
+            )
             #expect(simulation.book.openIntents.isEmpty, "step \(step)")
             #expect(simulation.reporter.findings.values.joined().isEmpty, "step \(step)")
             step += 1

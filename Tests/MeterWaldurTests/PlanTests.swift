@@ -16,16 +16,24 @@ import Testing
 
     private func intent(_ amounts: [Name: Int128]) throws -> SubmissionIntent {
         SubmissionIntent(
-            number: 5, waldur: "main", resource: Self.resource, planPeriod: Self.period,
-            month: try month(), position: 1,
+            number: 5,
+            waldur: "main",
+            resource: Self.resource,
+            planPeriod: Self.period,
+            month: try month(),
+            position: 1,
             items: amounts.sorted { $0.key < $1.key }.map {
                 .init(component: $0.key, total: Quantity(1), amount: Hundredths($0.value))
-            })
+            }
+        )
     }
 
     /// An observation in which a value stands in the plan period and, unless told otherwise, in the list.
     private func observation(
-        _ usage: String?, listed: String? = nil, isListed: Bool = true, begunAfter: Int64 = 0
+        _ usage: String?,
+        listed: String? = nil,
+        isListed: Bool = true,
+        begunAfter: Int64 = 0
     ) throws -> Observation {
         let rows =
             usage.map {
@@ -34,28 +42,39 @@ import Testing
         let json = try JSONParser.parse(
             Array(
                 ("{\"uuid\":\"\(Self.period)\",\"start\":\"2026-11-10T00:00:00Z\",\"end\":null,"
-                    + "\"components\":[\(rows)]}").utf8))
+                    + "\"components\":[\(rows)]}").utf8
+            )
+        )
         var observation = Observation(
-            begun: Self.start.advanced(byMilliseconds: begunAfter), waldurTime: Self.start,
-            month: try month(), periods: [try WaldurPlanPeriod(json)])
+            begun: Self.start.advanced(byMilliseconds: begunAfter),
+            waldurTime: Self.start,
+            month: try month(),
+            periods: [try WaldurPlanPeriod(json)]
+        )
         if let shown = listed ?? usage, isListed {
             let list = try JSONParser.parse(
                 Array(
                     ("{\"uuid\":\"\(Self.row)\",\"type\":\"agent_calls\",\"usage\":\"\(shown)\","
                         + "\"billing_period\":\"2026-11-01\",\"resource_uuid\":\"\(Self.resource)\"}")
-                        .utf8))
+                        .utf8
+                )
+            )
             observation.rows[try month()] = [try WaldurUsageRow(list)]
         }
         return observation
     }
 
     private func judge(
-        _ answer: Attempt.Answer, _ observation: Observation
+        _ answer: Attempt.Answer,
+        _ observation: Observation
     ) throws -> Settlement {
         Settlement.judge(
-            try intent(["agent_calls": 300]), open: ["agent_calls"],
-            attempt: Attempt(sent: Self.start, answer: answer), observation: observation,
-            requestLifeMilliseconds: 60_000)
+            try intent(["agent_calls": 300]),
+            open: ["agent_calls"],
+            attempt: Attempt(sent: Self.start, answer: answer),
+            observation: observation,
+            requestLifeMilliseconds: 60_000
+        )
     }
 
     @Test(arguments: [
@@ -75,10 +94,12 @@ import Testing
 
     @Test func `an unknown one stays open until the longest life of a request is over`() throws {
         #expect(
-            try judge(.unknown("x"), observation(nil, begunAfter: 59_999)).open == ["agent_calls"])
+            try judge(.unknown("x"), observation(nil, begunAfter: 59_999)).open == ["agent_calls"]
+        )
         #expect(
             try judge(.unknown("x"), observation(nil, begunAfter: 60_000)).refused
-                == ["agent_calls"])
+                == ["agent_calls"]
+        )
     }
 
     @Test func `two readings that differ decide nothing`() throws {

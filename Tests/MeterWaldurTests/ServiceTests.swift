@@ -27,20 +27,29 @@ import Testing
             let now: @Sendable () -> Timestamp = {
                 let elapsed = (clock.now - begun).components
                 return start.advanced(
-                    byMilliseconds: elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000)
+                    byMilliseconds: elapsed.seconds * 1000 + elapsed.attoseconds
+                        / 1_000_000_000_000_000
+                )
             }
             let transport = try HTTPTransport(
                 url: "http://127.0.0.1:\(double.port)",
-                token: .value(Secret(Array(DoubleWorld.providerToken.utf8))))
+                token: .value(Secret(Array(DoubleWorld.providerToken.utf8)))
+            )
             var limits = WaldurLimits()
             limits.callMilliseconds = 1_500
             let settings = ReporterSettings(
-                waldur: Simulation.waldur, requestLifeMilliseconds: 4_000, lookMilliseconds: 200)
+                waldur: Simulation.waldur,
+                requestLifeMilliseconds: 4_000,
+                lookMilliseconds: 200
+            )
             let service = ReporterService(
                 settings: settings,
                 client: WaldurClient(transport: transport, limits: limits, now: now),
-                engine: engine, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-                seed: 1, now: now)
+                engine: engine,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                seed: 1,
+                now: now
+            )
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await service.run() }
                 // The service may not run yet; asking it before would be refused.
@@ -57,24 +66,39 @@ import Testing
 
     private static func bind(_ engine: FakeEngine, at minute: Minute, to resource: Int = 0) throws {
         let access = Access(
-            id: AccessID(high: 1, low: UInt64(resource)), tenant: Simulation.tenant,
-            agent: Name("agent\(resource)"))
+            id: AccessID(high: 1, low: UInt64(resource)),
+            tenant: Simulation.tenant,
+            agent: Name("agent\(resource)")
+        )
         try engine.book([
             .accessMade(access),
             .bindingSet(
                 Binding(
-                    access: access.id, tenant: access.tenant, agent: access.agent,
+                    access: access.id,
+                    tenant: access.tenant,
+                    agent: access.agent,
                     waldur: Simulation.waldur,
                     resource: try #require(ResourceID(DoubleWorld.resources[resource])),
-                    from: Minute(rawValue: minute.rawValue - 60), class: .live)),
+                    from: Minute(rawValue: minute.rawValue - 60),
+                    class: .live
+                )
+            ),
         ])
     }
 
     private static func use(
-        _ engine: FakeEngine, _ component: Name, _ amount: UInt64, at minute: Minute
+        _ engine: FakeEngine,
+        _ component: Name,
+        _ amount: UInt64,
+        at minute: Minute
     ) {
         engine.record(
-            component, amount, agent: "agent0", tenant: Simulation.tenant, at: minute)
+            component,
+            amount,
+            agent: "agent0",
+            tenant: Simulation.tenant,
+            at: minute
+        )
         engine.sync()
     }
 
@@ -120,13 +144,18 @@ import Testing
             #expect(!reconciliation.isClean)
             #expect(
                 reconciliation.lines.filter { !$0.isEqual }.flatMap(\.causes).map(\.name).sorted()
-                    == ["foreign", "plan-ended"])
+                    == ["foreign", "plan-ended"]
+            )
             #expect(
-                !reconciliation.lines.filter { $0.isEqual && $0.causes.contains(.notPriced) }.isEmpty)
+                !reconciliation.lines.filter { $0.isEqual && $0.causes.contains(.notPriced) }
+                    .isEmpty
+            )
         }
     }
 
-    @Test func `a call that times out and is applied later is confirmed, not repeated`() async throws {
+    @Test func `a call that times out and is applied later is confirmed, not repeated`()
+        async throws
+    {
         try await run { service, engine, double, minute in
             try Self.bind(engine, at: minute)
             Self.use(engine, "agent_calls", 3, at: minute)
@@ -181,21 +210,32 @@ import Testing
             let resource = try #require(ResourceID(DoubleWorld.resources[0]))
             func binding(_ tenant: Name, _ resource: ResourceID) -> Binding {
                 Binding(
-                    access: AccessID(high: 9, low: 9), tenant: tenant, agent: "a",
-                    waldur: Simulation.waldur, resource: resource, from: minute, class: .live)
+                    access: AccessID(high: 9, low: 9),
+                    tenant: tenant,
+                    agent: "a",
+                    waldur: Simulation.waldur,
+                    resource: resource,
+                    from: minute,
+                    class: .live
+                )
             }
             #expect(
-                try await service.liveStartRefusals(of: binding(Simulation.tenant, resource)).isEmpty)
+                try await service.liveStartRefusals(of: binding(Simulation.tenant, resource))
+                    .isEmpty
+            )
             let stranger = Name(String(repeating: "d", count: 32))
             #expect(
-                try await service.liveStartRefusals(of: binding(stranger, resource)).count == 1)
+                try await service.liveStartRefusals(of: binding(stranger, resource)).count == 1
+            )
             let unknown = try #require(ResourceID(String(repeating: "e", count: 32)))
             #expect(
                 try await service.liveStartRefusals(of: binding(Simulation.tenant, unknown)).count
-                    == 1)
+                    == 1
+            )
             #expect(await double.world.report(DoubleWorld.resources[0], "agent_calls", "0") == 201)
             let refusals = try await service.liveStartRefusals(
-                of: binding(Simulation.tenant, resource))
+                of: binding(Simulation.tenant, resource)
+            )
             #expect(refusals.count == 1 && refusals[0].contains("agent_calls"))
         }
     }

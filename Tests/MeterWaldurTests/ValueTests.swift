@@ -26,10 +26,16 @@ import Testing
         #expect(ExactDecimal("70.12")?.hundredths == Hundredths(7012))
         #expect(ExactDecimal("70.123")?.hundredths == nil)
         #expect(try #require(ExactDecimal("70.12")).isExactly(Hundredths(7012)))
-        #expect(try #require(ExactDecimal("70")).subtracted(from: Hundredths(7012)).description == "0.12")
         #expect(
-            ExactDecimal.sum([try #require(ExactDecimal("0.1")), try #require(ExactDecimal("0.25"))])
-                .description == "0.35")
+            try #require(ExactDecimal("70")).subtracted(from: Hundredths(7012)).description
+                == "0.12"
+        )
+        #expect(
+            ExactDecimal.sum([
+                try #require(ExactDecimal("0.1")), try #require(ExactDecimal("0.25")),
+            ])
+            .description == "0.35"
+        )
     }
 
     /// Seeded texts of digits against arithmetic on the digits themselves.
@@ -40,7 +46,8 @@ import Testing
             let places = seed.below(10)
             var fraction = (0..<places).map { _ in String(seed.below(10)) }.joined()
             let number = try #require(
-                ExactDecimal(places == 0 ? "\(whole)" : "\(whole).\(fraction)"))
+                ExactDecimal(places == 0 ? "\(whole)" : "\(whole).\(fraction)")
+            )
             while fraction.hasSuffix("0") { fraction.removeLast() }
             #expect(number.description == (fraction.isEmpty ? "\(whole)" : "\(whole).\(fraction)"))
         }
@@ -56,7 +63,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "[1,]", "{\"a\":}", "{\"a\"1}", "\"\\u12\"", "\"\\ud800\"", "tru", "1 2", "\"\u{1}\"",
+        "", "{", "[1,]", "{\"a\":}", "{\"a\"1}", "\"\\u12\"", "\"\\ud800\"", "tru", "1 2",
+        "\"\u{1}\"",
         "{a:1}", "[1 2]", "'a'",
     ])
     func `what is not JSON is refused with its place`(text: String) {
@@ -77,13 +85,16 @@ import Testing
     @Test func `times are read with and without fractions and offsets`() {
         #expect(
             WaldurTime.parse("2026-11-22T08:07:09.755542Z")
-                == Timestamp(milliseconds: 1_795_334_829_755))
+                == Timestamp(milliseconds: 1_795_334_829_755)
+        )
         #expect(
             WaldurTime.parse("2026-11-22T10:07:09+02:00")
-                == Timestamp(milliseconds: 1_795_334_829_000))
+                == Timestamp(milliseconds: 1_795_334_829_000)
+        )
         #expect(
             WaldurTime.parseHTTPDate("Sun, 22 Nov 2026 08:07:09 GMT")
-                == Timestamp(milliseconds: 1_795_334_829_000))
+                == Timestamp(milliseconds: 1_795_334_829_000)
+        )
         for text in [
             "2026-11-22", "2026-13-22T08:07:09Z", "2026-11-22T08:07:09", "2026-11-22T08:07:09.Z",
             "2026-11-22T24:07:09Z", "xxxx-11-22T08:07:09Z",

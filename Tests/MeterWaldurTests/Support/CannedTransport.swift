@@ -37,11 +37,14 @@ final class CannedTransport: WaldurTransport {
     }
 
     static func json(
-        _ text: String, status: Int = 200, headers: [String: String] = [:]
+        _ text: String,
+        status: Int = 200,
+        headers: [String: String] = [:]
     ) -> WaldurResponse {
         WaldurResponse(
             status: status,
             headers: ["content-type": "application/json"].merging(headers) { $1 },
-            body: Array(text.utf8))
+            body: Array(text.utf8)
+        )
     }
 }

@@ -15,7 +15,8 @@ final class RawServer: Sendable {
     ///   - pieces: Sent one after the other; the connection is closed after the last one.
     ///   - pauseMilliseconds: Before each piece.
     static func start(
-        _ pieces: [String], pauseMilliseconds: Int64 = 0
+        _ pieces: [String],
+        pauseMilliseconds: Int64 = 0
     ) async throws -> RawServer {
         let received = ReceivedRequests()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -24,8 +25,11 @@ final class RawServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
                         AnswerHandler(
-                            pieces: pieces, pause: .milliseconds(pauseMilliseconds),
-                            received: received))
+                            pieces: pieces,
+                            pause: .milliseconds(pauseMilliseconds),
+                            received: received
+                        )
+                    )
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
