@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BATCH_MAX 64
 
@@ -129,3 +130,14 @@ int meter_set_receive_buffer(int socket, int byte_count) {
     if (getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &in_force, &size) != 0) return -1;
     return in_force;
 }
+
+// --- Memory ---
+
+void *meter_map_zeroed(size_t byte_count) {
+    void *memory = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+    madvise(memory, byte_count, MADV_HUGEPAGE);
+    return memory;
+}
+
+void meter_unmap(void *memory, size_t byte_count) { munmap(memory, byte_count); }

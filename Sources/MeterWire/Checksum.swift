@@ -4,7 +4,8 @@ internal import CMeter
 package enum Checksum {
     /// The checksum of `bytes`, continuing from that of the bytes before them.
     package static func crc32c(
-        _ bytes: UnsafeRawBufferPointer, continuing checksum: UInt32 = 0
+        _ bytes: UnsafeRawBufferPointer,
+        continuing checksum: UInt32 = 0
     ) -> UInt32 {
         guard let base = bytes.baseAddress else { return checksum }
         return unsafe meter_crc32c(checksum, base, bytes.count)

@@ -1,5 +1,5 @@
 /// One life of one emitter process: 128 random bits, drawn at each start and after a fork.
-public struct SourceID: Hashable, Sendable {
+public struct SourceID: Hashable, Sendable, BitwiseCopyable {
     /// The first eight bytes on the wire, big-endian.
     public let high: UInt64
     /// The last eight bytes on the wire, big-endian.
@@ -13,7 +13,7 @@ public struct SourceID: Hashable, Sendable {
 }
 
 /// One agent as one project of a tenant ordered it; a uuid.
-public struct AccessID: Hashable, Sendable {
+public struct AccessID: Hashable, Sendable, BitwiseCopyable {
     /// The first eight bytes of the uuid, big-endian.
     public let high: UInt64
     /// The last eight bytes of the uuid, big-endian.
@@ -33,7 +33,7 @@ public struct AccessID: Hashable, Sendable {
 }
 
 /// Names one wire key; stands in every frame so that the receiver finds the key before any other work.
-public struct KeyID: Hashable, Sendable, Comparable {
+public struct KeyID: Hashable, Sendable, BitwiseCopyable, Comparable {
     /// The eight bytes on the wire, big-endian.
     public let rawValue: UInt64
 

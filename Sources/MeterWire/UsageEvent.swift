@@ -47,8 +47,14 @@ public struct UsageEvent: Hashable, Sendable {
 
     /// Describes one agent call.
     public init(
-        time: Timestamp, tenant: String, agent: String, amounts: [ComponentAmount],
-        access: AccessID? = nil, model: String? = nil, user: String? = nil, outcome: Outcome = .ok,
+        time: Timestamp,
+        tenant: String,
+        agent: String,
+        amounts: [ComponentAmount],
+        access: AccessID? = nil,
+        model: String? = nil,
+        user: String? = nil,
+        outcome: Outcome = .ok,
         durationMilliseconds: UInt64? = nil
     ) {
         self.time = time

@@ -84,10 +84,50 @@ struct RecordedWorld {
         )
     }
 
+    /// Adds an offering of the same provider.
+    mutating func addOffering(_ offering: JSON) {
+        fixture.offerings?.append(Self.offering(offering))
+    }
+
+    /// Adds a resource as the provider sees it, with its customer and project.
+    mutating func addResource(_ resource: JSON) {
+        let customer = text(resource, "customer_name")
+        if let place = fixture.customers.firstIndex(where: { $0.name == customer }) {
+            fixture.customers[place].uuid = text(resource, "customer_uuid")
+        }
+        let project = text(resource, "project_uuid")
+        if fixture.projects?.contains(where: { $0.uuid == project }) != true {
+            fixture.projects?.append(
+                .init(name: text(resource, "project_name"), customer: customer, uuid: project)
+            )
+        }
+        fixture.resources?.append(
+            .init(
+                name: text(resource, "name"),
+                offering: text(resource, "offering_uuid"),
+                project: project,
+                plan: text(resource, "plan_uuid"),
+                uuid: text(resource, "uuid"),
+                limits: Self.limits(resource["limits"]),
+                created: text(resource, "created")
+            )
+        )
+    }
+
     func token(_ who: String) -> String? { tokens[who] }
 
-    /// Enters it all, and the service provider's uuid that items show.
-    func load(into state: DoubleState, serviceProvider: String?) throws {
+    /// Enters it all, and the service provider's uuid that items show. The last two are the
+    /// keys of the last rows that the recorded server had made before.
+    func load(
+        into state: DoubleState,
+        serviceProvider: String?,
+        lastInvoice: Int = 0,
+        lastPlanPrice: Int = 0
+    ) throws {
+        state.with {
+            $0.model.lastInvoice = lastInvoice
+            $0.model.lastPlanPrice = lastPlanPrice
+        }
         var fixture = fixture
         fixture.customers[0].serviceProviderUUID = serviceProvider
         try state.load(fixture)

@@ -21,6 +21,16 @@ struct Replay {
     ) async throws {
         for (index, step) in steps.enumerated() {
             if let time = step.time { double.setClock(time) }
+            if step.method == "TASK" {
+                // Clock settings show in the headers of the answers that follow.
+                if step.target.contains("create_monthly_invoices") {
+                    if let time = steps[index...].lazy.compactMap(\.time).first {
+                        double.setClock(time)
+                    }
+                    _ = try await double.send("POST", "/double/monthly-task")
+                }
+                continue
+            }
             var headers: [String: String] = [:]
             headers["Authorization"] = step.authorization
             var answer = try await double.send(

@@ -117,6 +117,64 @@ import Testing
         }
     }
 
+    @Test func `session 16, on the month turn and prices, is answered as recorded`() async throws {
+        guard let turn = try Transcript.load("16-month-turn.json"),
+            let seed = try Transcript.load("00-publish-order-approve.json")
+        else { return }
+        // The session's parts start from one seeded database, that of session 00.
+        func named(_ name: String) throws -> JSON {
+            try #require(
+                seed.steps.last { $0.answer?["slug"]?.string?.hasPrefix(name) == true }?.answer
+            )
+        }
+        let resources = seed.steps.compactMap(\.answer).filter { $0["creation_order"] != nil }
+        #expect(resources.count == 4)
+        var world = RecordedWorld(
+            offering: try named("research-"),
+            resource: resources[0],
+            steps: turn.steps + seed.steps
+        )
+        world.addOffering(try named("writer-a"))
+        for resource in resources.dropFirst() { world.addResource(resource) }
+        let early = try #require(turn.steps.first { $0.note.contains("items of November before") })
+        let items = early.answer?.array ?? []
+        for (index, resource) in resources.enumerated() {
+            let usage = items.first { item in
+                item["resource_uuid"] == resource["uuid"] && item["billing_type"] == "usage"
+            }
+            world.fixture.resources?[index].activated = usage.map { text($0, "start") }
+        }
+        let provider = items.first?["details"]?["service_provider_uuid"]?.string
+        // The base fee is the second component of the first plan.
+        let fee = items.first { text($0, "name").hasSuffix("Base fee") }
+        let key = Int(fee?["details"]?["plan_component_id"]?.number ?? "") ?? 0
+        // The number of the reporting account in that database.
+        world.fixture.users?[1].number = 7
+        // Parts B and D start anew; the public catalogue is no part of the double.
+        var parts: [[Transcript.Step]] = [[]]
+        for step in turn.steps where !step.target.contains("public-offerings") {
+            let isFresh = step.note.hasPrefix("Part B") || step.note.hasPrefix("D (main")
+            if isFresh { parts.append([]) }
+            parts[parts.count - 1].append(step)
+        }
+        #expect(parts.count == 3)
+        let prepared = world
+        for (index, part) in parts.enumerated() {
+            let start = try #require(part.lazy.compactMap(\.time).first)
+            try await RunningDouble.with(clock: .standing(start)) { double in
+                try prepared.load(
+                    into: double.state,
+                    serviceProvider: provider,
+                    lastInvoice: 2,
+                    lastPlanPrice: key - 2
+                )
+                var replay = Replay(double)
+                try await replay.run(part, file: "16 part \(index + 1)")
+                replay.expectNoDifferences()
+            }
+        }
+    }
+
     /// Reports what the session's first answers show as reported before it: each row once when it
     /// was created and once more, with the rows of the same time, when it was last written.
     private static func reportEarlier(

@@ -50,16 +50,19 @@ struct Transcript {
         }
         let json = try JSONParser.parse(Array(data))
         let steps = json["steps"]?.array ?? json.array ?? []
-        return Transcript(steps: steps.compactMap(Step.init))
+        return Transcript(steps: steps.compactMap(Step.read))
     }
 }
 
 extension Transcript.Step {
-    /// nil for steps that are no request, such as background tasks that were called by hand.
+    /// nil for what is no step. Background work that was called by hand has the method `TASK` and
+    /// says in its target what it was.
     init?(_ json: JSON) {
-        guard let request = json["request"], let response = json["response"],
-            let method = request["method"]?.string, method != "TASK",
-            let url = request["url"]?.string, let status = response["status"]?.number
+        guard let request = json["request"], let method = request["method"]?.string else {
+            return nil
+        }
+        guard let response = json["response"], let url = request["url"]?.string,
+            let status = response["status"]?.number
         else { return nil }
         note = json["note"]?.string ?? ""
         who = json["who"]?.string ?? ""
@@ -80,6 +83,22 @@ extension Transcript.Step {
         page = response["body"]?["_not_json"]?.string
         let json = response["body"]
         answer = json == nil || json == .some(.null) || page != nil ? Optional.none : json
+    }
+}
+
+extension Transcript.Step {
+    fileprivate static func read(_ json: JSON) -> Self? {
+        guard json["request"]?["method"] == "TASK" else { return Self(json) }
+        return Self(task: json["request"]?["body"]?.text ?? "", json)
+    }
+
+    private init(task: String, _ json: JSON) {
+        note = json["note"]?.string ?? ""
+        who = ""
+        method = "TASK"
+        target = task
+        status = 0
+        headers = [:]
     }
 }
 

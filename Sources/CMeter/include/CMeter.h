@@ -36,3 +36,9 @@ int64_t meter_socket_drops(int socket);
 
 /// Sets SO_RCVBUF, past the system's limit where the process may (SO_RCVBUFFORCE). Returns the size in force.
 int meter_set_receive_buffer(int socket, int byte_count);
+
+/// Zeroed memory of its own mapping, backed by huge pages where the kernel has them; NULL if there is none.
+void *meter_map_zeroed(size_t byte_count);
+
+/// Gives back what `meter_map_zeroed` gave.
+void meter_unmap(void *memory, size_t byte_count);

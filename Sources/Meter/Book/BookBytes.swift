@@ -1,23 +1,15 @@
 // The only place in the book that touches unsafe bytes: arrays to and from the disk, and integers in them.
 
 extension [UInt8] {
-    mutating func appendBigEndian(_ value: some FixedWidthInteger) {
-        var shift = value.bitWidth
-        while shift > 0 {
-            shift -= 8
-            append(UInt8(truncatingIfNeeded: value >> shift))
-        }
-    }
-
     /// The integer at `offset`; nil if the array ends before it does.
-    func bigEndian<Value: FixedWidthInteger & UnsignedInteger>(
+    func littleEndian<Value: FixedWidthInteger & UnsignedInteger>(
         _ type: Value.Type,
         at offset: Int
     ) -> Value? {
         let width = Value.bitWidth / 8
         guard offset >= 0, count >= width, offset <= count - width else { return nil }
         var value: Value = 0
-        for byte in self[offset..<offset + width] { value = value << 8 | Value(byte) }
+        for byte in self[offset..<offset + width].reversed() { value = value << 8 | Value(byte) }
         return value
     }
 }

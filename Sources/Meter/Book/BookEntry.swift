@@ -46,7 +46,7 @@ package struct BookHead: Hashable, Sendable, CustomStringConvertible {
 /// └────────────┴──────────┴─────────┴──────────┴──────────┴────────┴─────────────┴──────┴───────────┘
 /// ```
 ///
-/// Big-endian. `length` is the JSON's; of the entries of one append, which count all or none, `index`
+/// Little-endian. `length` is the JSON's; of the entries of one append, which count all or none, `index`
 /// come before this one and `follow` after it; `time` is milliseconds since 1970; `previous` is the
 /// SHA-256 of all bytes of the entry before; the CRC covers everything before it.
 package struct BookEntry: Sendable {
@@ -128,14 +128,14 @@ extension BookEntry {
     ) -> [UInt8] {
         var bytes = magic
         bytes.reserveCapacity(headerByteCount + payload.count + checksumByteCount)
-        bytes.appendBigEndian(UInt32(truncatingIfNeeded: payload.count))
-        bytes.appendBigEndian(index)
-        bytes.appendBigEndian(follow)
-        bytes.appendBigEndian(number)
-        bytes.appendBigEndian(UInt64(bitPattern: time.milliseconds))
+        bytes.append(littleEndian: UInt32(truncatingIfNeeded: payload.count))
+        bytes.append(littleEndian: index)
+        bytes.append(littleEndian: follow)
+        bytes.append(littleEndian: number)
+        bytes.append(littleEndian: UInt64(bitPattern: time.milliseconds))
         bytes += previous.bytes
         bytes += payload
-        bytes.appendBigEndian(Checksum.crc32c(bytes))
+        bytes.append(littleEndian: Checksum.crc32c(bytes))
         return bytes
     }
 
@@ -143,17 +143,17 @@ extension BookEntry {
     static func frame(in file: inout BookFileReader, at offset: Int) throws(DiskError) -> Frame? {
         let header = try file.bytes(at: offset, count: headerByteCount)
         guard header.count == headerByteCount, header.starts(with: magic),
-            let length = header.bigEndian(UInt32.self, at: 4), length <= payloadByteCountMax
+            let length = header.littleEndian(UInt32.self, at: 4), length <= payloadByteCountMax
         else { return nil }
         let byteCount = headerByteCount + Int(length) + checksumByteCount
         let bytes = try file.bytes(at: offset, count: byteCount)
         guard bytes.count == byteCount,
-            bytes.bigEndian(UInt32.self, at: byteCount - checksumByteCount)
+            bytes.littleEndian(UInt32.self, at: byteCount - checksumByteCount)
                 == Checksum.crc32c(Array(bytes.dropLast(checksumByteCount))),
-            let index = bytes.bigEndian(UInt16.self, at: 8),
-            let follow = bytes.bigEndian(UInt16.self, at: 10),
-            let number = bytes.bigEndian(UInt64.self, at: 12),
-            let time = bytes.bigEndian(UInt64.self, at: 20)
+            let index = bytes.littleEndian(UInt16.self, at: 8),
+            let follow = bytes.littleEndian(UInt16.self, at: 10),
+            let number = bytes.littleEndian(UInt64.self, at: 12),
+            let time = bytes.littleEndian(UInt64.self, at: 20)
         else { return nil }
         return Frame(
             number: number,

@@ -8,7 +8,7 @@ internal import MeterWire
 /// └───────────────┴──────────┴─────────────────┴────────────────┴──────────┴─────────────┴──────────┘
 /// ```
 ///
-/// Big-endian. `previous file` is the number of the file that this one continues, all ones if none;
+/// Little-endian. `previous file` is the number of the file that this one continues, all ones if none;
 /// `its end` is how many bytes of that file are the book's: what comes after them was never
 /// acknowledged and stays there, kept aside. `first` is the number of the first entry in this file and
 /// `previous` the hash of the entry before it.
@@ -25,12 +25,12 @@ struct BookFileHeader: Equatable {
 
     var bytes: [UInt8] {
         var bytes = Self.magic
-        bytes.appendBigEndian(file)
-        bytes.appendBigEndian(previousFile ?? Self.none)
-        bytes.appendBigEndian(previousEnd)
-        bytes.appendBigEndian(first)
+        bytes.append(littleEndian: file)
+        bytes.append(littleEndian: previousFile ?? Self.none)
+        bytes.append(littleEndian: previousEnd)
+        bytes.append(littleEndian: first)
         bytes += previousHash.bytes
-        bytes.appendBigEndian(Checksum.crc32c(bytes))
+        bytes.append(littleEndian: Checksum.crc32c(bytes))
         return bytes
     }
 
@@ -51,11 +51,11 @@ struct BookFileHeader: Equatable {
     /// nil unless these are the bytes of a head.
     init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic),
-            bytes.bigEndian(UInt32.self, at: 64) == Checksum.crc32c(Array(bytes.dropLast(4))),
-            let file = bytes.bigEndian(UInt32.self, at: 8),
-            let previousFile = bytes.bigEndian(UInt32.self, at: 12),
-            let previousEnd = bytes.bigEndian(UInt64.self, at: 16),
-            let first = bytes.bigEndian(UInt64.self, at: 24)
+            bytes.littleEndian(UInt32.self, at: 64) == Checksum.crc32c(Array(bytes.dropLast(4))),
+            let file = bytes.littleEndian(UInt32.self, at: 8),
+            let previousFile = bytes.littleEndian(UInt32.self, at: 12),
+            let previousEnd = bytes.littleEndian(UInt64.self, at: 16),
+            let first = bytes.littleEndian(UInt64.self, at: 24)
         else { return nil }
         self.init(
             file: file,
@@ -81,8 +81,8 @@ enum BookSeal {
 
     static func bytes(number: UInt64) -> [UInt8] {
         var bytes = magic
-        bytes.appendBigEndian(number)
-        bytes.appendBigEndian(Checksum.crc32c(bytes))
+        bytes.append(littleEndian: number)
+        bytes.append(littleEndian: Checksum.crc32c(bytes))
         return bytes
     }
 
@@ -90,9 +90,9 @@ enum BookSeal {
     static func number(in file: inout BookFileReader, at offset: Int) throws(DiskError) -> UInt64? {
         let bytes = try file.bytes(at: offset, count: byteCount)
         guard bytes.count == byteCount, bytes.starts(with: magic),
-            bytes.bigEndian(UInt32.self, at: 12) == Checksum.crc32c(Array(bytes.prefix(12)))
+            bytes.littleEndian(UInt32.self, at: 12) == Checksum.crc32c(Array(bytes.prefix(12)))
         else { return nil }
-        return bytes.bigEndian(UInt64.self, at: 4)
+        return bytes.littleEndian(UInt64.self, at: 4)
     }
 }
 

@@ -1,34 +1,5 @@
 internal import MeterWire
 
-/// What one principal's frames and batches came to in one run of the server, in events.
-package struct AdmissionCounts: Equatable, Sendable {
-    /// In authenticated frames and batches.
-    package var events: UInt64
-    package var accepted: UInt64
-    package var refused: UInt64
-    /// Stored as evidence, counted only when a person decides.
-    package var inConflict: UInt64
-    package var duplicate: UInt64
-    /// To be sent again; changed no state.
-    package var deferred: UInt64
-
-    package init(
-        events: UInt64 = 0,
-        accepted: UInt64 = 0,
-        refused: UInt64 = 0,
-        inConflict: UInt64 = 0,
-        duplicate: UInt64 = 0,
-        deferred: UInt64 = 0
-    ) {
-        self.events = events
-        self.accepted = accepted
-        self.refused = refused
-        self.inConflict = inConflict
-        self.duplicate = duplicate
-        self.deferred = deferred
-    }
-}
-
 /// Something came in that is nowhere, or is somewhere and never came in.
 package enum Violation: Equatable, Sendable, CustomStringConvertible {
     /// Events ≠ accepted + refused + in conflict + duplicate + deferred.

@@ -16,7 +16,9 @@ import Testing
                 if bytes[offset..<offset + 4].elementsEqual("mbs1".utf8) {
                     seals.append(offset..<offset + 16)
                 } else {
-                    let length = bytes[offset + 4..<offset + 8].reduce(0) { $0 << 8 | Int($1) }
+                    let length = bytes[offset + 4..<offset + 8].reversed().reduce(0) {
+                        $0 << 8 | Int($1)
+                    }
                     entries.append(offset..<offset + 64 + length)
                 }
                 offset =
@@ -31,7 +33,7 @@ import Testing
     private let head: BookHead
 
     init() throws {
-        let disk = MemoryDisk()
+        let disk = BookDisk()
         let book = try Book.open(disk).book
         for number in 0..<4 {
             try book.append(
@@ -50,7 +52,7 @@ import Testing
         known: BookHead? = nil
     ) throws -> (book: Book, entries: [BookEntry], recovery: BookRecovery) {
         var entries: [BookEntry] = []
-        let (book, _, recovery) = try Book.open(MemoryDisk(["book.mb": bytes]), known: known) {
+        let (book, _, recovery) = try Book.open(BookDisk(["book.mb": bytes]), known: known) {
             entries.append($0)
         }
         return (book, entries, recovery)
@@ -65,7 +67,7 @@ import Testing
         let checksum = Checksum.crc32c(Array(entry.dropLast(4)))
         for position in 0..<4 {
             entry[entry.count - 4 + position] = UInt8(
-                truncatingIfNeeded: checksum >> (24 - 8 * position)
+                truncatingIfNeeded: checksum >> (8 * position)
             )
         }
         return entry
@@ -187,22 +189,22 @@ import Testing
     }
 
     @Test func `a missing or foreign file of the chain is named`() throws {
-        let disk = MemoryDisk(["book.mb": bytes + [0]])
-        var other = MemoryDisk()
+        let disk = BookDisk(["book.mb": bytes + [0]])
+        var other = BookDisk()
         for target in [disk, other] {
             let book = try Book.open(target).book
             try book.append(Fixture.component("x"), author: "anna", at: Fixture.time)
         }
         let files = disk.files
         #expect(files.keys.sorted() == ["book-1.mb", "book.mb"])
-        var (_, _, recovery) = try Book.open(MemoryDisk(["book-1.mb": files["book-1.mb"] ?? []]))
+        var (_, _, recovery) = try Book.open(BookDisk(["book-1.mb": files["book-1.mb"] ?? []]))
         #expect(recovery.damage.map(\.kind) == [.fileMissing, .headerMismatch])
-        let swapped = MemoryDisk([
+        let swapped = BookDisk([
             "book-1.mb": files["book-1.mb"] ?? [], "book.mb": other.files["book.mb"] ?? [],
         ])
         (_, _, recovery) = try Book.open(swapped)
         #expect(recovery.damage.contains { $0.kind == .headerMismatch })
-        other = MemoryDisk(["book.mb": bytes, "book-7.mb": bytes])
+        other = BookDisk(["book.mb": bytes, "book-7.mb": bytes])
         (_, _, recovery) = try Book.open(other)
         #expect(!recovery.damage.isEmpty)
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct BookTests {
     private func open(
-        _ disk: MemoryDisk,
+        _ disk: BookDisk,
         known: BookHead? = nil
     ) throws -> (book: Book, entries: [BookEntry], recovery: BookRecovery) {
         var entries: [BookEntry] = []
@@ -13,7 +13,7 @@ import Testing
         return (book, entries, recovery)
     }
 
-    private func filled(_ disk: MemoryDisk = MemoryDisk()) throws -> (MemoryDisk, [Decision]) {
+    private func filled(_ disk: BookDisk = BookDisk()) throws -> (BookDisk, [Decision]) {
         var seed = Seed(1)
         let decisions = Fixture.everyKind(using: &seed)
         let book = try open(disk).book
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `an empty directory is an empty book that makes no file`() throws {
-        let disk = MemoryDisk()
+        let disk = BookDisk()
         let (book, entries, recovery) = try open(disk)
         #expect(entries.isEmpty && recovery == BookRecovery() && disk.files.isEmpty)
         #expect(book.state.head == .empty)
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func `entries are JSON that people read`() throws {
-        let disk = MemoryDisk()
+        let disk = BookDisk()
         let entries = try open(disk).book.append(
             Fixture.component("tool_seconds", units: 1000),
             author: "anna",
@@ -53,6 +53,29 @@ import Testing
                 #"{"author":"anna","decision":"component-declared","name":"tool_seconds","#
                     + #""reportedUnit":"s","unit":"ms","unitsPerReported":1000}"#
             ]
+        )
+    }
+
+    @Test func `the bytes are those that the document shows`() throws {
+        let disk = BookDisk()
+        let book = try open(disk).book
+        try book.append(
+            Fixture.component("tool_seconds", units: 1000),
+            author: "anna",
+            at: Fixture.time
+        )
+        let zeros = String(repeating: "0", count: 64)
+        let json =
+            #"{"author":"anna","decision":"component-declared","name":"tool_seconds","#
+            + #""reportedUnit":"s","unit":"ms","unitsPerReported":1000}"#
+        let expected =
+            "6d7472626f6f6b3100000000ffffffff00000000000000000100000000000000" + zeros + "e3f133b0"
+            + "6d6265317e00000000000000010000000000000003d2c802a2010000" + zeros
+            + Hexadecimal.text(json.utf8) + "e1a2a13a" + "6d6273310100000000000000150af530"
+        #expect(disk.files["book.mb"].map { Hexadecimal.text($0) } == expected)
+        #expect(
+            book.state.head.description
+                == "1 d858eea066e8b2625cb7c3865c857bdef840158196a99e6e065c837843a44a25"
         )
     }
 
@@ -72,7 +95,7 @@ import Testing
     }
 
     @Test func `the book is appended to over many openings`() throws {
-        let disk = MemoryDisk()
+        let disk = BookDisk()
         for number in 0..<20 {
             let book = try open(disk).book
             try book.append(
@@ -85,9 +108,9 @@ import Testing
         #expect(entries.count == 20 && recovery.files == ["book.mb"])
     }
 
-    @Test(arguments: [MemoryDisk.Failure.sync, .append(after: 0), .append(after: 40)])
+    @Test(arguments: [BookDisk.Failure.sync, .append(after: 0), .append(after: 40)])
     func `a failed append counts for nothing and the next goes to a new file`(
-        failure: MemoryDisk.Failure
+        failure: BookDisk.Failure
     ) throws {
         let (disk, decisions) = try filled()
         let book = try open(disk).book
@@ -100,7 +123,7 @@ import Testing
         try book.append(Fixture.component("kept"), author: "anna", at: Fixture.time)
         try book.append(Fixture.component("kept2"), author: "anna", at: Fixture.time)
         for files in [disk.files, disk.syncedFiles] {
-            let (_, entries, recovery) = try open(MemoryDisk(files))
+            let (_, entries, recovery) = try open(BookDisk(files))
             #expect(entries.count == decisions.count + 2)
             #expect(entries.last?.decision == Fixture.component("kept2"))
             #expect(recovery.damage.isEmpty)
@@ -121,7 +144,7 @@ import Testing
         let (again, entries, recovery) = try open(disk)
         #expect(recovery.secured == 1 && entries.count == decisions.count + 1)
         try again.append(Fixture.component("next"), author: "anna", at: Fixture.time)
-        let (_, after, found) = try open(MemoryDisk(disk.syncedFiles))
+        let (_, after, found) = try open(BookDisk(disk.syncedFiles))
         #expect(found.damage.isEmpty && after.count == decisions.count + 2)
         #expect(after.map(\.hash).prefix(entries.count) == entries.map(\.hash)[...])
     }
@@ -129,7 +152,7 @@ import Testing
     @Test func `a new file that cannot be begun is tried again under another name`() throws {
         let (disk, decisions) = try filled()
         let book = try open(disk).book
-        for failures: [MemoryDisk.Failure] in [[.sync], [.create], [.append(after: 10)], [.sync]] {
+        for failures: [BookDisk.Failure] in [[.sync], [.create], [.append(after: 10)], [.sync]] {
             for failure in failures { disk.fail(failure) }
             #expect(throws: BookError.self) {
                 try book.append(Fixture.component("lost"), author: "anna", at: Fixture.time)
@@ -153,7 +176,7 @@ import Testing
         let longer = try #require(disk.files["book.mb"])
         for count in whole.count...longer.count {
             let (book, entries, recovery) = try open(
-                MemoryDisk(["book.mb": Array(longer.prefix(count))])
+                BookDisk(["book.mb": Array(longer.prefix(count))])
             )
             let all = longer.count - count <= 16
             #expect(entries.count == decisions.count + (all ? 3 : 0))
@@ -178,7 +201,7 @@ import Testing
         for from in stride(from: whole.count, to: longer.count, by: 7) {
             var bytes = Array(longer)
             for index in from..<min(from + 40, bytes.count) { bytes[index] = 0 }
-            let (_, entries, recovery) = try open(MemoryDisk(["book.mb": bytes]))
+            let (_, entries, recovery) = try open(BookDisk(["book.mb": bytes]))
             #expect(recovery.damage.isEmpty && entries.count == decisions.count)
             #expect(
                 recovery.aside == [
@@ -196,7 +219,7 @@ import Testing
         let (disk, decisions) = try filled()
         var files = disk.files
         files["book.mb"]? += [1, 2, 3]
-        let torn = MemoryDisk(files)
+        let torn = BookDisk(files)
         let (book, _, recovery) = try open(torn)
         #expect(recovery.aside.map(\.byteCount) == [3])
         try book.append(Fixture.component("next"), author: "anna", at: Fixture.time)

@@ -118,7 +118,7 @@ import Testing
 
     @Test func `a credential is given for the right secret until revoked or expired`() throws {
         var seed = Seed(5)
-        let book = try Book.open(MemoryDisk()).book
+        let book = try Book.open(BookDisk()).book
         let principal = Principal(
             id: book.state.nextPrincipal,
             kind: .tenant("acme"),
@@ -161,7 +161,7 @@ import Testing
 
     @Test func `no file of the book holds a secret`() throws {
         var seed = Seed(6)
-        let disk = MemoryDisk()
+        let disk = BookDisk()
         let book = try Book.open(disk).book
         let principal = Principal(id: PrincipalID(rawValue: 1), kind: .platformForAll, label: "")
         let (text, key) = Key.makeHTTP(

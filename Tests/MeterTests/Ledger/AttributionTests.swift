@@ -7,7 +7,7 @@ import Testing
     private let book: Book
 
     init() throws {
-        book = try Book.open(MemoryDisk()).book
+        book = try Book.open(BookDisk()).book
         try append([Fixture.component("tokens")])
     }
 

@@ -25,7 +25,7 @@ struct LedgerWorld {
     private let components: [Name] = ["tokens", "seconds", "undeclared", "unoffered"]
 
     init(_ seed: inout Seed) throws {
-        book = try Book.open(MemoryDisk()).book
+        book = try Book.open(BookDisk()).book
         guard
             let period = BillingPeriod(
                 waldur: Fixture.waldur,

@@ -11,9 +11,10 @@ extension WaldurModel {
     ) throws(Refusal) -> ID {
         let month = date.month
         if let open = invoice(of: customer, in: month) { return open.id }
+        lastInvoice += 1
         let invoice = Invoice(
             id: ID(),
-            number: 100_001 + invoices.rows.count,
+            number: 100_000 + lastInvoice,
             customer: customer,
             month: month,
             state: .pending,

@@ -56,7 +56,7 @@ extension WaldurModel {
             createdBy: user.username
         )
         if let plan {
-            order.cost = estimate(plan, resource.limits) + (sum(plan, .few) ?? .zero)
+            order.cost = estimate(plan, resource.limits) + sum(plan, .few)
         }
         order.consumerReview = .init(
             username: user.username,

@@ -36,10 +36,10 @@ extension WaldurModel {
     }
 
     /// The sum of a plan's prices of one kind, as `init_price` and the like show it.
-    func sum(_ plan: Plan, _ type: BillingType) -> Decimal10? {
-        let prices = (offerings[plan.offering]?.components ?? [])
+    func sum(_ plan: Plan, _ type: BillingType) -> Decimal10 {
+        (offerings[plan.offering]?.components ?? [])
             .filter { $0.billingType == type }.compactMap { plan.prices[$0.type]?.price }
-        return prices.isEmpty ? nil : prices.reduce(.zero, +)
+            .reduce(.zero, +)
     }
 
     /// What a plan with these limits costs a month; only limit components count.

@@ -135,11 +135,9 @@ extension WaldurModel {
             }
         }
         if total > Decimal10(limit) {
-            throw .invalid([
-                .string(
-                    "Total amount exceeds limit. Total amount: \(total.text(places: 2)), limit: \(limit)."
-                )
-            ])
+            let sum = total.text(places: 2)
+            let text = "Total amount exceeds limit. Total amount: \(sum), limit: \(limit)."
+            throw .invalid([.string(text)])
         }
     }
 }

@@ -22,6 +22,8 @@ struct WaldurModel: Sendable {
     var itemsOfInvoice: [ID: [ID]] = [:]
     var periodsOfResource: [ID: [ID]] = [:]
     var lastPlanPrice = 0
+    /// Key of the last invoice; its number is 100,000 more.
+    var lastInvoice = 0
 
     private var base = Moment(micros: 0)
     private var latest = Moment(micros: Int64.min)

@@ -13,9 +13,10 @@ extension Serializer {
         ]
     }
 
-    /// A sum as a float, and a bare 0 when there is nothing to sum.
-    private func sum(_ plan: Plan, _ type: BillingType) -> JSON {
-        model.sum(plan, type).map(PythonFloat.json) ?? 0
+    /// A sum as a float, and a bare 0 when it comes to nothing.
+    func sum(_ plan: Plan, _ type: BillingType) -> JSON {
+        let sum = model.sum(plan, type)
+        return sum == .zero ? 0 : PythonFloat.json(sum)
     }
 
     /// `alone` is the form of `/api/marketplace-plans/`, which names the offering.

@@ -135,7 +135,7 @@ extension Serializer {
 
     private func price(_ plan: Plan?, _ type: BillingType?) -> JSON {
         guard let plan, let type else { return 0 }
-        return model.sum(plan, type).map(PythonFloat.json) ?? 0
+        return sum(plan, type)
     }
 
     /// Who decided for a side; without a decision only the empty time is there.

@@ -1,0 +1,33 @@
+# make demo   a server, emitters and a Waldur double; a real trace, a kill -9, a reconciliation
+# make test   everything that CI runs
+# make bench  the engine and the wire, measured (release builds; quiet machine)
+# make format | lint | clean
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+TRACE ?=
+SEED ?= 1
+
+.PHONY: demo test bench format lint setup clean
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@scripts/demo --seed "$(SEED)" $(if $(TRACE),--trace "$(TRACE)")
+
+test: setup
+	@scripts/test
+
+bench: setup
+	@scripts/bench
+
+format:
+	swift format -i -r Sources Tests Benchmarks Package.swift
+
+lint:
+	@scripts/lint
+
+clean:
+	rm -rf .build .build-engine .build-release Benchmarks/.build

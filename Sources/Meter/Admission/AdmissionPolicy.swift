@@ -1,0 +1,89 @@
+package import MeterWire
+
+/// Who may emit what, as one immutable snapshot: made from the book's state, replaced as a whole.
+///
+/// Replay never asks a policy: the journal holds the verdicts that were given.
+package final class AdmissionPolicy: Sendable {
+    /// For which tenants a principal may emit.
+    package enum Tenants: Sendable, Equatable {
+        case all
+        case only(Set<Name>)
+
+        package func contains(_ tenant: Name) -> Bool {
+            switch self {
+            case .all: true
+            case .only(let tenants): tenants.contains(tenant)
+            }
+        }
+    }
+
+    /// A wire key and whose it is.
+    package struct Credential: Sendable {
+        package let key: WireKey
+        package let principal: PrincipalID
+
+        package init(key: WireKey, principal: PrincipalID) {
+            self.key = key
+            self.principal = principal
+        }
+    }
+
+    /// Wire keys in force; a revoked key is not listed.
+    package let credentials: [KeyID: Credential]
+    package let principals: [PrincipalID: Tenants]
+    /// Which tenant each known access belongs to.
+    package let accesses: [AccessID: Name]
+    /// Components that were declared: never refused as new names.
+    package let declaredComponents: Set<Name>
+    /// Takes frames of suite 0 as this principal's; nil unless the operator turned authentication off.
+    package let insecurePrincipal: PrincipalID?
+
+    package init(
+        credentials: [KeyID: Credential] = [:], principals: [PrincipalID: Tenants] = [:],
+        accesses: [AccessID: Name] = [:], declaredComponents: Set<Name> = [],
+        insecurePrincipal: PrincipalID? = nil
+    ) {
+        self.credentials = credentials
+        self.principals = principals
+        self.accesses = accesses
+        self.declaredComponents = declaredComponents
+        self.insecurePrincipal = insecurePrincipal
+    }
+}
+
+/// Every limit of the engine, with its unit, its default and what happens when it is reached.
+package struct EngineOptions: Sendable {
+    /// Shards, each behind its own lock. More than receive threads bring nothing.
+    package var shardCount = 8
+    /// Milliseconds that an event may lie ahead of the server; beyond, it is refused as `in-future`.
+    package var futureMilliseconds: Int64 = 5 * 60_000
+    /// Milliseconds that an event of a frame may lie back; beyond, it is refused as `too-old`. Dedup of
+    /// frames is kept for ever, so the horizon is a rule and not a limit of memory.
+    package var frameHorizonMilliseconds: Int64 = 62 * 86_400_000
+    /// Milliseconds that an HTTP event may lie back, and its id is kept; beyond, it is refused as
+    /// `too-old-for-id-dedup`.
+    package var identifierHorizonMilliseconds: Int64 = 72 * 3_600_000
+    /// Milliseconds behind its arrival from which an accepted event counts as *behind*.
+    package var behindMilliseconds: Int64 = 3_600_000
+    /// Ranges above a source's watermark; a frame that would open one more is deferred.
+    package var openRangeMax = 1_024
+    /// Sources of one principal; frames of one more are deferred.
+    package var sourcesPerPrincipalMax = 100_000
+    /// Names of agents of one tenant; events of new ones beyond are refused as `new-name-beyond-limit`.
+    package var agentsPerTenantMax = 100_000
+    /// Names of components of one tenant; events of new ones beyond are refused likewise.
+    package var componentsPerTenantMax = 256
+    /// Live keys that ask for a checkpoint.
+    package var checkpointKeyCount = 2_000_000
+    /// Live and flushing keys together at which frames and batches are deferred.
+    package var liveKeyMax = 6_000_000
+    /// Journal bytes since the last checkpoint that ask for one.
+    package var checkpointJournalBytes: UInt64 = 1 << 30
+    /// Files of one size tier that are merged into one.
+    package var mergeCountMin = MergePolicy.fanIn
+    package var journal = Journal.Options()
+    /// Bytes of finished journal files that are kept below the checkpoint.
+    package var keptJournalBytes = 8 << 30
+
+    package init() {}
+}

@@ -1,0 +1,171 @@
+internal import MeterWire
+
+/// Decides which events of a decoded frame or batch are accepted, by policy, time and limits.
+///
+/// What depends on names is decided once per dictionary entry; the loop over events compares numbers.
+/// Nothing here looks at sequences or ids: a judged event is one that was not seen before.
+struct FrameJudge: ~Copyable {
+    private var tenantAllowed: [Bool] = []
+    private var agentWithinLimit: [Bool] = []
+    private var componentRefused: [Bool] = []
+    private var shapeRefused: [Bool] = []
+    private var accessTenants: [Name?] = []
+    private var refusals: [Verdict.Refusal] = []
+
+    /// What the verdict depends on besides the events.
+    struct Rules {
+        let policy: AdmissionPolicy
+        let tenants: AdmissionPolicy.Tenants
+        let options: EngineOptions
+        let registry: NameRegistry
+        /// Events before it are refused for `ancientReason`.
+        let earliest: Int64
+        let ancientReason: RefusalReason
+        let latest: Int64
+
+        /// The rules for one frame or batch of `principal` received at `now`; an unknown principal may
+        /// emit for nobody.
+        init(
+            policy: AdmissionPolicy, principal: PrincipalID, options: EngineOptions,
+            registry: NameRegistry, now: Timestamp, transport: Transport
+        ) {
+            self.policy = policy
+            tenants = policy.principals[principal] ?? .only([])
+            self.options = options
+            self.registry = registry
+            let horizon =
+                transport == .http
+                ? options.identifierHorizonMilliseconds : options.frameHorizonMilliseconds
+            earliest = max(0, now.advanced(byMilliseconds: -horizon).milliseconds)
+            ancientReason = transport == .http ? .tooOldForIDDedup : .tooOld
+            latest = min(
+                now.advanced(byMilliseconds: options.futureMilliseconds).milliseconds,
+                Int64(CounterKey.minuteMax) * 60_000)
+        }
+    }
+
+    /// The verdict on every event of the batch.
+    mutating func judge(
+        _ batch: borrowing EventBatch, by rules: Rules, live: inout LiveCounters
+    ) -> Verdict {
+        let namesAreFine = judgeNames(of: batch, by: rules, live: &live)
+        refusals.removeAll(keepingCapacity: true)
+        let events = unsafe batch.events
+        for index in events.indices {
+            let event = unsafe events[index]
+            if event.time >= rules.earliest, event.time <= rules.latest, namesAreFine,
+                event.access < 0
+            {
+                continue
+            }
+            if let reason = reason(for: event, in: batch, by: rules) {
+                refusals.append(
+                    Verdict.Refusal(index: UInt32(truncatingIfNeeded: index), reason: reason))
+            }
+        }
+        guard let first = refusals.first else { return .accepted }
+        if refusals.count == batch.eventCount, refusals.allSatisfy({ $0.reason == first.reason }) {
+            return .refused(first.reason)
+        }
+        return .partly(refusals)
+    }
+
+    private func reason(
+        for event: EventBatch.Event, in batch: borrowing EventBatch, by rules: Rules
+    ) -> RefusalReason? {
+        let agent = unsafe batch.agents[Int(event.agent)]
+        guard tenantAllowed[Int(agent.tenant)] else { return .tenantNotAllowed }
+        if event.time > rules.latest { return .inFuture }
+        if event.time < rules.earliest { return rules.ancientReason }
+        var knownAccess = false
+        if event.access >= 0, let owner = accessTenants[Int(event.access)] {
+            let tenant = unsafe batch.tenants[Int(agent.tenant)]
+            guard unsafe owner.bytes.elementsEqual(batch.bytes(tenant)) else {
+                return .accessOfOtherTenant
+            }
+            knownAccess = true
+        }
+        if !knownAccess, !agentWithinLimit[Int(event.agent)] { return .newNameBeyondLimit }
+        return shapeRefused[Int(event.shape)] ? .newNameBeyondLimit : nil
+    }
+
+    /// Looks at each name once; true if no event can be refused for a name.
+    private mutating func judgeNames(
+        of batch: borrowing EventBatch, by rules: Rules, live: inout LiveCounters
+    ) -> Bool {
+        var fine = true
+        tenantAllowed.removeAll(keepingCapacity: true)
+        for unsafe tenant in unsafe batch.tenants {
+            let allowed = rules.tenants == .all || rules.tenants.contains(batch.name(tenant))
+            tenantAllowed.append(allowed)
+            fine = fine && allowed
+        }
+        agentWithinLimit.removeAll(keepingCapacity: true)
+        for unsafe agent in unsafe batch.agents {
+            let within = tenantAllowed[Int(agent.tenant)]
+                && isWithinLimit(agent, of: batch, by: rules, live: &live)
+            agentWithinLimit.append(within)
+            fine = fine && within
+        }
+        let componentsAreFine = judgeComponents(of: batch, by: rules, live: live)
+        accessTenants.removeAll(keepingCapacity: true)
+        for unsafe access in unsafe batch.accesses {
+            accessTenants.append(rules.policy.accesses[access])
+        }
+        return fine && componentsAreFine
+    }
+
+    private func isWithinLimit(
+        _ agent: EventBatch.Agent, of batch: borrowing EventBatch, by rules: Rules,
+        live: inout LiveCounters
+    ) -> Bool {
+        let tenant = unsafe batch.tenants[Int(agent.tenant)]
+        let known = unsafe live.findSeries(
+            tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)
+        return known != nil
+            || rules.registry.admitAgent(
+                batch.name(agent.name), of: batch.name(tenant), max: rules.options.agentsPerTenantMax)
+    }
+
+    /// A component is held against the limit of every tenant of the frame: frames of many tenants carry
+    /// the platform's own components, which are declared.
+    private mutating func judgeComponents(
+        of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
+    ) -> Bool {
+        componentRefused.removeAll(keepingCapacity: true)
+        var fine = true
+        for unsafe component in unsafe batch.components {
+            var refused = false
+            if unsafe live.findComponent(batch.bytes(component)) == nil {
+                let name = batch.name(component)
+                refused = !rules.policy.declaredComponents.contains(name)
+                    && !admits(name, in: batch, by: rules)
+            }
+            componentRefused.append(refused)
+            fine = fine && !refused
+        }
+        shapeRefused.removeAll(keepingCapacity: true)
+        for unsafe shape in unsafe batch.shapes {
+            var refused = false
+            if !fine {
+                for position in 0..<Int(shape.count) {
+                    let component = unsafe batch.shapeComponents[Int(shape.first) + position]
+                    refused = refused || componentRefused[Int(component)]
+                }
+            }
+            shapeRefused.append(refused)
+        }
+        return fine
+    }
+
+    private func admits(
+        _ component: Name, in batch: borrowing EventBatch, by rules: Rules
+    ) -> Bool {
+        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
+            let admitted = rules.registry.admitComponent(
+                component, of: batch.name(tenant), max: rules.options.componentsPerTenantMax)
+            if !admitted { return false }
+        }
+        return true
+    }
+}

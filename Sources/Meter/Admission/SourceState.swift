@@ -1,0 +1,170 @@
+package import MeterWire
+
+/// What became of a source's events so far, by outcome.
+package struct SourceCounts: Equatable, Sendable {
+    package var accepted: UInt64 = 0
+    /// Of the accepted, those more than an hour older than their arrival.
+    package var behind: UInt64 = 0
+    package var refused: [RefusalReason: UInt64] = [:]
+    package var inConflict: UInt64 = 0
+    /// Re-sent events, since the server's start; duplicates change no state, so they are not journalled.
+    package var duplicate: UInt64 = 0
+    /// Of the duplicates, those whose frame was no longer remembered to compare with.
+    package var unverified: UInt64 = 0
+
+    package init() {}
+
+    mutating func add(_ other: SourceCounts) {
+        accepted &+= other.accepted
+        behind &+= other.behind
+        for (reason, count) in other.refused { refused[reason, default: 0] &+= count }
+        inConflict &+= other.inConflict
+    }
+}
+
+/// All that is kept of one source: dedup, what may be acknowledged, its newest claim.
+///
+/// Two accounts run side by side: `received` moves when a frame is appended to the journal and decides
+/// what is a duplicate; `durable` follows when the sync that covers the frame has returned and is all
+/// that an acknowledgement may speak of.
+struct SourceState {
+    /// One frame that was admitted, to tell its repetition from a conflict.
+    struct RecentFrame: Equatable {
+        var first: UInt64
+        var count: UInt32
+        var tag: FrameTag
+
+        var range: Range<UInt64> { first..<(first + UInt64(count)) }
+    }
+
+    /// What becomes acknowledgeable once the journal is durable up to `end`.
+    struct Pending {
+        var end: UInt64
+        var range: Range<UInt64>
+        var counts: SourceCounts
+        var claim: Claim?
+    }
+
+    /// The newest claim, with what its frame's header says.
+    struct Claimed: Equatable {
+        var claim: Claim
+        /// Events sealed before the claim.
+        var sealedThrough: UInt64
+        /// When the emitter made it.
+        var time: Timestamp
+    }
+
+    /// Frames remembered per source. An emitter's window is far smaller; beyond it a repetition is a
+    /// duplicate that nobody compared.
+    static let recentFrameMax = 1_024
+
+    let key: SourceKey
+    var received = SequenceSet()
+    var durable = SequenceSet()
+    var pending: [Pending] = []
+    var recent: [RecentFrame] = []
+    private var nextRecent = 0
+    /// Counted when appended; what acknowledgements show is `durableCounts`.
+    var counts = SourceCounts()
+    var durableCounts = SourceCounts()
+    var claimed: Claimed?
+    var durableClaimNumber: UInt64 = 0
+    /// Two lives used the same identifier: what comes now is kept as evidence and not counted.
+    var quarantined = false
+    var firstSeen: Timestamp
+    var lastSeen: Timestamp
+    /// Tenants that the source has named, in order of appearance: whom a hole may touch.
+    var tenants: [Name] = []
+
+    init(key: SourceKey, firstSeen: Timestamp) {
+        self.key = key
+        self.firstSeen = firstSeen
+        lastSeen = firstSeen
+    }
+
+    /// How a frame stands to what was received.
+    enum Standing { case new, duplicate, unverifiedDuplicate, inConflict }
+
+    func standing(of frame: RecentFrame) -> Standing {
+        switch received.relation(of: frame.range) {
+        case .absent: return quarantined ? .inConflict : .new
+        case .partly: return .inConflict
+        case .contained: break
+        }
+        var known: RecentFrame?
+        for other in recent where other.range.overlaps(frame.range) {
+            if other.first != frame.first || other.count != frame.count { return .inConflict }
+            known = other
+        }
+        guard let known else { return .unverifiedDuplicate }
+        return known.tag.equalsInConstantTime(frame.tag) ? .duplicate : .inConflict
+    }
+
+    mutating func remember(_ frame: RecentFrame) {
+        received.insert(frame.range)
+        if recent.count < SourceState.recentFrameMax {
+            recent.append(frame)
+        } else {
+            recent[nextRecent] = frame
+            nextRecent = (nextRecent + 1) % SourceState.recentFrameMax
+        }
+    }
+
+    /// The remembered frames, oldest first.
+    var recentInOrder: [RecentFrame] { Array(recent[nextRecent...] + recent[..<nextRecent]) }
+
+    /// Whether a claim says something new.
+    func isNews(_ claim: Claim) -> Bool { claim.number > (claimed?.claim.number ?? 0) }
+
+    mutating func note(tenant: UnsafeRawBufferPointer) {
+        for known in tenants where unsafe known.bytes.elementsEqual(tenant) { return }
+        unsafe tenants.append(Name(bytes: Array(tenant)))
+    }
+
+    /// Moves to the acknowledged side whatever the journal has made durable.
+    mutating func settle(durablePosition: UInt64) {
+        var settled = 0
+        while settled < pending.count, pending[settled].end <= durablePosition {
+            let entry = pending[settled]
+            durable.insert(entry.range)
+            durableCounts.add(entry.counts)
+            if let claim = entry.claim {
+                durableClaimNumber = max(durableClaimNumber, claim.number)
+                for range in claim.givenUp { durable.insert(range) }
+            }
+            settled += 1
+        }
+        if settled > 0 { pending.removeFirst(settled) }
+    }
+
+    /// Numbers that are neither received nor given up, below the highest that the source has used.
+    var openHoles: [Range<UInt64>] {
+        var known = received
+        for range in claimed?.claim.givenUp ?? [] { known.insert(range) }
+        let sealed = claimed?.sealedThrough ?? 0
+        return sealed > known.end ? known.holes + [known.end..<sealed] : known.holes
+    }
+
+    /// Numbers given up that have not arrived after all: holes with a name.
+    var namedHoles: [Range<UInt64>] {
+        (claimed?.claim.givenUp ?? []).filter { received.relation(of: $0) != .contained }
+    }
+
+    /// The earliest event time that this source could still change: the last moment when nothing can
+    /// change any more, the first where that is unknown.
+    ///
+    /// A claim without a hole says that everything up to its own time has come. With a hole or with
+    /// usage given up, nothing from the earliest unmet line on is certain.
+    var completeThrough: Timestamp {
+        let unknown = Timestamp(milliseconds: 0)
+        guard let claimed, !quarantined else { return unknown }
+        let isOpen = !openHoles.isEmpty || !namedHoles.isEmpty || claimed.claim.droppedCount > 0
+        guard isOpen else {
+            return claimed.claim.isLast ? Timestamp(milliseconds: .max) : claimed.time
+        }
+        guard claimed.claim.linesAreComplete,
+            let earliest = claimed.claim.lines.map(\.earliest).min()
+        else { return unknown }
+        return min(Timestamp(milliseconds: earliest), claimed.time)
+    }
+}

@@ -1,0 +1,108 @@
+internal import MeterWire
+
+/// What `meterctl verify` and `inspect` say of one sealed file.
+package struct DataFileReport: Sendable {
+    /// A line of the report.
+    package struct Line: Equatable, Sendable {
+        package let label: String
+        package let value: String
+    }
+
+    package let name: String
+    package let kind: DataFileKind
+    package let span: JournalSpan
+    package let byteCount: Int
+    package fileprivate(set) var lines: [Line] = []
+    /// What is wrong with it, one line each; empty if everything holds.
+    package fileprivate(set) var findings: [String] = []
+
+    package var isSound: Bool { findings.isEmpty }
+
+    fileprivate mutating func add(_ label: String, _ value: some CustomStringConvertible) {
+        lines.append(Line(label: label, value: value.description))
+    }
+}
+
+/// Recognises sealed files by their first bytes and proves everything in them.
+package enum DataFileVerification {
+    /// Reads all of a file, whatever its name, and lists what is in it.
+    ///
+    /// - Returns: A report, also where pieces are damaged: the findings then name each of them.
+    /// - Throws: Where the file is none of these kinds, or its frame cannot be read.
+    /// - Complexity: O(bytes); memory for the names and one piece.
+    package static func report(
+        on name: String,
+        _ disk: any Disk
+    ) throws(SealedFileError) -> DataFileReport {
+        let file = try SealedFile(anyName: name, on: disk)
+        var report = DataFileReport(
+            name: name,
+            kind: file.kind,
+            span: file.span,
+            byteCount: file.byteCount
+        )
+        report.add("kind", file.kind.rawValue)
+        report.add("from", file.span.from)
+        report.add("to", file.span.to)
+        report.add("bytes", file.byteCount)
+        report.add("pieces", file.pieceCount)
+        for piece in 0..<file.pieceCount {
+            do throws(SealedFileError) { try file.check(piece) } catch {
+                report.findings.append(error.description)
+            }
+        }
+        switch file.kind {
+        case .segment: describeSegment(file, &report)
+        case .identifiers: describeIdentifiers(file, &report)
+        case .dedup, .details: break
+        }
+        return report
+    }
+
+    private static func describeSegment(_ file: SealedFile, _ report: inout DataFileReport) {
+        do throws(SegmentError) {
+            let segment = try Segment(file)
+            report.add("rows", segment.rowCount)
+            report.add("blocks", segment.blockCount)
+            report.add("series", segment.series.count)
+            if let minutes = segment.minutes {
+                report.add("first minute", minutes.lowerBound.rawValue)
+                report.add("last minute", minutes.upperBound.rawValue)
+            }
+            report.add("retained from minute", segment.retainedFrom.rawValue)
+            for entry in segment.totals {
+                report.add("sum of \(entry.component)", entry.total.sum)
+                report.add("count of \(entry.component)", entry.total.count)
+            }
+            if report.isSound { try segment.verify() }
+        } catch {
+            report.note(error.description)
+        }
+    }
+
+    private static func describeIdentifiers(_ file: SealedFile, _ report: inout DataFileReport) {
+        do throws(SealedFileError) {
+            let identifiers = try IdentifierFile(file)
+            report.add("ids", identifiers.entryCount)
+            report.add("earliest minute", identifiers.head.earliest.rawValue)
+            report.add("latest minute", identifiers.head.latest.rawValue)
+            if report.isSound { try identifiers.verify() }
+        } catch {
+            report.note(error.description)
+        }
+    }
+}
+
+extension DataFileReport {
+    fileprivate mutating func note(_ finding: String) {
+        if !findings.contains(finding) { findings.append(finding) }
+    }
+}
+
+extension SealedFile {
+    /// Reads a piece and forgets it.
+    package func check(_ piece: Int) throws(SealedFileError) {
+        var buffer = PieceBuffer()
+        try read(piece, into: &buffer)
+    }
+}

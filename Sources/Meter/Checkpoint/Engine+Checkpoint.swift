@@ -1,0 +1,196 @@
+package import MeterWire
+internal import Synchronization
+
+/// What a finished checkpoint wrote and removed.
+package struct CheckpointSummary: Sendable {
+    package let position: UInt64
+    package let segment: SegmentSummary
+    package let removedFiles: [String]
+}
+
+/// What a finished merge wrote and removed.
+package struct MergeSummary: Sendable {
+    package let file: String
+    package let removedFiles: [String]
+}
+
+extension Engine {
+    /// Whether the counters or the journal have grown so far that a checkpoint is due.
+    package var checkpointNeeded: Bool {
+        let checkpoint = generation.withLock { $0.checkpoint }
+        return heldKeyCount.load(ordering: .relaxed) >= options.checkpointKeyCount
+            || appended - min(appended, checkpoint) >= options.checkpointJournalBytes
+    }
+
+    /// Takes the state at the present position out, to be written by ``finishCheckpoint(_:)``.
+    ///
+    /// Ingest waits for the shards' locks only: O(sources + shards). Queries go on seeing the counters.
+    ///
+    /// - Returns: Nil when nothing was journalled since the last checkpoint; the checkpoint that was begun
+    ///   before, if it is not finished yet.
+    package func beginCheckpoint() -> PendingCheckpoint? {
+        let (started, previous) = generation.withLock { ($0.flushing, $0.checkpoint) }
+        if let started { return started }
+        var counters: [FlushingCounters] = []
+        var sources: [SourceState] = []
+        var begun: PendingCheckpoint?
+        _ = withFrozenShards {
+            let position = appended
+            return Pinned(
+                position: position, epoch: epoch.load(ordering: .relaxed),
+                identifiers: position > previous ? identifiers.withLock { $0.beginFlush() } : nil)
+        } visit: { index, state, pinned in
+            guard let flushed = pinned.identifiers else { return }
+            counters.append(FlushingCounters(state.takeCounters(seed: seed)))
+            sources.append(contentsOf: state.sources)
+            // The first shard is visited last, and every query locks it first: nobody sees the counters
+            // gone before they are published as flushing.
+            guard index == 0 else { return }
+            let checkpoint = PendingCheckpoint(
+                span: JournalSpan(from: previous, to: pinned.position), epoch: pinned.epoch,
+                counters: counters, sources: sources, identifiers: flushed)
+            generation.withLock { $0.flushing = checkpoint }
+            begun = checkpoint
+        }
+        return begun
+    }
+
+    private struct Pinned: Sendable {
+        var position: UInt64
+        var epoch: UInt64
+        /// Nil when there is nothing to write.
+        var identifiers: IdentifierTable?
+    }
+
+    /// Writes what ``beginCheckpoint()`` took, makes it the state that recovery starts from, and removes
+    /// what it replaces.
+    ///
+    /// After an error nothing has changed and it can be finished again; after `.outlived` a new one is to
+    /// be begun.
+    ///
+    /// - Complexity: O(keys × log keys); queries and ingest go on meanwhile.
+    package func finishCheckpoint(
+        _ checkpoint: PendingCheckpoint
+    ) throws(EngineError) -> CheckpointSummary {
+        try maintenance.withLock { _ throws(EngineError) in try write(checkpoint) }
+    }
+
+    private func write(
+        _ checkpoint: PendingCheckpoint
+    ) throws(EngineError) -> CheckpointSummary {
+        guard checkpoint.epoch == epoch.load(ordering: .acquiring) else { throw .outlived }
+        let position = checkpoint.span.to
+        guard durable >= position else {
+            throw .notDurable(position: position, durable: durable)
+        }
+        let table = CounterMerge.table(of: checkpoint.counters)
+        let summary: SegmentSummary
+        let segment: Segment
+        do throws(SegmentError) {
+            summary = try SegmentWriter.write(table: table, span: checkpoint.span, to: disk)
+            segment = try Segment.open(summary.name, on: disk)
+        } catch { throw .segment(error) }
+        let identifierFile: IdentifierFile
+        do throws(SealedFileError) {
+            identifierFile = try IdentifierFile.write(
+                checkpoint.identifiers, span: checkpoint.span, to: disk)
+            try writeSources(checkpoint.sources, through: position)
+        } catch { throw .file(error) }
+        generation.withLock { generation in
+            generation.checkpoint = position
+            generation.segments.append(segment)
+            generation.flushing = nil
+        }
+        identifiers.withLock { $0.endFlush(identifierFile) }
+        heldKeyCount.subtract(checkpoint.keyCount, ordering: .relaxed)
+        return CheckpointSummary(
+            position: position, segment: summary, removedFiles: try removeReplacedFiles())
+    }
+
+    private func writeSources(
+        _ sources: [SourceState], through position: UInt64
+    ) throws(SealedFileError) {
+        var writer = try SealedFileWriter(.dedup, JournalSpan(from: 0, to: position), on: disk)
+        for piece in SourceCoding.pieces(of: sources) {
+            try writer.append(piece, effort: .fast)
+        }
+        _ = try writer.seal()
+    }
+
+    /// Removes files that wider or newer ones replace, and journal files that are kept no longer.
+    ///
+    /// Segments that a query still reads stay readable: their files are open.
+    func removeReplacedFiles() throws(EngineError) -> [String] {
+        do throws(DiskError) {
+            let live = LiveFiles.find(try disk.list())
+            for name in live.superseded { try disk.remove(name) }
+            let removed = try journal.removeFiles(
+                below: live.checkpoint, keepingBytes: options.keptJournalBytes)
+            if !live.superseded.isEmpty { try disk.syncDirectory() }
+            return live.superseded + removed
+        } catch { throw .disk(error) }
+    }
+
+    /// Merges some neighbouring segments or id files into one, where the policy finds that worth while.
+    ///
+    /// - Parameter now: Ids that no event can carry any more are left out.
+    /// - Returns: Nil when there is nothing to merge.
+    package func mergeNext(at now: Timestamp) throws(EngineError) -> MergeSummary? {
+        try maintenance.withLock { _ throws(EngineError) in
+            var merged = try mergeSegments()
+            if merged == nil { merged = try mergeIdentifiers(at: now) }
+            guard let file = merged else { return nil }
+            return MergeSummary(file: file, removedFiles: try removeReplacedFiles())
+        }
+    }
+
+    private func mergeSegments() throws(EngineError) -> String? {
+        let segments = generation.withLock { $0.segments }
+        let candidates = segments.map {
+            MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
+        }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin),
+            let first = segments.firstIndex(where: { $0.name == names.first })
+        else { return nil }
+        let range = first..<(first + names.count)
+        let merged: Segment
+        do throws(SegmentError) {
+            let summary = try SegmentMerger.merge(Array(segments[range]), to: disk)
+            merged = try Segment.open(summary.name, on: disk)
+        } catch { throw .segment(error) }
+        generation.withLock {
+            $0.segments.replaceSubrange(range, with: CollectionOfOne(merged))
+        }
+        return merged.name
+    }
+
+    private func mergeIdentifiers(at now: Timestamp) throws(EngineError) -> String? {
+        let files = identifiers.withLock { $0.files }
+        let candidates = files.map {
+            MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
+        }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin) else { return nil }
+        let inputs = files.filter { names.contains($0.name) }
+        let merged: IdentifierFile
+        do throws(SealedFileError) {
+            merged = try IdentifierFile.merge(
+                inputs, receivedSince: options.rememberedSince(now), to: disk)
+        } catch { throw .file(error) }
+        identifiers.withLock { $0.replace(inputs, by: merged) }
+        return merged.name
+    }
+}
+
+extension SourceCoding {
+    /// The sources in canonical order, as the pieces of a dedup file.
+    static func pieces(of sources: [SourceState]) -> [[UInt8]] {
+        let sorted = sources.sorted { $0.key < $1.key }
+        return stride(from: 0, to: sorted.count, by: sourcesPerPiece).map { first in
+            var bytes: [UInt8] = []
+            for source in sorted[first..<Swift.min(first + sourcesPerPiece, sorted.count)] {
+                encode(source, to: &bytes)
+            }
+            return bytes
+        }
+    }
+}

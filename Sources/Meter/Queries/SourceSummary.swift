@@ -1,0 +1,88 @@
+package import MeterWire
+internal import Synchronization
+
+/// What is known of one source, for people: what came, what is missing, what it claims.
+package struct SourceSummary: Sendable, Equatable {
+    package var key: SourceKey
+    package var firstSeen: Timestamp
+    package var lastSeen: Timestamp
+    /// Every event below this number has come.
+    package var watermark: UInt64
+    package var received: [Range<UInt64>]
+    /// Numbers that have not come and were not given up.
+    package var openHoles: [Range<UInt64>]
+    /// Numbers that the emitter has given up.
+    package var givenUp: [Range<UInt64>]
+    package var counts: SourceCounts
+    package var isQuarantined: Bool
+    /// Nil before the first claim.
+    package var claim: Claim?
+    package var claimTime: Timestamp?
+    /// Nil when unknown.
+    package var completeThrough: Timestamp?
+    package var tenants: [Name]
+
+    /// The emitter said that nothing comes after, and everything before has come.
+    package var isEnded: Bool { claim?.isLast == true && openHoles.isEmpty }
+    /// Without a last claim nobody knows what the emitter still had.
+    package var isUnclean: Bool { claim?.isLast != true }
+
+    init(_ state: SourceState) {
+        key = state.key
+        firstSeen = state.firstSeen
+        lastSeen = state.lastSeen
+        watermark = state.received.watermark
+        received = state.received.ranges
+        openHoles = state.openHoles
+        givenUp = state.namedHoles
+        counts = state.counts
+        isQuarantined = state.quarantined
+        claim = state.claimed?.claim
+        claimTime = state.claimed?.time
+        let through = state.completeThrough
+        completeThrough = through.milliseconds == 0 ? nil : through
+        tenants = state.tenants
+    }
+}
+
+extension Engine {
+    /// Every source, by principal and source. Counts include what is appended and not durable yet.
+    package func sources() -> [SourceSummary] {
+        var summaries: [SourceSummary] = []
+        for shard in shards {
+            summaries += shard.state.withLock { $0.sources.map { SourceSummary($0) } }
+        }
+        return summaries.sorted { $0.key < $1.key }
+    }
+
+    /// What came in since the server's start and what became of it, by principal.
+    package func admissionCounts() -> [PrincipalID: AdmissionCounts] {
+        var counts: [PrincipalID: AdmissionCounts] = [:]
+        for shard in shards {
+            let own = shard.state.withLock { $0.counts }
+            for (principal, more) in own {
+                counts[principal] = (counts[principal] ?? AdmissionCounts()) + more
+            }
+        }
+        return counts
+    }
+
+    /// The state in one canonical form, the same for the same history however it was checkpointed: what
+    /// tests compare after crashes. Everything that is appended counts.
+    package func canonicalDump() throws(EngineError) -> String {
+        var sources: [SourceState] = []
+        for shard in shards { sources += shard.state.withLock { $0.sources } }
+        var text = ""
+        for piece in SourceCoding.pieces(of: sources) { text += Hexadecimal.text(piece) + "\n" }
+        let everything = UsageQuery(
+            windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
+            grouping: [.tenant, .agent, .access, .component])
+        let totals = try query(everything, at: Timestamp(milliseconds: 0)).answer.totals
+        let lines = totals.map { group, total in
+            "\(group.tenant?.description ?? "") \(group.agent?.description ?? "") "
+                + "\(group.access?.description ?? "-") \(group.component?.description ?? "") "
+                + "\(total.sum) \(total.count)"
+        }
+        return text + lines.sorted().joined(separator: "\n")
+    }
+}

@@ -1,0 +1,88 @@
+internal import MeterWire
+
+/// Some thousand names of the sorted series dictionary, each told by how it differs from the one before it.
+///
+///     varint names; for each:
+///       u8       1 same tenant as before | 2 same agent as before | 4 with an access
+///       tenant   unless the same: varint bytes in common with the one before | varint others | those bytes
+///       agent    likewise
+///       access   16 bytes, big-endian, if there is one
+enum SeriesPage {
+    static let nameCount = 4096
+
+    private enum Flag {
+        static let sameTenant: UInt8 = 1
+        static let sameAgent: UInt8 = 2
+        static let access: UInt8 = 4
+        static let all: UInt8 = 7
+    }
+
+    static func encode(_ names: ArraySlice<SeriesName>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(varint: UInt64(names.count))
+        var tenant = Name(bytes: [])
+        var agent = Name(bytes: [])
+        for name in names {
+            var flags: UInt8 = 0
+            if name.tenant == tenant { flags |= Flag.sameTenant }
+            if name.agent == agent { flags |= Flag.sameAgent }
+            if name.access != nil { flags |= Flag.access }
+            bytes.append(flags)
+            if name.tenant != tenant { append(name.tenant, after: tenant, to: &bytes) }
+            if name.agent != agent { append(name.agent, after: agent, to: &bytes) }
+            if let access = name.access {
+                for half in [access.high, access.low] {
+                    bytes.append(littleEndian: half.byteSwapped)
+                }
+            }
+            tenant = name.tenant
+            agent = name.agent
+        }
+        return bytes
+    }
+
+    private static func append(_ name: Name, after previous: Name, to bytes: inout [UInt8]) {
+        var shared = 0
+        while shared < min(name.bytes.count, previous.bytes.count),
+            name.bytes[shared] == previous.bytes[shared]
+        { shared += 1 }
+        bytes.append(varint: UInt64(shared))
+        bytes.append(varint: UInt64(name.bytes.count - shared))
+        bytes += name.bytes[shared...]
+    }
+
+    /// Appends the page's names to `names`, which together must be strictly ascending.
+    static func decode(
+        _ bytes: [UInt8],
+        into names: inout [SeriesName]
+    ) throws(ByteReader.Malformed) {
+        var reader = ByteReader(bytes)
+        let count = try reader.count(eachAtLeast: 1)
+        var tenant = Name(bytes: [])
+        var agent = Name(bytes: [])
+        for _ in 0..<count {
+            let flags = try reader.integer(UInt8.self)
+            guard flags <= Flag.all else { throw ByteReader.Malformed() }
+            if flags & Flag.sameTenant == 0 { tenant = try name(after: tenant, &reader) }
+            if flags & Flag.sameAgent == 0 { agent = try name(after: agent, &reader) }
+            var access: AccessID?
+            if flags & Flag.access != 0 {
+                let high = try reader.integer(UInt64.self).byteSwapped
+                access = AccessID(high: high, low: try reader.integer(UInt64.self).byteSwapped)
+            }
+            let name = SeriesName(tenant: tenant, agent: agent, access: access)
+            if let last = names.last, !(last < name) { throw ByteReader.Malformed() }
+            names.append(name)
+        }
+        guard reader.isAtEnd else { throw ByteReader.Malformed() }
+    }
+
+    private static func name(
+        after previous: Name,
+        _ reader: inout ByteReader
+    ) throws(ByteReader.Malformed) -> Name {
+        let shared = Int(try reader.varint(upTo: UInt64(previous.bytes.count)))
+        let count = try reader.count(eachAtLeast: 1)
+        return Name(bytes: previous.bytes[..<shared] + Array(try reader.slice(count)))
+    }
+}

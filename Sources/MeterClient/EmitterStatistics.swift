@@ -1,0 +1,51 @@
+public import MeterWire
+
+/// What an emitter did so far. Counts are of events unless their name says otherwise.
+public struct EmitterStatistics: Sendable, Equatable {
+    /// Events that `record` was called with.
+    public internal(set) var recorded: UInt64 = 0
+    /// Dropped because the server was away for longer than memory lasts.
+    public internal(set) var dropped: UInt64 = 0
+    /// Dropped because they break a rule of the format.
+    public internal(set) var invalid: UInt64 = 0
+    /// What was wrong with the newest invalid event.
+    public internal(set) var lastDefect: EventDefect?
+    /// Sealed into frames.
+    public internal(set) var sealed: UInt64 = 0
+    /// Known to be on the server's disk.
+    public internal(set) var durable: UInt64 = 0
+    /// Sealed and not known to be on the server's disk.
+    public internal(set) var outstanding: UInt64 = 0
+    /// Bytes of frames that are kept for them.
+    public internal(set) var outstandingBytes: UInt64 = 0
+    /// Frames of events that were sent, again or not.
+    public internal(set) var framesSent: UInt64 = 0
+    /// Of those: sent again.
+    public internal(set) var framesResent: UInt64 = 0
+    /// Claims that were sent, again or not.
+    public internal(set) var claimsSent: UInt64 = 0
+    /// Bytes of frames and claims.
+    public internal(set) var bytesSent: UInt64 = 0
+    /// Acknowledgements that came.
+    public internal(set) var acknowledgements: UInt64 = 0
+    /// Messages that came and were none, or not under our key.
+    public internal(set) var invalidAcknowledgements: UInt64 = 0
+    /// Times that a stream was opened.
+    public internal(set) var connections: UInt64 = 0
+    /// What the server said last of our sources: accepted.
+    public internal(set) var accepted: UInt64 = 0
+    /// Of the accepted: more than an hour older than their arrival.
+    public internal(set) var behind: UInt64 = 0
+    /// Came to the server more than once.
+    public internal(set) var duplicate: UInt64 = 0
+    /// In conflict with others of the same source.
+    public internal(set) var inConflict: UInt64 = 0
+    /// Refused for good.
+    public internal(set) var refused: UInt64 = 0
+    /// The present source.
+    public internal(set) var source = SourceID(high: 0, low: 0)
+    /// How many sources there were, the present one included.
+    public internal(set) var sourceCount: UInt64 = 0
+
+    init() {}
+}

@@ -1,0 +1,149 @@
+internal import Glibc
+internal import MeterWire
+
+/// The emitter's one thread: carries payloads from the recorder to the state machine, and frames and
+/// acknowledgements between that and the socket.
+enum EmitterThread {
+    /// False if the system gives no thread; the emitter then only drops.
+    static func start(core: EmitterCore, wake: CInt) -> Bool {
+        let start = unsafe Unmanaged.passRetained(Start(core: core, wake: wake))
+        var thread = pthread_t()
+        let status = unsafe pthread_create(
+            &thread,
+            nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                var loop = EmitterLoop(start.core, wake: start.wake)
+                loop.run()
+                return nil
+            },
+            start.toOpaque()
+        )
+        guard status == 0 else {
+            unsafe start.release()
+            return false
+        }
+        pthread_detach(thread)
+        return true
+    }
+
+    private final class Start {
+        let core: EmitterCore
+        let wake: CInt
+
+        init(core: EmitterCore, wake: CInt) {
+            self.core = core
+            self.wake = wake
+        }
+    }
+}
+
+/// One turn after the other until the emitter is closed.
+private struct EmitterLoop: ~Copyable {
+    private let core: EmitterCore
+    private let options: EmitterOptions
+    private let link: Link
+    private let wake: CInt
+    private var state: EmitterState
+    private var connections: UInt64 = 0
+    private var spare: [PayloadEncoder] = []
+    private var partialSince: Int64?
+    private var flushesSealed: UInt64 = 0
+    private var flush: (count: UInt64, mark: EmitterState.FlushMark)?
+    private var isFinishing = false
+    private var gaveUp = false
+    private var lastChance: Int64 = .max
+
+    init(_ core: EmitterCore, wake: CInt) {
+        self.core = core
+        self.wake = wake
+        options = core.options
+        link = Link(core.options.endpoint)
+        state = EmitterState(
+            parameters: core.options.parameters,
+            generator: SystemRandomNumberGenerator(),
+            now: SystemClock.monotonic(),
+            onSealedFrame: core.options.onSealedFrame
+        )
+    }
+
+    private var statistics: EmitterStatistics {
+        var statistics = state.statistics
+        statistics.connections = connections
+        return statistics
+    }
+
+    mutating func run() {
+        while true {
+            let now = SystemClock.monotonic()
+            takePayloads(now: now)
+            let wakeAt = exchange(now: now)
+            finishFlush()
+            if isFinishing, state.isFinished || SystemClock.monotonic() >= lastChance { break }
+            link.wait(milliseconds: wakeAt - SystemClock.monotonic(), wake: wake)
+            drainWake()
+        }
+        core.finished(statistics: statistics, gaveUp: gaveUp || !state.isFinished)
+    }
+
+    private mutating func takePayloads(now: Int64) {
+        let isAged = partialSince.map { now - $0 >= options.sealAfterMilliseconds } ?? false
+        let turn = core.beginTurn(
+            partial: isAged,
+            statistics: statistics,
+            outstandingByteCount: state.outstandingByteCount,
+            spare: spare,
+            flushesSealed: flushesSealed
+        )
+        if isAged || !turn.hasPartialPayload { partialSince = nil }
+        if turn.hasPartialPayload, partialSince == nil { partialSince = now }
+        if let dropped = turn.dropped { state.add(dropped) }
+        state.seal(turn.payloads, now: now)
+        spare = turn.payloads
+        if turn.flushesWanted > flushesSealed {
+            flushesSealed = turn.flushesWanted
+            flush = (flushesSealed, state.beginFlush(now: now, wall: wall()))
+        }
+        if turn.isClosing, !isFinishing {
+            isFinishing = true
+            state.finish()
+        }
+        if isFinishing, now >= turn.giveUpAt, !gaveUp {
+            gaveUp = true
+            state.giveUp()
+            lastChance = now + 1_000
+        }
+    }
+
+    /// Sends what is due and takes what has come. Returns when to turn again.
+    private mutating func exchange(now: Int64) -> Int64 {
+        if link.open(now: now) {
+            connections += 1
+            if case .tcp = options.endpoint { state.connectionOpened() }
+        }
+        unsafe link.receive(now: now) { unsafe state.receive($0, now: now) }
+        var wakeAt = now + options.sealAfterMilliseconds
+        if link.isOpen, !link.isCongested {
+            let due = state.poll(now: now, wall: wall())
+            for frame in due.frames { link.send(frame, now: now) }
+            wakeAt = min(wakeAt, due.wake)
+        }
+        link.flush(now: now)
+        if let openAt = link.openAt { wakeAt = min(wakeAt, openAt) }
+        return max(wakeAt, now + 1)
+    }
+
+    private mutating func finishFlush() {
+        guard let (count, mark) = flush, state.isDurable(mark) else { return }
+        flush = nil
+        core.finishedFlushes(count, statistics: statistics)
+    }
+
+    private func wall() -> Int64 { options.clock().milliseconds }
+
+    private func drainWake() {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        while unsafe read(wake, &bytes, bytes.count) == bytes.count {}
+    }
+}

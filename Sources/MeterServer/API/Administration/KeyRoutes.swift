@@ -1,0 +1,175 @@
+internal import Meter
+internal import MeterWire
+
+/// `/admin/v1/keys`: who may do what. A secret is in one answer only, that of its creation.
+struct KeyRoutes {
+    let context: ServerContext
+
+    var routes: [APIRoute] {
+        [
+            APIRoute(.get, "/admin/v1/keys", scopes: .admin) { call throws(Problem) in
+                try list(call)
+            },
+            APIRoute(.post, "/admin/v1/keys", scopes: .admin, bodyByteCountMax: 1 << 16) {
+                call throws(Problem) in try create(call)
+            },
+            APIRoute(.delete, "/admin/v1/keys/{id}", scopes: .admin) { call throws(Problem) in
+                try revoke(call)
+            },
+        ]
+    }
+
+    private func list(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        let state = context.book.state
+        let now = context.clock.now()
+        let keys = state.keys.values.sorted { ($0.created, $0.key.id) < ($1.created, $1.key.id) }
+        return .json([
+            "keys": .array(keys.map { Self.json($0, state.principals[$0.key.principal], now) })
+        ])
+    }
+
+    /// Makes a key, and the principal that holds it where none is named.
+    private func create(_ call: APICall) throws(Problem) -> APIAnswer {
+        let fields = try RequestFields(
+            call.body,
+            allowed: ["kind", "scopes", "label", "expires", "principal", "platform", "tenant"])
+        guard let kind = KeyText.Kind(rawValue: try fields.text("kind")) else {
+            throw .badBody("`kind` is wire (for frames over UDP and TCP) or http.")
+        }
+        let label = try fields.optional("label") ?? ""
+        guard label.isEmpty || NameRule.accepts(label) else {
+            throw .badBody("`label` is at most 255 bytes of text without control characters.")
+        }
+        let names = try fields.texts("scopes") ?? (kind == .wire ? ["ingest"] : ["usage"])
+        guard let scopes = KeyScopes(names: names), !scopes.isEmpty else {
+            throw .badBody("`scopes` are ingest, usage, admin.")
+        }
+        let expires = try fields.time("expires")
+        if let expires, expires <= context.clock.now() {
+            throw .badBody("`expires` is in the past.")
+        }
+        let (principal, isNew) = try principal(fields, label: label)
+        var random = SystemRandomNumberGenerator()
+        let made: (text: KeyText, key: Key)
+        switch kind {
+        case .http:
+            made = Key.makeHTTP(
+                for: principal.id, scopes: scopes, label: label, expires: expires, using: &random)
+        case .wire:
+            guard let master = context.book.masterKey else {
+                throw .precondition(
+                    "The server has no master key, from which wire keys are derived; start it with "
+                        + "--master-key-file.")
+            }
+            guard scopes == .ingest else {
+                throw .badBody("A wire key has the scope ingest and no other.")
+            }
+            made = Key.makeWire(
+                for: principal.id, label: label, expires: expires, master: master, using: &random)
+        }
+        var decisions: [Decision] = isNew ? [.principalSet(principal)] : []
+        decisions.append(.keyCreated(made.key))
+        _ = try context.book.decide(decisions, call.caller)
+        return .json(
+            [
+                "id": .string(made.key.id.description), "kind": .string(kind.rawValue),
+                "key": .string(try Self.shown(made.text)),
+                "scopes": .array(scopes.names.map { .string($0) }),
+                "label": .string(label), "principal": Self.json(principal),
+                "expires": .optional(expires.map(RFC3339.text)),
+            ], status: 201)
+    }
+
+    private func principal(
+        _ fields: RequestFields, label: String
+    ) throws(Problem) -> (Principal, isNew: Bool) {
+        let state = context.book.state
+        let platform = try fields.texts("platform")
+        let tenant = try fields.optional("tenant")
+        if let number = try fields.natural("principal") {
+            guard platform == nil, tenant == nil else {
+                throw .badBody("Name a `principal`, or a `platform` or `tenant` for a new one.")
+            }
+            guard let known = state.principals[PrincipalID(rawValue: number)] else {
+                throw .badBody("There is no principal \(number); `meterctl keys list` shows them.")
+            }
+            return (known, false)
+        }
+        let kind: Principal.Kind
+        switch (platform, tenant) {
+        case (let names?, nil):
+            if names == ["all"] {
+                kind = .platformForAll
+            } else {
+                guard !names.isEmpty else { throw .badBody("`platform` names tenants, or all.") }
+                var tenants: Set<Name> = []
+                for name in names { tenants.insert(try RequestFields.name(name, "platform")) }
+                kind = .platform(tenants: tenants)
+            }
+        case (nil, let name?): kind = .tenant(try RequestFields.name(name, "tenant"))
+        default:
+            throw .badBody(
+                "Say who holds the key: `tenant` for one tenant's own, `platform` with the tenants "
+                    + "that it emits for (or [\"all\"]), or `principal` for one that has a key.")
+        }
+        return (Principal(id: state.nextPrincipal, kind: kind, label: label), true)
+    }
+
+    private func revoke(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow(["reason"])
+        guard let bytes = Hexadecimal.bytes(call.parts["id"] ?? ""), bytes.count == 8 else {
+            throw .badQuery("A key's id has 16 hexadecimal digits; `meterctl keys list` shows them.")
+        }
+        let id = KeyID(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+        let reason = try call.query.one("reason")
+        let entries = try context.book.decide(
+            [.keyRevoked(KeyRevocation(id: id, reason: reason))], call.caller)
+        return .json([
+            "id": .string(id.description),
+            "revoked": .optional(entries.last.map { RFC3339.text($0.time) }),
+        ])
+    }
+
+    /// What the holder puts into a file. Emitters know wire keys by ``WireKey``'s text.
+    private static func shown(_ text: KeyText) throws(Problem) -> String {
+        switch text.kind {
+        case .http: return text.text
+        case .wire:
+            guard let key = WireKey(id: text.id, secret: text.secret.bytes) else {
+                throw .internalError
+            }
+            return key.text
+        }
+    }
+
+    private static func json(
+        _ standing: KeyStanding, _ principal: Principal?, _ now: Timestamp
+    ) -> JSONOutput {
+        [
+            "id": .string(standing.key.id.description),
+            "kind": .string(standing.key.kind.rawValue),
+            "state": .string(standing.refusal(at: now)?.rawValue ?? "valid"),
+            "scopes": .array(standing.key.scopes.names.map { .string($0) }),
+            "label": .string(standing.key.label),
+            "principal": principal.map(json) ?? .null,
+            "created": .string(RFC3339.text(standing.created)),
+            "expires": .optional(standing.key.expires.map(RFC3339.text)),
+            "revoked": .optional(standing.revoked.map(RFC3339.text)),
+        ]
+    }
+
+    private static func json(_ principal: Principal) -> JSONOutput {
+        let reach: JSONMember =
+            switch principal.kind {
+            case .platformForAll: JSONMember("platform", ["all"])
+            case .platform(let tenants):
+                JSONMember("platform", .array(tenants.sorted().map { .string($0.description) }))
+            case .tenant(let tenant): JSONMember("tenant", .string(tenant.description))
+            }
+        return .object([
+            JSONMember("id", .decimal(principal.id.rawValue)),
+            JSONMember("label", .string(principal.label)), reach,
+        ])
+    }
+}

@@ -1,0 +1,87 @@
+internal import Meter
+internal import MeterWire
+
+/// `/admin/v1/report` and `/admin/v1/reconcile`: what Waldur is told, and whether it agrees.
+struct ReportRoutes {
+    let reporting: (any ReportingControl)?
+
+    var routes: [APIRoute] {
+        [
+            APIRoute(.get, "/admin/v1/report/preview", scopes: .admin) {
+                call async throws(Problem) in
+                try call.query.allow([])
+                let control = try Self.control(reporting)
+                return .json(try await Self.ask(control.preview).json)
+            },
+            APIRoute(.post, "/admin/v1/report/submit", scopes: .admin) {
+                call async throws(Problem) in
+                try call.query.allow([])
+                let control = try Self.control(reporting)
+                return .json(try await Self.ask(control.submit).json)
+            },
+            APIRoute(.get, "/admin/v1/report/status", scopes: .admin) { call throws(Problem) in
+                try call.query.allow([])
+                return .json(["reporting": .array(reporting?.status().map(\.json) ?? [])])
+            },
+            APIRoute(
+                .post, "/admin/v1/report/resume", scopes: .admin, bodyByteCountMax: 1 << 12
+            ) { call async throws(Problem) in try await resume(call) },
+            APIRoute(.get, "/admin/v1/reconcile", scopes: .admin) { call async throws(Problem) in
+                try await reconcile(call)
+            },
+        ]
+    }
+
+    private func resume(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let control = try Self.control(reporting)
+        let fields = try RequestFields(call.body, allowed: ["waldur", "month"])
+        guard let month = BillingMonth(try fields.text("month")) else {
+            throw .badBody("`month` is the new month, such as 2026-12.")
+        }
+        let waldur = try fields.optional("waldur").map { WaldurID($0) }
+        let author = call.caller.author
+        try await Self.ask { () async throws(ReportingFailure) in
+            try await control.resume(waldur: waldur, month: month, author: author)
+        }
+        return .json(["month": .string(month.description)])
+    }
+
+    private func reconcile(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let control = try Self.control(reporting)
+        try call.query.allow(["tenant"])
+        var tenant: Name?
+        if let text = try call.query.one("tenant") {
+            tenant = try RequestFields.name(text, "tenant")
+        }
+        let wanted = tenant
+        let (rows, unseen) = try await Self.ask { () async throws(ReportingFailure) in
+            try await control.reconcile(tenant: wanted)
+        }
+        let states = ReconciliationRow.State.allCases.map { state in
+            JSONMember(state.rawValue, .count(rows.count { $0.state == state }))
+        }
+        return .json([
+            "counts": .object(states), "rows": .array(rows.map(\.json)),
+            "unseen": .array(unseen.map { .string($0.description) }),
+        ])
+    }
+
+    static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl {
+        guard let control else {
+            throw .precondition(
+                "The server reports to no Waldur; start it with --waldur-url and "
+                    + "--waldur-token-file.")
+        }
+        return control
+    }
+
+    static func ask<Answer>(
+        _ question: () async throws(ReportingFailure) -> Answer
+    ) async throws(Problem) -> Answer {
+        do throws(ReportingFailure) {
+            return try await question()
+        } catch {
+            throw error.problem
+        }
+    }
+}

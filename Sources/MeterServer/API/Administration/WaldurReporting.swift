@@ -1,0 +1,137 @@
+internal import Meter
+internal import MeterWaldur
+internal import MeterWire
+internal import Synchronization
+
+/// The reporter of one Waldur, as the administration sees it.
+final class WaldurReporting: ReportingControl {
+    private let service: ReporterService
+    private let now: @Sendable () -> Timestamp
+    private let reconciled = Mutex<Timestamp?>(nil)
+
+    /// - Parameter now: The server's clock.
+    init(_ service: ReporterService, now: @escaping @Sendable () -> Timestamp) {
+        self.service = service
+        self.now = now
+    }
+
+    func preview() async throws(ReportingFailure) -> ReportPlan {
+        do throws(ReporterTrouble) {
+            return plan(try await service.preview())
+        } catch { throw .unavailable(error) }
+    }
+
+    func submit() async throws(ReportingFailure) -> ReportPlan {
+        do throws(ReporterTrouble) {
+            let status = try await service.submit()
+            if let trouble = status.trouble { throw ReporterTrouble(trouble) }
+            return plan(try await service.preview())
+        } catch { throw .unavailable(error) }
+    }
+
+    func status() -> [ReportingStatus] {
+        let status = service.status
+        return [
+            ReportingStatus(
+                waldur: status.waldur, state: status.state.rawValue, detail: status.detail,
+                lastSuccess: status.completedCycle, openIntents: status.openIntents.count,
+                unknownIntents: status.openIntents.count { $0.isUnknown })
+        ]
+    }
+
+    func resume(
+        waldur: WaldurID?, month: BillingMonth, author: String
+    ) async throws(ReportingFailure) {
+        guard waldur == nil || waldur == service.settings.waldur else {
+            throw ReportingFailure(
+                .precondition, "The only Waldur is `\(service.settings.waldur)`.")
+        }
+        do throws(ReporterTrouble) {
+            try await service.resume(month, author: author)
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
+    func reconcile(
+        tenant: Name?
+    ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {
+        let began = now()
+        let found: Reconciliation
+        do throws(ReporterTrouble) {
+            found = try await service.reconcile(tenant: tenant)
+        } catch { throw .unavailable(error) }
+        // Said of everything, or of nothing.
+        if tenant == nil, found.isClean { reconciled.withLock { $0 = began } }
+        return (found.lines.map(row), found.unseen)
+    }
+
+    func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String? {
+        do throws(ReporterTrouble) {
+            let refusals = try await service.liveStartRefusals(of: binding)
+            return refusals.isEmpty ? nil : refusals.joined(separator: "; ") + "."
+        } catch { throw .unavailable(error) }
+    }
+
+    func check() async throws(ReportingFailure) -> [MapFinding] {
+        do throws(ReporterTrouble) {
+            return try await service.checkMap().map {
+                MapFinding(isError: $0.isError, subject: $0.subject, detail: $0.detail)
+            }
+        } catch { throw .unavailable(error) }
+    }
+
+    /// The newest of: a reconciliation that a person asked for, and a cycle after which everything that
+    /// was to be told had been read back.
+    func reconciledThrough() -> Timestamp? {
+        let status = service.status
+        let isSettled =
+            status.findings.isEmpty && status.openIntents.isEmpty && status.trouble == nil
+            && status.heldRows == 0
+        let byCycle = isSettled ? status.completedCycle : nil
+        let byPerson = reconciled.withLock { $0 }
+        guard let byCycle, let byPerson else { return byCycle ?? byPerson }
+        return max(byCycle, byPerson)
+    }
+
+    // MARK: -
+
+    private func plan(_ preview: ReportPreview) -> ReportPlan {
+        ReportPlan(
+            rows: preview.rows.map { row in
+                ReportPlan.Row(
+                    figure: ReportedFigure(
+                        waldur: row.key.waldur, resource: row.key.resource,
+                        planPeriod: row.key.planPeriod, month: row.key.month,
+                        component: row.key.component, tenants: row.tenants),
+                    waldurs: row.line.shown?.description,
+                    ours: (row.line.figure?.amount ?? .zero).description, state: row.state)
+            }, findings: preview.findings.map(\.description),
+            window: preview.window.description)
+    }
+
+    private func row(_ line: Reconciliation.Line) -> ReconciliationRow {
+        ReconciliationRow(
+            figure: ReportedFigure(
+                waldur: service.settings.waldur, resource: line.resource,
+                planPeriod: line.planPeriod, month: line.month, component: line.component,
+                tenants: line.tenants),
+            ours: line.ours.description, waldurs: line.waldurs?.description,
+            difference: line.difference.description,
+            state: line.isEqual
+                ? .equal : line.isInFlight ? .inFlight : line.isNotTold ? .notTold : .differs,
+            causes: line.causes.map(\.name))
+    }
+}
+
+extension ReportingFailure {
+    fileprivate static func unavailable(_ trouble: ReporterTrouble) -> ReportingFailure {
+        ReportingFailure(.unavailable, trouble.sentence)
+    }
+}
+
+extension ReporterTrouble {
+    fileprivate var sentence: String {
+        description.prefix(1).uppercased() + description.dropFirst() + "."
+    }
+}

@@ -1,0 +1,86 @@
+internal import Meter
+internal import MeterWire
+
+/// The running server as the routes see it: events in, usage out, both only when durable.
+struct EngineDoor: EventSink, UsageSource, ServerHealth {
+    let context: ServerContext
+    let reporting: (any ReportingControl)?
+    private let receivers: BatchReceivers
+
+    init(context: ServerContext, reporting: (any ReportingControl)?) {
+        self.context = context
+        self.reporting = reporting
+        receivers = BatchReceivers(engine: context.engine)
+    }
+
+    /// How long an answer may wait for the disk before the caller is told to ask again.
+    private static let patience = Duration.seconds(20)
+    /// Recoveries that a query starts again after.
+    private static let attemptCountMax = 3
+
+    func now() -> Timestamp { context.clock.now() }
+
+    func reconciledThrough() -> Timestamp? { reporting?.reconciledThrough() }
+
+    func ingest(
+        _ events: EventsToIngest, from principal: PrincipalID
+    ) async throws(Problem) -> [ItemOutcome] {
+        let epoch = context.waiters.epoch
+        let outcome = receivers.ingest(
+            IngestBatch(
+                principal: principal, baseTime: events.baseTime, payload: events.payload,
+                identities: events.identities), at: context.clock.now())
+        if let deferral = outcome.deferral {
+            context.metrics.deferrals.add("http", deferral.rawValue)
+            throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
+        }
+        switch await context.waiters.wait(
+            for: outcome.position, epoch: epoch, timeout: Self.patience)
+        {
+        case .durable: return outcome.items
+        case .givenUp:
+            throw .unavailable(
+                "The disk failed and nothing of the request is counted; send it again.")
+        case .timedOut:
+            throw .unavailable(
+                "The disk is too slow and the events are not durable yet; send them again, their "
+                    + "ids keep them from counting twice.")
+        }
+    }
+
+    func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {
+        for _ in 0..<Self.attemptCountMax {
+            let epoch = context.waiters.epoch
+            let pending = try await ask(query)
+            guard pending.damage.isEmpty else {
+                throw .unavailable(
+                    "Damage was found in files that the answer needs; nothing is answered rather "
+                        + "than too little. An operator sees it in `meterctl status`.")
+            }
+            if let answer = context.engine.answer(pending) { return answer }
+            let outcome = await context.waiters.wait(
+                for: pending.position, epoch: epoch, timeout: Self.patience)
+            if outcome == .timedOut {
+                throw .unavailable("The disk is too slow; what was asked for is not durable yet.")
+            }
+            if let answer = context.engine.answer(pending) { return answer }
+        }
+        throw .unavailable("The disk failed while the answer was made.")
+    }
+
+    /// Scanning segments takes time: not on the threads that serve connections.
+    @concurrent
+    private func ask(_ query: UsageQuery) async throws(Problem) -> PendingAnswer {
+        do throws(EngineError) {
+            return try context.engine.query(query, at: context.clock.now())
+        } catch {
+            throw .unavailable("A segment could not be read; `meterctl verify` names it.")
+        }
+    }
+
+    func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
+
+    func write(to text: inout PrometheusText) { Exposition.write(context, to: &text) }
+
+    var version: String { Build.version }
+}

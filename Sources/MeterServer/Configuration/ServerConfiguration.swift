@@ -1,0 +1,237 @@
+internal import FoundationEssentials
+internal import Meter
+internal import MeterWaldur
+
+/// What one server was told: where it listens, what it keeps, and every limit in its own unit.
+///
+/// ``Settings`` says of each what happens at the limit.
+struct ServerConfiguration: Sendable {
+    var dataDirectory: String
+    var udp: ListenAddress?
+    var tcp: ListenAddress?
+    var http: ListenAddress?
+    var adminSocket: String
+    /// What wire keys are derived from; nil where no file was named.
+    var masterKey: MasterKey?
+    var insecureLoopback: Bool
+    var logFormat: LogFormat
+    var logLevel: String
+    var waldur: Waldur?
+    var udpThreadCount: Int
+    var udpReceiveBufferByteCount: Int
+    var checkpointInterval: Duration
+    var stopTimeout: Duration
+    var clockOffsetSeconds: Int
+    var portFile: String?
+    var limits: Limits
+
+    enum LogFormat: String, Sendable { case text, json }
+
+    /// One Waldur and the account that reports to it.
+    struct Waldur: Sendable {
+        var id: String
+        var url: String
+        var token: TokenSource
+        var zone: ZoneOffset
+        var reportInterval: Duration
+        /// How long a request may go on at Waldur's after nobody waits for it any more.
+        var requestLife: Duration
+    }
+
+    struct Limits: Sendable {
+        var connectionCount: Int
+        var connectionCountPerAddress: Int
+        var firstFrameTimeout: Duration
+        var frameTimeout: Duration
+        var idleTimeout: Duration
+        var journalQueueByteCount: Int
+        var liveKeyCount: Int
+        var httpBodyByteCount: Int
+        var httpTimeout: Duration
+        var httpConnectionCount: Int
+    }
+
+    /// Checks the values and reads the files that hold secrets.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the first key that is wrong.
+    init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        guard let data = values.value(Settings.data) else {
+            throw values.error(Settings.data, "needs the directory to keep everything in")
+        }
+        dataDirectory = data.text
+        udp = try Self.address(values, Settings.udp)
+        tcp = try Self.address(values, Settings.tcp)
+        http = try Self.address(values, Settings.http)
+        adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
+        // sockaddr_un has 108 bytes with the final zero.
+        guard adminSocket.utf8.count <= 107 else {
+            throw values.error(
+                Settings.adminSocket,
+                "a socket's path has at most 107 bytes, \(adminSocket) has more; name a shorter one")
+        }
+        insecureLoopback = try Self.flag(values, Settings.insecureLoopback)
+        logFormat =
+            LogFormat(rawValue: try Self.choice(values, Settings.logFormat)) ?? .text
+        logLevel = try Self.choice(values, Settings.logLevel)
+        udpThreadCount = try Self.count(values, Settings.udpThreads)
+        udpReceiveBufferByteCount = try Self.count(values, Settings.udpReceiveBuffer) << 20
+        checkpointInterval = try Self.seconds(values, Settings.checkpointSeconds)
+        stopTimeout = try Self.seconds(values, Settings.stopSeconds)
+        clockOffsetSeconds = try Self.count(values, Settings.clockOffsetSeconds)
+        portFile = values.value(Settings.portFile)?.text
+        limits = Limits(
+            connectionCount: try Self.count(values, Settings.connections),
+            connectionCountPerAddress: try Self.count(values, Settings.connectionsPerAddress),
+            firstFrameTimeout: try Self.seconds(values, Settings.firstFrameSeconds),
+            frameTimeout: try Self.seconds(values, Settings.frameSeconds),
+            idleTimeout: try Self.seconds(values, Settings.idleSeconds),
+            journalQueueByteCount: try Self.count(values, Settings.journalQueue) << 20,
+            liveKeyCount: try Self.count(values, Settings.liveKeys),
+            httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
+            httpTimeout: try Self.seconds(values, Settings.httpSeconds),
+            httpConnectionCount: try Self.count(values, Settings.httpConnections))
+        masterKey = try Self.masterKey(values)
+        waldur = try Self.waldur(values)
+        try checkAuthentication(values)
+    }
+
+    // MARK: - Rules over several settings
+
+    private func checkAuthentication(_ values: ConfigurationValues) throws(ConfigurationError) {
+        if insecureLoopback {
+            for (setting, address) in [
+                (Settings.udp, udp), (Settings.tcp, tcp), (Settings.http, http),
+            ] {
+                guard let address, !address.isLoopback else { continue }
+                throw values.error(
+                    Settings.insecureLoopback,
+                    "refused, since \(setting.path) listens on \(address), which is not loopback")
+            }
+        } else if masterKey == nil, udp != nil || tcp != nil {
+            throw values.error(
+                Settings.masterKeyFile,
+                "UDP and TCP need the master key: name its file, set --udp off and --tcp off, or "
+                    + "try things out with --insecure-loopback")
+        }
+    }
+
+    private static func masterKey(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> MasterKey? {
+        guard let path = values.value(Settings.masterKeyFile)?.text else { return nil }
+        let contents = try smallFile(values, Settings.masterKeyFile, path)
+        do {
+            return try MasterKey(file: contents)
+        } catch {
+            throw values.error(
+                Settings.masterKeyFile,
+                "\(path): \(error); make one with: openssl rand -hex 32")
+        }
+    }
+
+    private static func waldur(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> Waldur? {
+        let interval = try seconds(values, Settings.waldurReportSeconds)
+        guard let url = values.value(Settings.waldurURL)?.text else { return nil }
+        guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
+            throw values.error(Settings.waldurURL, "must begin with https:// or http://")
+        }
+        let token: TokenSource
+        if let path = values.value(Settings.waldurTokenFile)?.text {
+            // Read again whenever Waldur refuses it; here only whether it can be.
+            _ = try smallFile(values, Settings.waldurTokenFile, path)
+            token = .file(path)
+        } else if let text = values.value(Settings.waldurToken)?.text {
+            token = .value(Secret(Array(text.utf8)))
+        } else {
+            throw values.error(
+                Settings.waldurTokenFile, "a Waldur is set, but not the token to talk to it with")
+        }
+        let text = values.value(Settings.waldurTimeZone)?.text ?? "UTC"
+        guard let zone = text == "UTC" ? .utc : ZoneOffset(text) else {
+            throw values.error(
+                Settings.waldurTimeZone, "\(text) is neither UTC nor an offset such as +02:00")
+        }
+        return Waldur(
+            id: values.value(Settings.waldurID)?.text ?? "waldur", url: url, token: token,
+            zone: zone, reportInterval: interval,
+            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds))
+    }
+
+    // MARK: - Kinds
+
+    private static func address(
+        _ values: ConfigurationValues, _ setting: Setting
+    ) throws(ConfigurationError) -> ListenAddress? {
+        guard let text = values.value(setting)?.text, text != "off" else { return nil }
+        guard let address = ListenAddress(text) else {
+            throw values.error(
+                setting, "\(text) is not an address; write HOST:PORT with an IP address, or off")
+        }
+        return address
+    }
+
+    private static func flag(
+        _ values: ConfigurationValues, _ setting: Setting
+    ) throws(ConfigurationError) -> Bool {
+        values.value(setting)?.text == "true"
+    }
+
+    private static func choice(
+        _ values: ConfigurationValues, _ setting: Setting
+    ) throws(ConfigurationError) -> String {
+        guard case .choice(let known) = setting.kind, let text = values.value(setting)?.text,
+            known.contains(text)
+        else {
+            throw values.error(setting, "must be one of \(setting.kind.range)")
+        }
+        return text
+    }
+
+    private static func count(
+        _ values: ConfigurationValues, _ setting: Setting
+    ) throws(ConfigurationError) -> Int {
+        guard case .count(let range) = setting.kind, let text = values.value(setting)?.text,
+            let number = Int(text), range.contains(number)
+        else {
+            throw values.error(
+                setting, "must be a whole number of \(setting.unit) in \(setting.kind.range)")
+        }
+        return number
+    }
+
+    private static func seconds(
+        _ values: ConfigurationValues, _ setting: Setting
+    ) throws(ConfigurationError) -> Duration {
+        .seconds(try count(values, setting))
+    }
+
+    private static func smallFile(
+        _ values: ConfigurationValues, _ setting: Setting, _ path: String
+    ) throws(ConfigurationError) -> [UInt8] {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw values.error(setting, "\(path) cannot be read")
+        }
+        guard data.count <= 4_096 else {
+            throw values.error(setting, "\(path) is too large to be a secret")
+        }
+        return Array(data)
+    }
+}
+
+extension Setting.Kind {
+    /// What may be written, for messages and `--help`.
+    var range: String {
+        switch self {
+        case .text: "text"
+        case .address: "HOST:PORT or off"
+        case .flag: "true or false"
+        case .count(let range): "\(range.lowerBound)...\(range.upperBound)"
+        case .choice(let known): known.joined(separator: ", ")
+        }
+    }
+}

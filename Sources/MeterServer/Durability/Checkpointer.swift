@@ -1,0 +1,106 @@
+internal import Logging
+internal import Meter
+internal import Synchronization
+
+/// The thread that writes counters and dedup state to files, so that memory stays bounded and a start
+/// reads little of the journal; and that merges segments between checkpoints.
+final class Checkpointer: Sendable {
+    private let context: ServerContext
+    private let stopSignal = StopSignal()
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    private static let look = Duration.milliseconds(100)
+    private static let pauseAfterFailure = Duration.seconds(2)
+
+    init(context: ServerContext) {
+        self.context = context
+    }
+
+    func start() throws(SystemCallError) {
+        let started = try WorkerThread("meter-checkpoint") { [self] in run() }
+        thread.withLock { $0 = started }
+    }
+
+    /// Ends the thread; a checkpoint under way is finished first unless the disk fails.
+    func stop() {
+        stopSignal.stop()
+        thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }?.join()
+    }
+
+    private func run() {
+        var last = ContinuousClock.now
+        var lastPosition = context.engine.durable
+        while !stopSignal.wait(Self.look) {
+            let isDue =
+                ContinuousClock.now - last >= context.configuration.checkpointInterval
+                && context.engine.durable != lastPosition
+            guard context.engine.checkpointNeeded || isDue else { continue }
+            if checkpoint() {
+                merge()
+            } else if stopSignal.wait(Self.pauseAfterFailure) {
+                return
+            }
+            last = .now
+            lastPosition = context.engine.durable
+        }
+    }
+
+    /// - Returns: False if it failed and is to be tried again after a pause.
+    private func checkpoint() -> Bool {
+        let began = ContinuousClock.now
+        guard let pending = context.engine.beginCheckpoint() else { return true }
+        do throws(EngineError) {
+            guard let summary = try finish(pending) else { return true }
+            let duration = ContinuousClock.now - began
+            context.metrics.checkpoints.add()
+            context.metrics.checkpointSeconds.record(duration)
+            context.readiness.clear(.checkpointFailing)
+            context.logger.info(
+                "checkpoint published",
+                metadata: ["summary": "\(summary)", "duration": "\(duration)"])
+            return true
+        } catch {
+            context.metrics.checkpointFailures.add()
+            context.readiness.set(
+                .checkpointFailing, "the last checkpoint failed and is tried again: \(error)")
+            context.logger.error("a checkpoint failed", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    /// Waits until the committer has got to the checkpoint's position, and writes it.
+    ///
+    /// - Returns: Nil when a recovery has outlived the checkpoint, or the server stops.
+    private func finish(
+        _ pending: PendingCheckpoint
+    ) throws(EngineError) -> CheckpointSummary? {
+        while true {
+            do throws(EngineError) {
+                return try context.engine.finishCheckpoint(pending)
+            } catch {
+                switch error {
+                case .notDurable: if stopSignal.wait(.milliseconds(5)) { return nil }
+                case .outlived: return nil
+                default: throw error
+                }
+            }
+        }
+    }
+
+    private func merge() {
+        while !stopSignal.isStopped {
+            do throws(EngineError) {
+                guard let summary = try context.engine.mergeNext(at: context.clock.now()) else { return }
+                context.metrics.merges.add()
+                context.logger.info("segments merged", metadata: ["summary": "\(summary)"])
+            } catch {
+                context.metrics.mergeFailures.add()
+                context.logger.error("a merge failed", metadata: ["error": "\(error)"])
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+internal import Synchronization
+
+/// Why the server should get no traffic now, and what else an operator should know.
+///
+/// `/readyz` answers 503 while there is a blocking reason, and lists all reasons in either case.
+final class Readiness: Sendable {
+    /// A condition that is either there or not; its raw value is part of the interface.
+    enum Reason: String, Sendable, CaseIterable {
+        /// The journal is being read, or no listener is open yet.
+        case starting
+        /// A stop was asked for.
+        case stopping
+        /// A write or a sync failed; acknowledgements wait until the disk works again.
+        case diskFailing = "disk-failing"
+        /// The disk has no space; acknowledgements wait until it has.
+        case diskFull = "disk-full"
+        /// More journal bytes wait for the disk than may wait.
+        case journalQueueFull = "journal-queue-full"
+        /// More counters are in memory than may be; a checkpoint is on its way.
+        case liveKeyLimit = "live-key-limit"
+        /// A checkpoint failed and is tried again.
+        case checkpointFailing = "checkpoint-failing"
+        /// The book could not be written; decisions are refused.
+        case bookFailing = "book-failing"
+        /// Damage was found in the data directory; undamaged data is served.
+        case damage
+        /// Nothing is told to Waldur until a person says so.
+        case reportingHeld = "reporting-held"
+        /// Waldur does not answer or refuses.
+        case reportingFailing = "reporting-failing"
+
+        /// Whether traffic should go elsewhere while it holds.
+        var isBlocking: Bool {
+            switch self {
+            case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
+                true
+            case .checkpointFailing, .bookFailing, .damage, .reportingHeld, .reportingFailing:
+                false
+            }
+        }
+    }
+
+    struct Entry: Sendable, Equatable {
+        let reason: Reason
+        /// One sentence for a person: what happened and what to do.
+        let detail: String
+    }
+
+    private let details = Mutex<[Reason: String]>([.starting: "the journal is being read"])
+
+    /// States that the condition holds, or changes its sentence.
+    func set(_ reason: Reason, _ detail: String) {
+        details.withLock { $0[reason] = detail }
+    }
+
+    /// States that the condition no longer holds.
+    func clear(_ reason: Reason) {
+        details.withLock { _ = $0.removeValue(forKey: reason) }
+    }
+
+    /// Every condition that holds, in the order of ``Reason``.
+    var entries: [Entry] {
+        let details = details.withLock { $0 }
+        return Reason.allCases.compactMap { reason in
+            details[reason].map { Entry(reason: reason, detail: $0) }
+        }
+    }
+
+    var isReady: Bool {
+        details.withLock { !$0.keys.contains(where: \.isBlocking) }
+    }
+}

@@ -1,0 +1,157 @@
+internal import Meter
+internal import MeterWire
+
+/// What a file holds, as lines of a table.
+struct InspectedFile {
+    private(set) var columns: [String] = []
+    private(set) var rows: [[String]] = []
+    private(set) var remarks: [String] = []
+
+    /// Reads at most `limit` records or decisions.
+    init(_ target: MeterPath, limit: Int) throws(DiskError) {
+        guard let name = target.file else {
+            try directory(target.disk)
+            return
+        }
+        switch try MeterPath.kind(of: name, on: target.disk) {
+        case .sealed: sealed(name, target.disk)
+        case .journal: journal(name, target.disk, limit)
+        case .book: try book(name, target.disk, limit)
+        case nil: remarks.append("\(name) does not begin like any file of Meter's")
+        }
+    }
+
+    private mutating func directory(_ disk: any Disk) throws(DiskError) {
+        columns = ["file", "kind", ">from", ">to", "role"]
+        let names = try disk.list().sorted()
+        let live = LiveFiles.find(names)
+        let counting = Set((live.segments + live.identifiers + live.details).map(\.name))
+        for name in names {
+            switch DataFileName(name) {
+            case .journal(let start):
+                rows.append([name, "journal", "\(start)", "", "journal"])
+            case .sealed(let kind, let span):
+                let isLive = counting.contains(name) || live.dedup?.name == name
+                rows.append([
+                    name, kind.rawValue, "\(span.from)", "\(span.to)",
+                    isLive ? "counts" : "does not count",
+                ])
+            case .temporary: rows.append([name, "temporary", "", "", "removed at the next start"])
+            case nil:
+                let kind = try MeterPath.kind(of: name, on: disk)
+                rows.append([name, kind?.name ?? "other", "", "", kind == .book ? "counts" : ""])
+            }
+        }
+        remarks.append("checkpoint at \(live.checkpoint)")
+    }
+
+    private mutating func sealed(_ name: String, _ disk: any Disk) {
+        do throws(SealedFileError) {
+            let file = try SealedFile(anyName: name, on: disk)
+            remarks.append(
+                "\(file.kind.rawValue), span [\(file.span.from), \(file.span.to)), "
+                    + "\(file.pieceCount) pieces, \(file.byteCount) bytes")
+            guard file.kind == .segment else {
+                columns = [">piece", ">bytes"]
+                for index in 0..<file.pieceCount {
+                    rows.append(["\(index)", "\(try file.piece(index).count)"])
+                }
+                return
+            }
+            columns = ["component", ">sum", ">amounts"]
+            do throws(SegmentError) {
+                let segment = try Segment(file)
+                for total in segment.totals {
+                    rows.append([
+                        total.component.description, "\(total.total.sum)", "\(total.total.count)",
+                    ])
+                }
+                let minutes = segment.minutes.flatMap { range in
+                    TimeText.text(range.lowerBound).map { first in
+                        "\(first) to \(TimeText.text(range.upperBound) ?? "")"
+                    }
+                }
+                remarks.append(
+                    "\(segment.rowCount) rows, \(segment.series.count) series, "
+                        + "minutes \(minutes ?? "none")")
+            } catch { remarks.append(error.description) }
+        } catch {
+            remarks.append("\(error)")
+        }
+    }
+
+    private mutating func book(_ name: String, _ disk: any Disk, _ limit: Int) throws(DiskError) {
+        columns = [">no", "time", "author", "decision", "json"]
+        var lines: [[String]] = []
+        let recovery = try Book.read(OverlayDisk(disk, only: [name])) { entry in
+            guard lines.count < limit else { return }
+            lines.append([
+                "\(entry.number)", TimeText.text(entry.time) ?? "", entry.author,
+                entry.decision.kind.rawValue, entry.json,
+            ])
+        }
+        rows = lines
+        remarks.append("\(recovery.entryCount) decisions")
+        remarks += recovery.damage.map(\.description)
+    }
+
+    private mutating func journal(_ name: String, _ disk: any Disk, _ limit: Int) {
+        columns = [
+            ">position", "kind", "received", ">principal", "source", ">first", ">events", "verdict",
+        ]
+        var start: UInt64 = 0
+        if case .journal(let named) = DataFileName(name) { start = named }
+        var random = SystemRandomNumberGenerator()
+        var lines: [[String]] = []
+        var count = 0
+        do throws(ReplayError<Never>) {
+            let (_, recovery) = try Journal.open(
+                disk: OverlayDisk(disk, only: [name]), from: start, random: &random
+            ) { record in
+                count += 1
+                if lines.count < limit { lines.append(Self.line(record)) }
+            }
+            remarks.append("\(count) records in [\(start), \(recovery.end))")
+            remarks += recovery.damaged.map(\.description)
+        } catch {
+            remarks.append(error.description)
+        }
+        rows = lines
+    }
+
+    private static func line(_ record: JournalRecord) -> [String] {
+        let position = "\(record.position)"
+        do throws(FrameError) {
+            switch record.kind {
+            case RecordKind.frame:
+                let frame = try unsafe FrameRecord.parse(record.payload).record
+                return [
+                    position, "\(frame.header.kind)", TimeText.text(frame.receivedAt) ?? "",
+                    "\(frame.principal)", "\(frame.header.source)",
+                    "\(frame.header.firstSequence)", "\(frame.header.eventCount)",
+                    verdict(frame.verdict),
+                ]
+            case RecordKind.batch:
+                let batch = try unsafe BatchRecord.parse(record.payload).record
+                let accepted = batch.outcomes.count { $0 == .accepted }
+                return [
+                    position, "batch", TimeText.text(batch.receivedAt) ?? "",
+                    "\(batch.principal)", "", "", "\(batch.outcomes.count)",
+                    "\(accepted) accepted",
+                ]
+            default: return [position, "unknown \(record.kind)"]
+            }
+        } catch {
+            return [position, "unreadable: \(error)"]
+        }
+    }
+
+    private static func verdict(_ verdict: Verdict) -> String {
+        switch verdict {
+        case .accepted: "accepted"
+        case .refused(let reason): "refused: \(reason.name)"
+        case .partly(let refusals): "\(refusals.count) refused"
+        case .inConflict: "in conflict"
+        }
+    }
+}

@@ -1,0 +1,91 @@
+internal import MeterClient
+internal import MeterWire
+internal import Synchronization
+
+/// One or two emitters that share a trace, and what became of it.
+final class ReplayRun {
+    private struct Lane {
+        let endpoint: Endpoint
+        let emitter: Emitter
+        let frames: SealedFrames
+    }
+
+    private let lanes: [Lane]
+    private let key: WireKey?
+    private var began: Int64 = 0
+    private var ended: Int64 = 0
+
+    init(
+        endpoints: [Endpoint], key: WireKey?, keepsFrames: Bool,
+        options: (Endpoint) -> EmitterOptions
+    ) {
+        self.key = key
+        lanes = endpoints.map { endpoint in
+            let frames = SealedFrames()
+            var options = options(endpoint)
+            if keepsFrames { options.onSealedFrame = { frames.add($0) } }
+            return Lane(endpoint: endpoint, emitter: Emitter(options), frames: frames)
+        }
+    }
+
+    /// Records every call when it is due; nil is flat out, held back only by what is not durable yet.
+    func send(_ trace: Trace, _ assignment: TraceAssignment, speed: Double?) {
+        began = Clocks.monotonic()
+        for (index, call) in trace.calls.enumerated() {
+            if let speed {
+                Clocks.sleep(until: began + Int64(Double(call.offset) / speed))
+            } else if index.isMultiple(of: 1_024) {
+                holdBack()
+            }
+            let lane = lanes.count == 1 || assignment.isDatagram(index) ? lanes[0] : lanes[1]
+            lane.emitter.record(assignment.event(index, call))
+        }
+    }
+
+    /// A trace may be larger than the emitters' memory, beyond which they drop.
+    private func holdBack() {
+        while lanes.contains(where: { $0.emitter.statistics.outstandingBytes > 16 << 20 }) {
+            Clocks.sleep(until: Clocks.monotonic() + 10_000)
+        }
+    }
+
+    /// Waits until everything is durable and ends the sources.
+    func finish(timeoutMilliseconds: Int64) -> Bool {
+        let deadline = Clocks.monotonic() + timeoutMilliseconds * 1_000
+        var isDurable = true
+        for lane in lanes {
+            let left = max(1, (deadline - Clocks.monotonic()) / 1_000)
+            if !lane.emitter.close(timeoutMilliseconds: left) { isDurable = false }
+        }
+        ended = Clocks.monotonic()
+        return isDurable
+    }
+
+    /// Sends every sealed frame once more, each over the way that it came.
+    func resend(timeoutMilliseconds: Int64) -> ResentFrames {
+        var total = ResentFrames()
+        for lane in lanes {
+            var resender = FrameResender(
+                endpoint: lane.endpoint, key: key,
+                knownDuplicateCount: lane.emitter.statistics.duplicate)
+            total.add(
+                resender.resend(lane.frames.all, timeoutMilliseconds: timeoutMilliseconds))
+        }
+        return total
+    }
+
+    func report(_ trace: Trace, _ again: ResentFrames?) -> ReplayReport {
+        ReplayReport(
+            lanes: lanes.map { ($0.endpoint, $0.emitter.statistics) }, again: again,
+            milliseconds: (ended - began) / 1_000)
+    }
+}
+
+/// Frames as they were sealed, in order.
+final class SealedFrames: Sendable {
+    private let frames = Mutex<[[UInt8]]>([])
+
+    func add(_ frame: [UInt8]) { frames.withLock { $0.append(frame) } }
+
+    var all: [[UInt8]] { frames.withLock { $0 } }
+}

@@ -1,0 +1,111 @@
+internal import ArgumentParser
+internal import Meter
+internal import MeterClient
+internal import MeterWire
+
+struct EmitVerb: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "emit", abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
+        discussion: """
+            Exits 0 when the event is counted and durable, 1 when it was refused, 5 when no answer came \
+            in time.
+
+              meterctl emit --tcp 127.0.0.1:7482 --wire-key-file runtime.key \\
+                  --tenant acme --agent support-bot --amount input_tokens=1204
+            """)
+
+    @Option(help: "The tenant.")
+    var tenant: String
+    @Option(help: "The agent.")
+    var agent: String
+    @Option(
+        help: ArgumentHelp(
+            "How much of a component; may be repeated. agent_calls=1 is added if it is not named.",
+            valueName: "component=amount"))
+    var amount: [String] = []
+    @Option(help: "When: 2026-11-22T10:30:00Z; now otherwise.")
+    var time: String?
+    @Option(help: "The access's uuid.")
+    var access: String?
+    @Option(help: "The model.")
+    var model: String?
+    @Option(help: "An opaque user id.")
+    var user: String?
+    @Option(help: "ok, error, refused or cached.")
+    var outcome = "ok"
+    @Option(help: "How long the call took, in milliseconds.")
+    var durationMs: UInt64?
+    @Option(help: "Seconds to wait for the server.")
+    var timeout: Int64 = 10
+    @OptionGroup var target: EmitterTarget
+    @OptionGroup var output: OutputOptions
+
+    func perform() async throws(CommandFailure) {
+        let event = try event()
+        let key = try target.key()
+        guard let endpoint = try target.endpoints().first else { return }
+        let emitter = Emitter(target.options(endpoint, key: key))
+        emitter.record(event)
+        let isDurable = emitter.close(timeoutMilliseconds: timeout * 1_000)
+        let statistics = emitter.statistics
+        if let defect = statistics.lastDefect {
+            throw CommandFailure(.failed, "the event cannot be sent: \(defect)")
+        }
+        guard isDurable else {
+            throw CommandFailure(
+                .unavailable, "no answer from \(endpoint) in \(timeout) s; it is not known whether "
+                    + "the event is counted",
+                next: "check the address, the key (meterctl keys list) and the server (meterctl status)")
+        }
+        switch output.output {
+        case .json:
+            Terminal.line(
+                "{\"source\":\"\(statistics.source)\",\"accepted\":\"\(statistics.accepted)\","
+                    + "\"refused\":\"\(statistics.refused)\"}")
+        case .table:
+            Terminal.line("source \(statistics.source): accepted \(statistics.accepted)")
+        }
+        guard statistics.refused == 0 else {
+            throw CommandFailure(
+                .failed, "the server refused the event",
+                next: "see why: meterctl sources list; is the key for this tenant? is the time near?")
+        }
+    }
+
+    private func event() throws(CommandFailure) -> UsageEvent {
+        var amounts: [ComponentAmount] = []
+        for text in amount {
+            let parts = text.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let number = UInt64(parts[1]), number <= UInt64(Int64.max) else {
+                throw CommandFailure(.usage, "--amount \(text) is not component=amount")
+            }
+            amounts.append(ComponentAmount(String(parts[0]), number))
+        }
+        if !amounts.contains(where: { $0.component == "agent_calls" }) {
+            amounts.append(ComponentAmount("agent_calls", 1))
+        }
+        let outcomes: [String: Outcome] = [
+            "ok": .ok, "error": .error, "refused": .refused, "cached": .cached,
+        ]
+        guard let outcome = outcomes[outcome] else {
+            throw CommandFailure(.usage, "--outcome is ok, error, refused or cached")
+        }
+        var accessID: AccessID?
+        if let access {
+            guard let id = AccessID(access) else {
+                throw CommandFailure(.usage, "--access is a uuid: 32 hexadecimal digits")
+            }
+            accessID = id
+        }
+        var moment = Clocks.wall().advanced(byMilliseconds: target.clockOffset * 1_000)
+        if let time {
+            guard let named = TimeText.timestamp(time) else {
+                throw CommandFailure(.usage, "--time is UTC such as 2026-11-22T10:30:00Z")
+            }
+            moment = named
+        }
+        return UsageEvent(
+            time: moment, tenant: tenant, agent: agent, amounts: amounts, access: accessID,
+            model: model, user: user, outcome: outcome, durationMilliseconds: durationMs)
+    }
+}
