@@ -40,8 +40,11 @@ struct UsageLines: Sendable {
 
     /// Adds an event that never comes onto the wire; what of it cannot be named is left out.
     mutating func add(_ event: UsageEvent) {
-        guard NameRule.accepts(event.tenant) else { return isComplete = false }
         let time = event.time.milliseconds
+        guard NameRule.accepts(event.tenant), time.magnitude <= WireLimits.timeMax.magnitude else {
+            isComplete = false
+            return
+        }
         for amount in event.amounts {
             guard NameRule.accepts(amount.component), amount.amount <= WireLimits.valueMax else {
                 isComplete = false

@@ -13,7 +13,7 @@ public enum EventDefect: Error, Equatable, Sendable {
     case amount(component: String, UInt64)
     /// Beyond 2^63 - 1.
     case duration(UInt64)
-    /// Too far from the event before it to be written as a difference.
+    /// More than 2^61 milliseconds from 1970.
     case time(Int64)
     /// Larger than a whole frame may be.
     case tooLarge(byteCountMax: Int)
@@ -30,7 +30,7 @@ extension EventDefect: CustomStringConvertible {
         case .amount(let component, let amount):
             "the amount of \(component), \(amount), is beyond 2^63 - 1"
         case .duration(let duration): "the duration, \(duration) ms, is beyond 2^63 - 1"
-        case .time(let time): "the time, \(time) ms, is too far from that of the event before"
+        case .time(let time): "the time, \(time) ms, is more than 2^61 ms from 1970"
         case .tooLarge(let count): "one event is larger than the \(count) bytes of a frame"
         }
     }

@@ -79,8 +79,8 @@ package struct PayloadEncoder: Sendable {
         let agent = try agentIndex(event)
         let shape = try shapeIndex(event.amounts)
         let time = event.time.milliseconds
-        let (delta, overflow) = time.subtractingReportingOverflow(isEmpty ? time : previousTime)
-        guard !overflow else { throw .time(time) }
+        guard time.magnitude <= WireLimits.timeMax.magnitude else { throw .time(time) }
+        let delta = isEmpty ? 0 : time - previousTime
         var flags = event.outcome.rawValue
         if event.access != nil { flags |= EventFlags.access }
         if event.model != nil { flags |= EventFlags.model }

@@ -16,6 +16,9 @@ package enum WireLimits {
     package static var shapeComponentCountMax: Int { 64 }
     /// The largest amount, duration and sequence.
     package static var valueMax: UInt64 { UInt64(Int64.max) }
+    /// The furthest that an event's time may lie from 1970, either way, where this code writes it: what is
+    /// further would leave 64 bits as a difference.
+    package static var timeMax: Int64 { 1 << 61 }
     /// Bytes of a datagram unless configured otherwise.
     package static var datagramByteCount: Int { 1_400 }
 }

@@ -303,6 +303,60 @@ private struct Thread {
         init(_ count: Int) { left = Atomic(count) }
     }
 
+    @Test func `after a fork parent and child each send their own`() async {
+        await #expect(processExitsWith: .success) {
+            let server = LoopbackServer(stream: false, key: nil)
+            var options = EmitterOptions(
+                endpoint: .udp(host: "127.0.0.1", port: server.port),
+                protection: .none
+            )
+            options.sealAfterMilliseconds = 20
+            let emitter = Emitter(options)
+            for _ in 0..<100 {
+                emitter.record(tenant: "t", agent: "parent", [ComponentAmount("input_tokens", 1)])
+            }
+            let child = fork()
+            if child == 0 {
+                alarm(20)
+                for _ in 0..<50 {
+                    emitter.record(
+                        tenant: "t",
+                        agent: "child",
+                        [ComponentAmount("input_tokens", 1)]
+                    )
+                }
+                let isDone = emitter.close(timeoutMilliseconds: 10_000)
+                _exit(isDone && emitter.statistics.recorded == 50 ? 0 : 1)
+            }
+            var status: CInt = 1
+            _ = unsafe waitpid(child, &status, 0)
+            let isDone = emitter.close(timeoutMilliseconds: 10_000)
+            let counts = server.read { $0.sources.values.map(\.events.count).sorted() }
+            exit(status == 0 && isDone && counts == [50, 100] ? 0 : 1)
+        }
+    }
+
+    @Test func `a dropped event with an impossible time does not spoil the claim`() {
+        let server = LoopbackServer(stream: true, key: nil)
+        let emitter = Emitter(options(server, .none))
+        for time in [Int64.min, 0, .max] {
+            emitter.record(
+                UsageEvent(
+                    time: Timestamp(milliseconds: time),
+                    tenant: "t",
+                    agent: "a",
+                    amounts: [ComponentAmount("agent_calls", 1)]
+                )
+            )
+        }
+        #expect(emitter.close())
+        #expect(emitter.statistics.invalid == 2)
+        let claim = server.read { $0.sources.values.first?.claim }
+        #expect(claim?.isLast == true && claim?.recordedCount == 3 && claim?.droppedCount == 2)
+        #expect(claim?.linesAreComplete == false)
+        _ = server.kill()
+    }
+
     @Test func `endpoints are read and written`() {
         #expect(Endpoint("udp://localhost:7401") == .udp(host: "localhost", port: 7_401))
         #expect(Endpoint("tcp://[::1]:80") == .tcp(host: "::1", port: 80))

@@ -139,7 +139,7 @@ import Testing
         var events: [UsageEvent] = []
         func defective() -> UsageEvent {
             var event = WireSamples.event(&seed)
-            switch seed.below(8) {
+            switch seed.below(9) {
             case 0: event.tenant = ""
             case 1: event.agent = String(repeating: "x", count: 256)
             case 2: event.model = "line\nbreak"
@@ -147,6 +147,7 @@ import Testing
             case 4: event.amounts = []
             case 5: event.amounts = [ComponentAmount("new", 1), ComponentAmount("new", 2)]
             case 6: event.amounts = [ComponentAmount("huge", 1 << 63)]
+            case 7: event.time = Timestamp(milliseconds: .min)
             default: event.durationMilliseconds = .max
             }
             return event

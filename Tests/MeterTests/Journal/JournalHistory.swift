@@ -31,6 +31,10 @@ final class JournalHistory {
         case failRestart
         /// The process is killed; the machine goes on.
         case reopen
+        /// The process is killed between write and sync: the next one sees what is in memory only.
+        case killBeforeSync
+        /// The process ends over a failed sync: the next one sees pages that are clean and lost.
+        case dieOfFailedSync
         case finish
         /// All that is durable is covered elsewhere, and its files are removed.
         case checkpoint
@@ -96,6 +100,14 @@ final class JournalHistory {
             try fail(DiskFault(.sync), restart: DiskFault(.syncDirectory))
         case .reopen:
             try reopen()
+        case .killBeforeSync, .dieOfFailedSync:
+            guard hasAppended else { return false }
+            let isWritten = operation == .killBeforeSync
+            run.disk.fail(DiskFault(isWritten ? .append : .sync, takesEffect: isWritten))
+            guard (try? journal.commit()) == nil else {
+                throw JournalMismatch(description: "a failed call did not fail the commit")
+            }
+            try reopen()
         case .finish:
             try journal.finish()
             noteCommitted()
@@ -131,6 +143,8 @@ final class JournalHistory {
             }
         }
         try journal.restart()
+        // Nothing of what was given up is left in a buffer either.
+        try journal.commit()
         run.note { $0.appended = [] }
         let (records, reading) = try journal.records(from: run.oracle.checkpoint)
         guard journal.durable == durable, journal.appended == durable, reading.damaged == [],
