@@ -5,8 +5,9 @@ internal import MeterWire
 internal import Testing
 
 @Suite struct KillTests {
-    /// Emitters send without pause, the server is killed at a random moment and started again, and
-    /// everything outstanding is sent again as the same bytes.
+    /// Emitters send as fast as the server takes it. The server is killed at a random moment, or in the
+    /// instant in which an acknowledgement arrives, while later frames wait for their sync; then it is
+    /// started again, and everything outstanding is sent again as the same bytes.
     @Test(arguments: [UInt64](1...3))
     func `what was acknowledged survives kill -9 at random points and nothing counts twice`(
         seed: UInt64
@@ -16,25 +17,35 @@ internal import Testing
         var random = Seed(seed)
         var emitters = (0..<3).map { RawEmitter(seed: seed * 100 + $0, key: key) }
         var killedWithOutstanding = 0
-        for round in 0..<8 {
+        for round in 0..<10 {
+            // Sealed beforehand: the server is to be busy, not the test.
+            for index in emitters.indices {
+                for _ in 0..<100 { _ = emitters[index].makeFrame(1 + random.below(30)) }
+            }
             // A small limit of counters makes checkpoints part of what is interrupted.
             let server = try site.start([
                 "--limits-live-keys", "1000", "--checkpoint-seconds", "1",
             ])
             let sockets = try emitters.map { _ in try TestSocket(tcp: server.addresses.tcp ?? "") }
-            for index in emitters.indices {
-                emitters[index].forgetIncoming()
-                for frame in emitters[index].outstanding {
-                    try? sockets[index].send(RawEmitter.framed(frame.bytes))
-                }
-            }
-            let end = Date().addingTimeInterval(0.02 + Double(random.below(400)) / 1_000)
-            while Date() < end {
+            var waiting = emitters.map { $0.outstanding.map { RawEmitter.framed($0.bytes) }[...] }
+            for index in emitters.indices { emitters[index].forgetIncoming() }
+            let end = Date().addingTimeInterval(0.01 + Double(random.below(200)) / 1_000)
+            // Every second round ends with the n-th answer.
+            var answersLeft = round.isMultiple(of: 2) ? Int.max : 1 + random.below(12)
+            sending: while Date() < end || round % 2 == 1 {
                 let index = random.below(emitters.count)
-                let frame = emitters[index].makeFrame(1 + random.below(60))
-                try? sockets[index].send(RawEmitter.framed(frame))
-                while let bytes = sockets[index].receive(milliseconds: 0), !bytes.isEmpty {
+                if waiting.allSatisfy(\.isEmpty), Date() > end { break }
+                for _ in 0..<4 {
+                    guard let frame = waiting[index].popFirst() else { break }
+                    try? sockets[index].send(frame)
+                }
+                for index in emitters.indices {
+                    guard let bytes = sockets[index].receive(milliseconds: 0), !bytes.isEmpty
+                    else { continue }
+                    answersLeft -= 1
+                    if answersLeft == 0 { server.kill() }
                     try emitters[index].receive(bytes)
+                    if answersLeft == 0 { break sending }
                 }
             }
             server.kill()
@@ -54,7 +65,7 @@ internal import Testing
                 )
             }
         }
-        #expect(killedWithOutstanding > 0, "no kill hit anything on its way")
+        #expect(killedWithOutstanding > 5, "the kills hit nothing that was on its way")
         let server = try site.start()
         var model = NaiveMeter()
         for index in emitters.indices {

@@ -134,8 +134,9 @@ final class ServerProcess: Sendable {
     var isRunning: Bool { process.isRunning }
     var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
-    /// Power off for the process: no handler runs.
+    /// Power off for the process: no handler runs. A second call does nothing.
     func kill() {
+        guard process.isRunning else { return }
         _ = Foundation.kill(processID, SIGKILL)
         process.waitUntilExit()
     }
