@@ -39,17 +39,27 @@ struct FrameResender {
     mutating func resend(_ frames: [[UInt8]], timeoutMilliseconds: Int64) -> ResentFrames {
         let deadline = Clocks.monotonic() + timeoutMilliseconds * 1_000
         var resent = ResentFrames()
-        for frame in frames {
-            guard let header = Self.header(frame) else { continue }
-            resent.frameCount += 1
-            resent.eventCount += UInt64(header.eventCount)
-            while Clocks.monotonic() < deadline {
-                guard send(frame) else { continue }
-                if isAcknowledged(header.source, atLeast: resent.eventCount) { break }
-            }
+        for frame in frames { send(frame, &resent, deadline: deadline) }
+        // Answers are never larger than what they answer: after a small frame the counters may be
+        // missing, and one more large frame brings them.
+        if counted < resent.eventCount, let largest = frames.max(by: { $0.count < $1.count }) {
+            send(largest, &resent, deadline: deadline)
         }
         resent.duplicateCount = counted
         return resent
+    }
+
+    private mutating func send(
+        _ frame: [UInt8], _ resent: inout ResentFrames, deadline: Int64
+    ) {
+        guard let header = Self.header(frame) else { return }
+        while Clocks.monotonic() < deadline {
+            guard send(frame) else { continue }
+            // Sent twice it is a duplicate twice.
+            resent.frameCount += 1
+            resent.eventCount += UInt64(header.eventCount)
+            if isAcknowledged(header.source) { return }
+        }
     }
 
     private mutating func send(_ frame: [UInt8]) -> Bool {
@@ -60,17 +70,18 @@ struct FrameResender {
         return false
     }
 
-    /// Takes acknowledgements until the frame's events are among the duplicates; false when none comes.
-    private mutating func isAcknowledged(_ source: SourceID, atLeast wanted: UInt64) -> Bool {
+    /// Takes the next acknowledgement of the source; false when none comes in time.
+    private mutating func isAcknowledged(_ source: SourceID) -> Bool {
         while let message = socket?.receive() {
             let told = unsafe message.withUnsafeBytes { bytes in
                 try? unsafe Acknowledgement.open(bytes, key: key)
             }
-            guard let told, told.source == source, let counters = told.counters else { continue }
-            let count = counters.duplicate
-            counted += count >= lastCount ? count - lastCount : count
-            lastCount = count
-            if counted >= wanted { return true }
+            guard let told, told.source == source else { continue }
+            if let count = told.counters?.duplicate {
+                counted += count >= lastCount ? count - lastCount : count
+                lastCount = count
+            }
+            return true
         }
         // Over a stream that brings nothing more the next frame would wait for ever.
         if case .tcp = endpoint { socket = nil }
