@@ -99,8 +99,13 @@ struct InspectedFile {
         columns = [
             ">position", "kind", "received", ">principal", "source", ">first", ">events", "verdict",
         ]
-        var start: UInt64 = 0
-        if case .journal(let named) = DataFileName(name) { start = named }
+        let start: UInt64
+        do throws(DiskError) {
+            start = try JournalStart.read(name, on: disk) ?? 0
+        } catch {
+            remarks.append("\(error)")
+            return
+        }
         var random = SystemRandomNumberGenerator()
         var lines: [[String]] = []
         var count = 0
