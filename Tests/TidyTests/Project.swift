@@ -45,7 +45,7 @@ enum Project {
             let path = folder + "/" + name
             guard extensions.contains(URL(fileURLWithPath: path).pathExtension) else { continue }
             // A folder has no text.
-            guard let file = try? file(path) else { continue }
+            guard let file = try? Self.file(path) else { continue }
             files.append(file)
         }
         return files
