@@ -27,10 +27,14 @@ let package = Package(
             swiftSettings: strict),
         // Counts calls of malloc; linked into benchmarks only.
         .target(name: "CAllocationCounter"),
+        .target(
+            name: "CanonicalWorkload", dependencies: ["MeterWire"], swiftSettings: strict),
         .executableTarget(
-            name: "MeterBenchmarks", dependencies: ["Meter", "MeterWire", "CAllocationCounter"],
+            name: "MeterBenchmarks",
+            dependencies: ["Meter", "MeterWire", "CanonicalWorkload", "CAllocationCounter"],
             swiftSettings: strict),
         .executableTarget(
-            name: "MeterLoad", dependencies: ["MeterWire", "CMeter"], swiftSettings: strict),
+            name: "MeterLoad", dependencies: ["MeterWire", "CanonicalWorkload"],
+            swiftSettings: strict),
     ]
 )

@@ -148,7 +148,7 @@ class Demo:
             "projects": [{"name": f"project {number + 1}", "customer": f"customer {number + 1}"}
                          for number in range(len(TENANTS))],
             "users": [{"username": "meter", "token": TOKEN,
-                       "roles": [{"role": "CUSTOMER.OWNER", "customer": "Provider"}]}],
+                       "roles": [{"role": "owner", "customer": "Provider"}]}],
             "offerings": [{
                 "name": "Agents", "customer": "Provider",
                 "components": [{"type": name, "measured_unit": "unit"} for name in COMPONENTS],
@@ -157,7 +157,7 @@ class Demo:
         self.start("waldur", self.binaries / "WaldurDouble", "--port", self.waldur,
                    "--fixture", fixture, f"--clock-offset-seconds={self.offset}",
                    log="waldur.log")
-        self.wait("the Waldur double", lambda: self.get("/api/version/") is not None)
+        self.wait("the Waldur double", lambda: self.get("/api/users/me/") is not None)
 
     def month_start(self):
         shifted = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(

@@ -96,10 +96,79 @@ import Testing
         #expect(try catalog.canonicalDump() == followed)
         #expect(try catalog.files().map(\.name) == files.values.map(\.name).sorted())
         try checkSubmissions(catalog, world.book.state)
+        checkTables(followed, world.book.state)
     }
 
     private final class Entries {
         var list: [BookEntry] = []
+    }
+
+    /// What the book's state and the catalog both have is the same in both, folded by different code.
+    private func checkTables(_ dump: String, _ state: BookState) {
+        var tables: [Substring: Set<[String]>] = [:]
+        var table: Substring = ""
+        for line in dump.split(separator: "\n") {
+            if let end = line.range(of: ": "), !line.contains(" | ") {
+                table = line[..<end.lowerBound]
+            } else {
+                tables[table, default: []].insert(line.components(separatedBy: " | "))
+            }
+        }
+        func column(_ table: Substring, _ columns: [Int]) -> Set<[String]> {
+            Set((tables[table] ?? []).map { row in columns.map { row[$0] } })
+        }
+        func text(_ minute: Minute?) -> String { minute.map { "\($0.rawValue)" } ?? "NULL" }
+        func text(_ time: Timestamp?) -> String { time.map { "\($0.milliseconds)" } ?? "NULL" }
+        #expect(
+            column("bindings", [0, 1, 2, 6, 7])
+                == Set(
+                    state.allBindings.map { binding in
+                        [
+                            "'\(binding.access)'", text(binding.from), text(binding.to),
+                            "'\(binding.resource)'", "'\(binding.class.rawValue)'",
+                        ]
+                    }
+                )
+        )
+        #expect(
+            column("keys", [0, 6, 7])
+                == Set(
+                    state.keys.values.map { standing in
+                        [
+                            "'\(standing.key.id)'", text(standing.key.expires),
+                            text(standing.revoked),
+                        ]
+                    }
+                )
+        )
+        #expect(
+            column("components", [3]).count
+                == Set(state.components.values.map(\.unitsPerReported)).count
+        )
+        #expect(tables["components"]?.count ?? 0 == state.components.count)
+        #expect(tables["accesses"]?.count ?? 0 == state.accesses.count)
+        #expect(tables["principals"]?.count ?? 0 == state.principals.count)
+        var periods: Set<[String]> = []
+        for (key, resource) in state.resources {
+            for period in resource.periods {
+                periods.insert([
+                    "'\(key.waldur)'", "'\(key.resource)'", "'\(period.id)'", text(period.start),
+                    text(period.end),
+                ])
+            }
+        }
+        #expect(column("plan_periods", [0, 1, 2, 5, 6]) == periods)
+        #expect(
+            column("resources", [2, 3, 6])
+                == Set(
+                    state.resources.values.map { resource in
+                        [
+                            resource.offering.map { "'\($0)'" } ?? "NULL",
+                            resource.customer.map { "'\($0)'" } ?? "NULL", text(resource.seen),
+                        ]
+                    }
+                )
+        )
     }
 
     /// The newest confirmed and the open rows are those that the book's state has.

@@ -48,7 +48,9 @@ import Testing
         simulation.use("agent_calls", 3, by: "researcher")
         await simulation.cycle()
         let rows = try await simulation.client.usageRows(
-            of: simulation.id(0), in: #require(BillingMonth("2026-11")))
+            of: simulation.id(0),
+            in: #require(BillingMonth("2026-11"))
+        )
         #expect(rows.map(\.description) == ["meter 1"])
     }
 
@@ -90,9 +92,19 @@ import Testing
         try simulation.world.switchPlan(DoubleWorld.resources[0], to: "Premium")
         await simulation.advance(milliseconds: 120_000)
         simulation.engine.record(
-            "agent_calls", 1, agent: "researcher", tenant: Simulation.tenant, at: before)
+            "agent_calls",
+            1,
+            agent: "researcher",
+            tenant: Simulation.tenant,
+            at: before
+        )
         simulation.engine.record(
-            "input_tokens", 50, agent: "researcher", tenant: Simulation.tenant, at: before)
+            "input_tokens",
+            50,
+            agent: "researcher",
+            tenant: Simulation.tenant,
+            at: before
+        )
         simulation.engine.sync()
         await simulation.cycle()
         #expect(simulation.shown(0, "agent_calls") == ["10.00"])
@@ -139,8 +151,12 @@ import Testing
         let simulation = try Simulation()
         try simulation.bind("researcher", to: 0)
         simulation.engine.record(
-            "agent_calls", 2, agent: "researcher", tenant: Simulation.tenant,
-            at: Minute(rawValue: simulation.minute.rawValue + 3))
+            "agent_calls",
+            2,
+            agent: "researcher",
+            tenant: Simulation.tenant,
+            at: Minute(rawValue: simulation.minute.rawValue + 3)
+        )
         simulation.engine.sync()
         await simulation.cycle()
         #expect(simulation.shown(0, "agent_calls") == [])
@@ -154,7 +170,12 @@ import Testing
         try simulation.bind("researcher", to: 0)
         simulation.use("agent_calls", 2, by: "researcher")
         simulation.engine.record(
-            "agent_calls", 7, agent: "researcher", tenant: Simulation.tenant, at: simulation.minute)
+            "agent_calls",
+            7,
+            agent: "researcher",
+            tenant: Simulation.tenant,
+            at: simulation.minute
+        )
         await simulation.cycle()
         #expect(simulation.shown(0, "agent_calls") == ["2.00"])
         simulation.crash()
@@ -211,7 +232,9 @@ import Testing
         #expect(simulation.transport.writeCount == 0)
     }
 
-    @Test func `a component with a limit amount is refused alone, the others are told`() async throws {
+    @Test func `a component with a limit amount is refused alone, the others are told`()
+        async throws
+    {
         let simulation = try Simulation()
         try simulation.bind("researcher", to: 0)
         for component in ["agent_calls", "capped", "tool_seconds"] {

@@ -159,7 +159,6 @@ package final class Book: Sendable {
                 if writer.file == nil { try writer.begin(on: disk, after: head) }
                 try writer.write(bytes, lastNumber: next.head.number)
             } catch {
-                writer.file = nil
                 throw .disk(error)
             }
             current.withLock { $0 = next }

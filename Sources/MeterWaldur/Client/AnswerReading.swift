@@ -6,7 +6,8 @@ internal import MeterWire
 
 extension JSONValue {
     func required<Value>(
-        _ name: String, _ read: (JSONValue) -> Value?
+        _ name: String,
+        _ read: (JSONValue) -> Value?
     ) throws(WaldurError) -> Value {
         guard let member = self[name], let value = read(member) else {
             throw .malformed("no usable '\(name)'")
@@ -15,13 +16,15 @@ extension JSONValue {
     }
 
     func uuid<Identifier: WaldurUUID>(
-        _ name: String, as type: Identifier.Type = Identifier.self
+        _ name: String,
+        as type: Identifier.Type = Identifier.self
     ) throws(WaldurError) -> Identifier {
         try required(name) { $0.string.flatMap { Identifier($0) } }
     }
 
     func optionalUUID<Identifier: WaldurUUID>(
-        _ name: String, as type: Identifier.Type = Identifier.self
+        _ name: String,
+        as type: Identifier.Type = Identifier.self
     ) -> Identifier? {
         self[name]?.string.flatMap { Identifier($0) }
     }
@@ -58,14 +61,22 @@ extension WaldurPlanPeriod {
         let end = json.time("end")
         if end == nil, json["end"]?.isNull != true { throw .malformed("no usable 'end'") }
         period = PlanPeriod(
-            id: try json.uuid("uuid"), plan: json.optionalUUID("plan_uuid"),
-            planName: json["plan_name"]?.string, start: start, end: end)
+            id: try json.uuid("uuid"),
+            plan: json.optionalUUID("plan_uuid"),
+            planName: json["plan_name"]?.string,
+            start: start,
+            end: end
+        )
         var rows: [Row] = []
         for row in try json.list("components") {
             rows.append(
                 Row(
-                    id: try row.uuid("uuid"), component: try row.name("type"),
-                    usage: try row.required("usage") { $0.decimal }, date: row.time("date")))
+                    id: try row.uuid("uuid"),
+                    component: try row.name("type"),
+                    usage: try row.required("usage") { $0.decimal },
+                    date: row.time("date")
+                )
+            )
         }
         self.rows = rows
     }
@@ -96,16 +107,21 @@ extension WaldurOffering {
                     name: try component.name("type"),
                     billingType: try component.text("billing_type"),
                     measuredUnit: component["measured_unit"]?.string ?? "",
-                    hasLimitAmount: component["limit_amount"].map { !$0.isNull } ?? false))
+                    hasLimitAmount: component["limit_amount"].map { !$0.isNull } ?? false
+                )
+            )
         }
         self.components = components
         var plans: [Plan] = []
         for plan in try json.list("plans") {
             plans.append(
                 Plan(
-                    id: try plan.uuid("uuid"), name: plan["name"]?.string ?? "",
+                    id: try plan.uuid("uuid"),
+                    name: plan["name"]?.string ?? "",
                     prices: Self.prices(plan["prices"]),
-                    futurePrices: Self.prices(plan["future_prices"])))
+                    futurePrices: Self.prices(plan["future_prices"])
+                )
+            )
         }
         self.plans = plans
     }

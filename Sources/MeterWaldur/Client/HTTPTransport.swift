@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Glibc
 internal import Meter
 internal import NIOCore
 internal import NIOHTTP1
@@ -26,10 +27,13 @@ package final class HTTPTransport: WaldurTransport {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(5), read: .seconds(60)),
-            decompression: .disabled)
+            decompression: .disabled
+        )
         configuration.httpVersion = .http1Only
         client = HTTPClient(
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            configuration: configuration
+        )
     }
 
     /// Closes the connections.
@@ -64,20 +68,27 @@ package final class HTTPTransport: WaldurTransport {
     }
 
     private static func exchange(
-        _ client: HTTPClient, _ message: HTTPClientRequest, bodyBytesMax: Int
+        _ client: HTTPClient,
+        _ message: HTTPClientRequest,
+        bodyBytesMax: Int
     ) async -> Result<WaldurResponse, WaldurError> {
         do {
             let response = try await client.execute(message, deadline: .distantFuture)
             var headers: [String: String] = [:]
             for header in response.headers { headers[header.name.lowercased()] = header.value }
             if let coding = headers["content-encoding"], coding != "identity" {
-                return .failure(.malformed("content coding \(coding.prefix(20)), which nobody asked for"))
+                return .failure(
+                    .malformed("content coding \(coding.prefix(20)), which nobody asked for")
+                )
             }
             let body = try await response.body.collect(upTo: bodyBytesMax)
             return .success(
                 WaldurResponse(
-                    status: Int(response.status.code), headers: headers,
-                    body: Array(buffer: body)))
+                    status: Int(response.status.code),
+                    headers: headers,
+                    body: Array(buffer: body)
+                )
+            )
         } catch is NIOTooManyBytesError {
             return .failure(.tooLong(bytes: bodyBytesMax))
         } catch is CancellationError {
@@ -90,6 +101,12 @@ package final class HTTPTransport: WaldurTransport {
     /// Only what fails before a connection stands was surely not sent.
     private static func classified(_ error: any Error) -> WaldurError {
         if error is NIOConnectionError { return .notSent("no connection (\(named(error)))") }
+        // Nothing but connecting is answered with these.
+        if let error = error as? IOError,
+            [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode)
+        {
+            return .notSent("no connection (\(named(error)))")
+        }
         if let error = error as? HTTPClientError {
             switch error {
             case .connectTimeout, .invalidURL, .emptyHost, .getConnectionFromPoolTimeout,

@@ -24,7 +24,8 @@ package enum TokenSource: Sendable {
 
     /// A token goes into a header line, so nothing that could end one may be in it.
     private static func checked(
-        _ bytes: [UInt8], from place: String
+        _ bytes: [UInt8],
+        from place: String
     ) throws(WaldurError) -> Secret {
         let space: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
         let token = Array(bytes.drop { space.contains($0) }.reversed().drop { space.contains($0) })

@@ -37,7 +37,10 @@ extension WaldurClient {
             path += "&field=\(field)"
         }
         return try await list(
-            path, { json throws(WaldurError) in try WaldurResource(json) }, by: \.id)
+            path,
+            { json throws(WaldurError) in try WaldurResource(json) },
+            by: \.id
+        )
     }
 
     /// The plan periods of a resource that reach into the current month, with this month's rows.
@@ -45,7 +48,8 @@ extension WaldurClient {
         of resource: ResourceID
     ) async throws(WaldurError) -> [WaldurPlanPeriod] {
         let answer = try await json(
-            "/api/marketplace-provider-resources/\(resource)/plan_periods/")
+            "/api/marketplace-provider-resources/\(resource)/plan_periods/"
+        )
         guard let elements = answer.array else { throw .malformed("plan periods are no array") }
         var periods: [WaldurPlanPeriod] = []
         for element in elements { periods.append(try WaldurPlanPeriod(element)) }
@@ -57,13 +61,17 @@ extension WaldurClient {
 
     /// The usage rows of one resource in one month.
     package func usageRows(
-        of resource: ResourceID, in month: BillingMonth
+        of resource: ResourceID,
+        in month: BillingMonth
     ) async throws(WaldurError) -> [WaldurUsageRow] {
         let path =
             "/api/marketplace-component-usages/?resource_uuid=\(resource)"
             + "&billing_period=\(month.firstDay)"
         let rows = try await list(
-            path, { json throws(WaldurError) in try WaldurUsageRow(json) }, by: \.id)
+            path,
+            { json throws(WaldurError) in try WaldurUsageRow(json) },
+            by: \.id
+        )
         // An unknown filter is ignored in silence, so that the rows themselves are asked.
         guard rows.allSatisfy({ $0.resource == resource && $0.month == month }) else {
             throw .malformed("usage rows of another resource or month than was asked for")
@@ -80,23 +88,32 @@ extension WaldurClient {
     /// after an error each item may have been written (see `WaldurError.surelyNotRun`).
     package func setUsage(_ call: SetUsageCall) async throws(WaldurError) {
         _ = try await self.call(
-            .post, "/api/marketplace-component-usages/set_usage/", body: call.body, success: [201])
+            .post,
+            "/api/marketplace-component-usages/set_usage/",
+            body: call.body,
+            success: [201]
+        )
     }
 
     /// The invoice items of one offering in one month.
     package func invoiceItems(
-        of offering: OfferingID, in month: BillingMonth
+        of offering: OfferingID,
+        in month: BillingMonth
     ) async throws(WaldurError) -> [WaldurInvoiceItem] {
         try await list(
             "/api/provider-invoice-items/?offering_uuid=\(offering)"
                 + "&invoice_year=\(month.year)&invoice_month=\(month.month)",
-            { json throws(WaldurError) in try WaldurInvoiceItem(json) }, by: \.id)
+            { json throws(WaldurError) in try WaldurInvoiceItem(json) },
+            by: \.id
+        )
     }
 
     /// The invoices that the account sees: those of its own organization.
     package func invoices() async throws(WaldurError) -> [WaldurInvoice] {
         try await list(
             "/api/invoices/?field=uuid&field=year&field=month&field=state",
-            { json throws(WaldurError) in try WaldurInvoice(json) }, by: \.id)
+            { json throws(WaldurError) in try WaldurInvoice(json) },
+            by: \.id
+        )
     }
 }

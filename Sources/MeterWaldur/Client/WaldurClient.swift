@@ -28,7 +28,8 @@ package final class WaldurClient: Sendable {
 
     /// `now` is our own clock, which Waldur's is compared with.
     package init(
-        transport: any WaldurTransport, limits: WaldurLimits = WaldurLimits(),
+        transport: any WaldurTransport,
+        limits: WaldurLimits = WaldurLimits(),
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.transport = transport
@@ -41,15 +42,21 @@ package final class WaldurClient: Sendable {
 
     /// Sends one request in its turn and checks the status.
     func call(
-        _ method: WaldurRequest.Method, _ path: String, body: String = "", success: Set<Int> = [200],
+        _ method: WaldurRequest.Method,
+        _ path: String,
+        body: String = "",
+        success: Set<Int> = [200],
         timeoutMilliseconds: Int64? = nil
     ) async throws(WaldurError) -> WaldurResponse {
         guard await gate.enter() else { throw .notSent("given up while waiting for its turn") }
         defer { gate.leave() }
         let request = WaldurRequest(
-            method: method, path: path, body: body,
+            method: method,
+            path: path,
+            body: body,
             timeoutMilliseconds: min(timeoutMilliseconds ?? .max, limits.callMilliseconds),
-            bodyBytesMax: limits.bodyBytesMax)
+            bodyBytesMax: limits.bodyBytesMax
+        )
         let sent = now()
         let response = try await transport.send(request)
         let received = now()
@@ -61,8 +68,10 @@ package final class WaldurClient: Sendable {
         }
         guard success.contains(response.status) else {
             throw .status(
-                response.status, message: Self.message(of: response),
-                retryAfterMilliseconds: Self.retryAfter(response, at: received))
+                response.status,
+                message: Self.message(of: response),
+                retryAfterMilliseconds: Self.retryAfter(response, at: received)
+            )
         }
         return response
     }
@@ -77,7 +86,8 @@ package final class WaldurClient: Sendable {
     /// Waldur's pages have no unique order, so a row can stand on two of them and another on none: rows
     /// are told apart by uuid and their number is compared with `X-Result-Count`.
     func list<Row, Identifier: Hashable>(
-        _ path: String, _ read: (JSONValue) throws(WaldurError) -> Row,
+        _ path: String,
+        _ read: (JSONValue) throws(WaldurError) -> Row,
         by identifier: (Row) -> Identifier
     ) async throws(WaldurError) -> [Row] {
         var rows: [Row] = []
@@ -89,8 +99,10 @@ package final class WaldurClient: Sendable {
             guard left > 0 else { throw .timedOut(milliseconds: limits.listMilliseconds) }
             let separator = path.contains("?") ? "&" : "?"
             let response = try await call(
-                .get, "\(path)\(separator)page=\(page)&page_size=\(Self.pageSize)",
-                timeoutMilliseconds: left)
+                .get,
+                "\(path)\(separator)page=\(page)&page_size=\(Self.pageSize)",
+                timeoutMilliseconds: left
+            )
             guard let elements = try Self.parsed(response).array else {
                 throw .malformed("a list that is no array")
             }

@@ -2,46 +2,56 @@ package import MeterWire
 
 /// Waldur's clock as its `Date` headers show it.
 ///
-/// The header has whole seconds and was written somewhere between the request and its answer, so the
-/// skew is known up to an uncertainty. What must not happen after a moment is decided by `latest`, what
-/// must not happen before one by `earliest`.
+/// The header has whole seconds and was written somewhere between the request and its answer, so each
+/// answer gives the skew up to an interval, and several answers give the intersection of theirs. What must
+/// not happen after a moment is decided by `latest`, what must not happen before one by `earliest`.
 package struct WaldurClock: Equatable, Sendable {
-    /// How far Waldur's clock is ahead of ours.
-    package private(set) var skewMilliseconds: Int64
-    /// The skew is wrong by at most this much, either way.
-    package private(set) var uncertaintyMilliseconds: Int64
-    /// When it was measured, by our clock.
+    private var skewMin: Int64
+    private var skewMax: Int64
+    /// When the newest answer came, by our clock.
     package private(set) var measuredAt: Timestamp
 
     /// Measures from one answer: sent and received by our clock, and its `Date` header.
     package init(date: Timestamp, sent: Timestamp, received: Timestamp) {
-        let duration = max(0, received.milliseconds - sent.milliseconds)
-        // The header's second is cut, so the moment lies in [date, date + 1 s).
-        skewMilliseconds = date.milliseconds + 500 - (sent.milliseconds + duration / 2)
-        uncertaintyMilliseconds = duration / 2 + 500
+        // The header's second is cut, so the moment lies in [date, date + 1 s), and in [sent, received].
+        skewMin = date.milliseconds - max(sent.milliseconds, received.milliseconds)
+        skewMax = date.milliseconds + 1000 - sent.milliseconds
         measuredAt = received
     }
 
-    /// Takes the later measurement where it is at least as sharp, disagrees with this one, or this one
-    /// has grown old.
+    /// How far Waldur's clock is ahead of ours; wrong by at most the uncertainty.
+    package var skewMilliseconds: Int64 { skewMin + (skewMax - skewMin) / 2 }
+
+    /// The skew is wrong by at most this much, either way.
+    package var uncertaintyMilliseconds: Int64 { (skewMax - skewMin + 1) / 2 }
+
+    /// Takes another measurement into account. Clocks drift, so what was known before grows less certain;
+    /// where the two contradict each other, one of the clocks was set and the newer one holds.
     package mutating func update(with other: WaldurClock) {
-        let difference = other.skewMilliseconds - skewMilliseconds
-        let age = other.measuredAt.milliseconds - measuredAt.milliseconds
-        if other.uncertaintyMilliseconds <= uncertaintyMilliseconds || age > 600_000
-            || difference.magnitude
-                > (other.uncertaintyMilliseconds + uncertaintyMilliseconds).magnitude
-        {
+        let age = max(0, other.measuredAt.milliseconds - measuredAt.milliseconds)
+        let drift = age / Self.driftDivisor + 1
+        let lower = max(skewMin - drift, other.skewMin)
+        let upper = min(skewMax + drift, other.skewMax)
+        guard lower <= upper, age < Self.ageMax else {
             self = other
+            return
         }
+        skewMin = lower
+        skewMax = upper
+        measuredAt = max(measuredAt, other.measuredAt)
     }
 
     /// Not before this is it at Waldur's.
     package func earliest(at now: Timestamp) -> Timestamp {
-        now.advanced(byMilliseconds: skewMilliseconds - uncertaintyMilliseconds)
+        now.advanced(byMilliseconds: skewMin)
     }
 
     /// Not after this is it at Waldur's.
     package func latest(at now: Timestamp) -> Timestamp {
-        now.advanced(byMilliseconds: skewMilliseconds + uncertaintyMilliseconds)
+        now.advanced(byMilliseconds: skewMax)
     }
+
+    /// One part in 5,000: more than two bad quartz clocks drift apart, or an NTP daemon slews.
+    private static let driftDivisor: Int64 = 5_000
+    private static let ageMax: Int64 = 3_600_000
 }

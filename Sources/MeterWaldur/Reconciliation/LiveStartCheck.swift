@@ -10,13 +10,18 @@ package struct LiveStartCheck: Equatable, Sendable {
     ///
     /// - Parameter tenant: The binding's; compared with the resource's customer if it is a uuid.
     package init(
-        _ resource: ResourceID, tenant: Name, listing: WaldurResource?, observation: Observation?,
-        waldur: WaldurID, book: BookState
+        _ resource: ResourceID,
+        tenant: Name,
+        listing: WaldurResource?,
+        observation: Observation?,
+        waldur: WaldurID,
+        book: BookState
     ) {
         guard let listing, let observation else {
             refusals.append(
                 "the account does not see resource \(resource); check the uuid and that the account "
-                    + "has a role with the offering or its provider")
+                    + "has a role with the offering or its provider"
+            )
             return
         }
         if !listing.takesUsage {
@@ -28,13 +33,19 @@ package struct LiveStartCheck: Equatable, Sendable {
             refusals.append("the resource belongs to customer \(customer), not to \(tenant)")
         }
         if observation.periods.isEmpty {
-            refusals.append("the resource has no plan period; usage would be stored and never billed")
+            refusals.append(
+                "the resource has no plan period; usage would be stored and never billed"
+            )
         }
         for period in observation.periods {
             for row in period.rows {
                 let key = SubmissionKey(
-                    waldur: waldur, resource: resource, component: row.component,
-                    planPeriod: period.period.id, month: observation.month)
+                    waldur: waldur,
+                    resource: resource,
+                    component: row.component,
+                    planPeriod: period.period.id,
+                    month: observation.month
+                )
                 // Another access may already report to this resource; then the row is Meter's own.
                 let standing = book.submission(key)
                 if let confirmed = standing?.confirmed, row.usage.isExactly(confirmed.amount) {
@@ -45,7 +56,8 @@ package struct LiveStartCheck: Equatable, Sendable {
                 }
                 refusals.append(
                     "Waldur already shows \(row.usage) of \(row.component) in \(observation.month): "
-                        + "somebody else reports it; start the binding in class shadow")
+                        + "somebody else reports it; start the binding in class shadow"
+                )
             }
         }
     }
@@ -71,7 +83,9 @@ package struct MapFinding: Equatable, Sendable {
 package enum MapCheck {
     /// Compares an offering and a plan with what is declared.
     package static func findings(
-        _ listing: WaldurResource, _ offering: WaldurOffering, book: BookState
+        _ listing: WaldurResource,
+        _ offering: WaldurOffering,
+        book: BookState
     ) -> [MapFinding] {
         var findings: [MapFinding] = []
         func add(_ isError: Bool, _ component: Name?, _ detail: String) {
@@ -88,27 +102,35 @@ package enum MapCheck {
         for component in offering.components where component.billingType == "usage" {
             guard let declared = book.components[component.name] else {
                 add(
-                    false, component.name,
-                    "not declared in Meter, so its usage is not told; `components set` declares it")
+                    false,
+                    component.name,
+                    "not declared in Meter, so its usage is not told; `components set` declares it"
+                )
                 continue
             }
             if declared.reportedUnit != component.measuredUnit {
                 add(
-                    false, component.name,
+                    false,
+                    component.name,
                     "Meter tells \(declared.reportedUnit), the offering measures "
-                        + "\(component.measuredUnit); make sure that they mean the same")
+                        + "\(component.measuredUnit); make sure that they mean the same"
+                )
             }
             if plan != nil, plan?.prices[component.name] == nil {
                 add(
-                    true, component.name,
+                    true,
+                    component.name,
                     "the plan has no price for it: accepted and never billed; set all prices of the "
-                        + "plan in one call, since Waldur zeroes what is not named")
+                        + "plan in one call, since Waldur zeroes what is not named"
+                )
             }
             if component.hasLimitAmount {
                 add(
-                    true, component.name,
+                    true,
+                    component.name,
                     "it has a limit amount, which Waldur compares with old and new totals added up; "
-                        + "remove it")
+                        + "remove it"
+                )
             }
         }
         return findings
@@ -121,14 +143,22 @@ package enum MapCheck {
         if let seconds = user.tokenLifetimeSeconds {
             findings.append(
                 MapFinding(
-                    isError: false, subject: subject,
-                    detail: "its token dies after \(seconds) idle seconds; set token_lifetime to null"))
+                    isError: false,
+                    subject: subject,
+                    detail:
+                        "its token dies after \(seconds) idle seconds; set token_lifetime to null"
+                )
+            )
         }
         if user.isStaff {
             findings.append(
                 MapFinding(
-                    isError: false, subject: subject,
-                    detail: "it is staff, which may do everything; a manager of the offering suffices"))
+                    isError: false,
+                    subject: subject,
+                    detail:
+                        "it is staff, which may do everything; a manager of the offering suffices"
+                )
+            )
         }
         return findings
     }
@@ -145,8 +175,12 @@ extension ReporterService {
             let listing = try await reader.listing(binding.resource)
             let observation = listing == nil ? nil : try await reader.observe(binding.resource)
             return LiveStartCheck(
-                binding.resource, tenant: binding.tenant, listing: listing,
-                observation: observation, waldur: settings.waldur, book: engine.bookState
+                binding.resource,
+                tenant: binding.tenant,
+                listing: listing,
+                observation: observation,
+                waldur: settings.waldur,
+                book: engine.bookState
             ).refusals
         } catch {
             throw ReporterTrouble("resource \(binding.resource): \(error)")
@@ -169,8 +203,11 @@ extension ReporterService {
                 guard let listing = try await reader.listing(bound.resource) else {
                     findings.append(
                         MapFinding(
-                            isError: true, subject: "resource \(bound.resource)",
-                            detail: "the account does not see it; check the uuid and its role"))
+                            isError: true,
+                            subject: "resource \(bound.resource)",
+                            detail: "the account does not see it; check the uuid and its role"
+                        )
+                    )
                     continue
                 }
                 let offering = try await reader.offering(listing.offering)
@@ -181,8 +218,11 @@ extension ReporterService {
                     else { continue }
                     findings.append(
                         MapFinding(
-                            isError: true, subject: "resource \(bound.resource)",
-                            detail: "it belongs to customer \(customer), a binding to \(tenant)"))
+                            isError: true,
+                            subject: "resource \(bound.resource)",
+                            detail: "it belongs to customer \(customer), a binding to \(tenant)"
+                        )
+                    )
                 }
             }
         } catch {

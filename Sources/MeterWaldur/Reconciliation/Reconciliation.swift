@@ -93,36 +93,59 @@ package struct Reconciliation: Sendable {
 
     /// Compares one resource.
     package static func lines(
-        _ reading: ResourceReading, waldur: WaldurID, window: ReportingWindow
+        _ reading: ResourceReading,
+        waldur: WaldurID,
+        window: ReportingWindow
     ) -> [Line] {
         let input = reading.planInput(waldur: waldur)
         let month = reading.observation.month
         var lines: [Line] = []
         func line(
-            _ component: Name, in planPeriod: PlanPeriodID?, ours: Hundredths,
-            waldurs: ExactDecimal?, residue: LedgerAmount = .zero, _ causes: [Cause]
+            _ component: Name,
+            in planPeriod: PlanPeriodID?,
+            ours: Hundredths,
+            waldurs: ExactDecimal?,
+            residue: LedgerAmount = .zero,
+            _ causes: [Cause]
         ) {
             lines.append(
                 Line(
-                    resource: reading.listing.id, month: month, planPeriod: planPeriod,
-                    component: component, tenants: reading.tenants, ours: ours, waldurs: waldurs,
-                    residue: residue, causes: causes))
+                    resource: reading.listing.id,
+                    month: month,
+                    planPeriod: planPeriod,
+                    component: component,
+                    tenants: reading.tenants,
+                    ours: ours,
+                    waldurs: waldurs,
+                    residue: residue,
+                    causes: causes
+                )
+            )
         }
         if reading.isLive {
             let plan = SubmissionPlan(input)
             let unpriced = Set(
-                plan.findings.filter { $0.kind == .notPriced }.map { [$0.planPeriod?.description, $0.component?.description] })
+                plan.findings.filter { $0.kind == .notPriced }.map {
+                    [$0.planPeriod?.description, $0.component?.description]
+                }
+            )
             for weighed in plan.lines {
                 var causes = causes(weighed, window: window)
-                if unpriced.contains([weighed.planPeriod.description, weighed.component.description]) {
+                if unpriced.contains([
+                    weighed.planPeriod.description, weighed.component.description,
+                ]) {
                     causes.append(.notPriced)
                 }
                 let residue = weighed.figure?.residue ?? .zero
                 if residue != .zero { causes.append(.roundingResidue) }
                 line(
-                    weighed.component, in: weighed.planPeriod,
-                    ours: weighed.figure?.amount ?? .zero, waldurs: weighed.shown,
-                    residue: residue, causes)
+                    weighed.component,
+                    in: weighed.planPeriod,
+                    ours: weighed.figure?.amount ?? .zero,
+                    waldurs: weighed.shown,
+                    residue: residue,
+                    causes
+                )
             }
         }
         for (untold, figure) in reading.figures.untold.sorted(by: { $0.key < $1.key }) {
@@ -131,16 +154,25 @@ package struct Reconciliation: Sendable {
                 .filter { $0.component == untold.component }
             let shown = reading.isLive || rows.isEmpty ? nil : ExactDecimal.sum(rows.map(\.usage))
             line(
-                untold.component, in: nil, ours: figure.amount, waldurs: shown,
-                residue: figure.residue, [.notTold(untold.reason)])
+                untold.component,
+                in: nil,
+                ours: figure.amount,
+                waldurs: shown,
+                residue: figure.residue,
+                [.notTold(untold.reason)]
+            )
         }
         if !reading.isLive {
             let compared = Set(reading.figures.untold.keys.map(\.component))
             for period in reading.observation.periods {
                 for row in period.rows where !compared.contains(row.component) {
                     line(
-                        row.component, in: period.period.id, ours: .zero, waldurs: row.usage,
-                        [.foreign])
+                        row.component,
+                        in: period.period.id,
+                        ours: .zero,
+                        waldurs: row.usage,
+                        [.foreign]
+                    )
                 }
             }
         }
@@ -152,7 +184,8 @@ package struct Reconciliation: Sendable {
     }
 
     private static func causes(
-        _ line: SubmissionPlan.Line, window: ReportingWindow
+        _ line: SubmissionPlan.Line,
+        window: ReportingWindow
     ) -> [Cause] {
         switch line.verdict {
         case .unchanged: []
@@ -177,7 +210,10 @@ extension ReporterService {
         reconciliation.unseen = readings.unseen
         for reading in readings.seen {
             reconciliation.lines += Reconciliation.lines(
-                reading, waldur: settings.waldur, window: window)
+                reading,
+                waldur: settings.waldur,
+                window: window
+            )
         }
         return reconciliation
     }

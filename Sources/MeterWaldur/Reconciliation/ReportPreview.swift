@@ -41,11 +41,18 @@ extension ReporterService {
             preview.findings += plan.findings
             for line in plan.lines {
                 let key = reading.observation.key(
-                    line, of: reading.listing.id, in: settings.waldur)
+                    line,
+                    of: reading.listing.id,
+                    in: settings.waldur
+                )
                 preview.rows.append(
                     ReportPreview.Row(
-                        key: key, tenants: reading.tenants, line: line,
-                        residue: line.figure?.residue ?? .zero))
+                        key: key,
+                        tenants: reading.tenants,
+                        line: line,
+                        residue: line.figure?.residue ?? .zero
+                    )
+                )
             }
         }
         return preview
@@ -64,10 +71,17 @@ extension ReporterService {
         var seen: [ResourceReading] = []
         var unseen: [ResourceID] = []
         let bound = BoundResource.all(
-            in: month, of: settings, book: engine.bookState, tenant: tenant)
+            in: month,
+            of: settings,
+            book: engine.bookState,
+            tenant: tenant
+        )
         for entry in bound {
             let reading = try await reader.read(
-                entry.resource, isLive: entry.isLive, tenants: entry.tenants)
+                entry.resource,
+                isLive: entry.isLive,
+                tenants: entry.tenants
+            )
             if let reading { seen.append(reading) } else { unseen.append(entry.resource) }
         }
         return (seen, unseen)

@@ -16,8 +16,13 @@ package struct ResourceReading: Sendable {
     /// What the reporter would weigh.
     package func planInput(waldur: WaldurID) -> SubmissionPlan.Input {
         SubmissionPlan.Input(
-            resource: listing.id, waldur: waldur, observation: observation, offering: offering,
-            figures: figures, book: book)
+            resource: listing.id,
+            waldur: waldur,
+            observation: observation,
+            offering: offering,
+            figures: figures,
+            book: book
+        )
     }
 }
 
@@ -33,7 +38,9 @@ struct ResourceReader {
     private var offerings: [OfferingID: WaldurOffering] = [:]
 
     init(
-        settings: ReporterSettings, client: WaldurClient, engine: any ReportingEngine,
+        settings: ReporterSettings,
+        client: WaldurClient,
+        engine: any ReportingEngine,
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.settings = settings
@@ -50,7 +57,8 @@ struct ResourceReader {
         if let listings { return listings[resource] }
         let read = Dictionary(
             try await client.resources().map { ($0.id, $0) },
-            uniquingKeysWith: { first, _ in first })
+            uniquingKeysWith: { first, _ in first }
+        )
         listings = read
         return read[resource]
     }
@@ -70,14 +78,20 @@ struct ResourceReader {
             let month = BillingMonth(of: clock.earliest(at: begun), in: settings.zone)
         else { throw .malformed("no usable Date header") }
         var observation = Observation(
-            begun: begun, waldurTime: clock.earliest(at: begun), month: month, periods: periods)
+            begun: begun,
+            waldurTime: clock.earliest(at: begun),
+            month: month,
+            periods: periods
+        )
         observation.rows[month] = try await client.usageRows(of: resource, in: month)
         return observation
     }
 
     /// Everything about one bound resource; nil if the account does not see it.
     mutating func read(
-        _ resource: ResourceID, isLive: Bool, tenants: Set<Name>
+        _ resource: ResourceID,
+        isLive: Bool,
+        tenants: Set<Name>
     ) async throws(ReporterTrouble) -> ResourceReading? {
         let listing: WaldurResource
         let offering: WaldurOffering
@@ -91,15 +105,30 @@ struct ResourceReader {
             throw ReporterTrouble("resource \(resource): \(error)")
         }
         let news = ResourceNews.decisions(
-            listing, offering, observation, waldur: settings.waldur, book: engine.bookState)
+            listing,
+            offering,
+            observation,
+            waldur: settings.waldur,
+            book: engine.bookState
+        )
         if !news.isEmpty { try await engine.decide(news, author: "reporter") }
         guard let through = Minute(observation.waldurTime) else {
             throw ReporterTrouble("Waldur's clock stands before 1970")
         }
         let figures = try await ledger.figures(
-            of: resource, in: observation.month, through: through, engine: engine)
+            of: resource,
+            in: observation.month,
+            through: through,
+            engine: engine
+        )
         return ResourceReading(
-            listing: listing, offering: offering, observation: observation, figures: figures,
-            book: engine.bookState, tenants: tenants, isLive: isLive)
+            listing: listing,
+            offering: offering,
+            observation: observation,
+            figures: figures,
+            book: engine.bookState,
+            tenants: tenants,
+            isLive: isLive
+        )
     }
 }

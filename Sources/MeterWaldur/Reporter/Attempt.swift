@@ -45,14 +45,19 @@ package struct Settlement: Equatable, Sendable {
     /// Waldur has answered it, or it is older than the longest life of a request; reading went through the
     /// same token, behind which a request that still runs would have been waited for.
     package static func judge(
-        _ intent: SubmissionIntent, open components: Set<Name>, attempt: Attempt,
-        observation: Observation, requestLifeMilliseconds: Int64
+        _ intent: SubmissionIntent,
+        open components: Set<Name>,
+        attempt: Attempt,
+        observation: Observation,
+        requestLifeMilliseconds: Int64
     ) -> Settlement {
         var settlement = Settlement()
         let over = attempt.sent.advanced(byMilliseconds: requestLifeMilliseconds)
         for item in intent.items where components.contains(item.component) {
             let value = observation.value(
-                intent.key(item.component), describedAs: intent.waldurDescription)
+                intent.key(item.component),
+                describedAs: intent.waldurDescription
+            )
             if case .present(let usage) = value, usage.isExactly(item.amount) {
                 settlement.confirmed.append(item.component)
                 continue
@@ -64,7 +69,8 @@ package struct Settlement: Equatable, Sendable {
             settlement.refused.append(item.component)
             switch attempt.answer {
             case .unknown(let reason):
-                settlement.note = "not found in Waldur after the longest life of a request; \(reason)"
+                settlement.note =
+                    "not found in Waldur after the longest life of a request; \(reason)"
             case .accepted:
                 settlement.status = 201
                 settlement.note = "Waldur answered 201 and shows another value"

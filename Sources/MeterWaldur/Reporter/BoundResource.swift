@@ -13,7 +13,10 @@ package struct BoundResource: Equatable, Sendable {
 
     /// Every resource that is bound at some time of the month, in order.
     package static func all(
-        in month: BillingMonth, of settings: ReporterSettings, book: BookState, tenant: Name? = nil
+        in month: BillingMonth,
+        of settings: ReporterSettings,
+        book: BookState,
+        tenant: Name? = nil
     ) -> [BoundResource] {
         let start = month.start(in: settings.zone)
         let end = month.end(in: settings.zone)
@@ -26,7 +29,11 @@ package struct BoundResource: Equatable, Sendable {
                 var entry =
                     bound[binding.resource]
                     ?? BoundResource(
-                        resource: binding.resource, tenants: [], liveTenants: [], isLive: false)
+                        resource: binding.resource,
+                        tenants: [],
+                        liveTenants: [],
+                        isLive: false
+                    )
                 entry.tenants.insert(binding.tenant)
                 if binding.class == .live {
                     entry.isLive = true

@@ -29,7 +29,9 @@ package struct LedgerReader: Sendable {
 
     /// What is to be told of a resource, up to and with a minute or an earlier one of this cycle.
     package mutating func figures(
-        of resource: ResourceID, in month: BillingMonth, through: Minute,
+        of resource: ResourceID,
+        in month: BillingMonth,
+        through: Minute,
         engine: some ReportingEngine
     ) async throws(ReporterTrouble) -> ResourceFigures {
         if let known, serves(known, resource, month, through, engine.bookState) {
@@ -41,7 +43,10 @@ package struct LedgerReader: Sendable {
     }
 
     private func serves(
-        _ known: Known, _ resource: ResourceID, _ month: BillingMonth, _ through: Minute,
+        _ known: Known,
+        _ resource: ResourceID,
+        _ month: BillingMonth,
+        _ through: Minute,
         _ book: BookState
     ) -> Bool {
         let key = ResourceKey(waldur: waldur, resource: resource)
@@ -52,13 +57,18 @@ package struct LedgerReader: Sendable {
     }
 
     private func read(
-        _ month: BillingMonth, through: Minute, engine: some ReportingEngine
+        _ month: BillingMonth,
+        through: Minute,
+        engine: some ReportingEngine
     ) async throws(ReporterTrouble) -> Known {
         guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone)),
             start <= through,
             let period = BillingPeriod(
-                waldur: waldur, month: month, start: start,
-                end: min(end, Minute(rawValue: through.rawValue + 1)))
+                waldur: waldur,
+                month: month,
+                start: start,
+                end: min(end, Minute(rawValue: through.rawValue + 1))
+            )
         else { throw ReporterTrouble("\(month) has no minute yet") }
         // A decision may come between the query and its answer; then the answer's windows may not fit.
         for _ in 0..<3 {
@@ -68,11 +78,15 @@ package struct LedgerReader: Sendable {
             do throws(LedgerError) {
                 let ledger = try Ledger.attribute(answer, to: query, book: book, period: period)
                 return Known(
-                    month: ledger, through: through, book: book,
+                    month: ledger,
+                    through: through,
+                    book: book,
                     figures: Dictionary(grouping: ledger.figures, by: \.key.resource),
                     untold: Dictionary(
                         grouping: ledger.attributed.filter { $0.key.notBillable != nil },
-                        by: \.key.resource.resource))
+                        by: \.key.resource.resource
+                    )
+                )
             } catch {
                 guard case .windowsStale = error else {
                     throw ReporterTrouble("the ledger of \(month): \(error)")
@@ -83,16 +97,22 @@ package struct LedgerReader: Sendable {
     }
 
     private func figures(
-        of resource: ResourceID, from known: Known
+        of resource: ResourceID,
+        from known: Known
     ) throws(ReporterTrouble) -> ResourceFigures {
         var figures = ResourceFigures(position: known.month.position)
         do throws(LedgerError) {
-            for figure in known.figures[resource] ?? [] where figure.key.month == known.month.period.month {
+            for figure in known.figures[resource] ?? []
+            where figure.key.month == known.month.period.month {
                 let rounded = try round(figure.total, figure.key.component, known.book)
                 figures.figures[
-                    .init(planPeriod: figure.key.planPeriod, component: figure.key.component)] =
+                    .init(planPeriod: figure.key.planPeriod, component: figure.key.component)
+                ] =
                     ResourceFigures.Figure(
-                        total: figure.total, amount: figure.amount, residue: rounded.residue)
+                        total: figure.total,
+                        amount: figure.amount,
+                        residue: rounded.residue
+                    )
             }
             for usage in known.untold[resource] ?? [] {
                 guard let reason = usage.key.notBillable else { continue }
@@ -101,7 +121,10 @@ package struct LedgerReader: Sendable {
                     .addingReportingOverflow(usage.total.rawValue)
                 guard !sum.overflow else { throw .overflow }
                 figures.untold[key] = try round(
-                    Quantity(sum.partialValue), usage.key.component, known.book)
+                    Quantity(sum.partialValue),
+                    usage.key.component,
+                    known.book
+                )
             }
         } catch {
             throw ReporterTrouble("the ledger of resource \(resource): \(error)")
@@ -110,11 +133,18 @@ package struct LedgerReader: Sendable {
     }
 
     private func round(
-        _ total: Quantity, _ component: Name, _ book: BookState
+        _ total: Quantity,
+        _ component: Name,
+        _ book: BookState
     ) throws(LedgerError) -> ResourceFigures.Figure {
         let rounded = try Rounding.down(
-            total.rawValue, unitsPerReported: book.components[component]?.unitsPerReported ?? 1)
+            total.rawValue,
+            unitsPerReported: book.components[component]?.unitsPerReported ?? 1
+        )
         return ResourceFigures.Figure(
-            total: total, amount: rounded.amount, residue: rounded.residue)
+            total: total,
+            amount: rounded.amount,
+            residue: rounded.residue
+        )
     }
 }

@@ -28,11 +28,17 @@ package struct Observation: Equatable, Sendable {
 
     /// Which row of Waldur's a line speaks of.
     package func key(
-        _ line: SubmissionPlan.Line, of resource: ResourceID, in waldur: WaldurID
+        _ line: SubmissionPlan.Line,
+        of resource: ResourceID,
+        in waldur: WaldurID
     ) -> SubmissionKey {
         SubmissionKey(
-            waldur: waldur, resource: resource, component: line.component,
-            planPeriod: line.planPeriod, month: month)
+            waldur: waldur,
+            resource: resource,
+            component: line.component,
+            planPeriod: line.planPeriod,
+            month: month
+        )
     }
 
     /// What the plan periods alone show.

@@ -45,8 +45,13 @@ package struct ReportFinding: Hashable, Sendable {
     package let note: String?
 
     package init(
-        _ kind: Kind, resource: ResourceID, planPeriod: PlanPeriodID? = nil,
-        component: Name? = nil, ours: String? = nil, waldurs: String? = nil, note: String? = nil
+        _ kind: Kind,
+        resource: ResourceID,
+        planPeriod: PlanPeriodID? = nil,
+        component: Name? = nil,
+        ours: String? = nil,
+        waldurs: String? = nil,
+        note: String? = nil
     ) {
         self.kind = kind
         self.resource = resource
@@ -72,7 +77,8 @@ extension ReportFinding: CustomStringConvertible {
             case .foreign:
                 "Waldur shows \(waldurs) and Meter last confirmed \(ours); not overwritten: find who "
                     + "wrote it"
-            case .notPriced: "the plan has no price; usage is accepted and not billed: set the price"
+            case .notPriced:
+                "the plan has no price; usage is accepted and not billed: set the price"
             case .notInOffering:
                 "\(ours) metered and not told: declare the component and add it to the offering with "
                     + "billing type usage"
@@ -84,7 +90,8 @@ extension ReportFinding: CustomStringConvertible {
                     + "changed, since that would bill it twice"
             case .noPlan: "\(ours) used before the resource's first plan period; not told"
             case .tooLarge: "\(ours) is more than Waldur's invoice can hold; check the unit"
-            case .resourceUnseen: "the account does not see it; check the uuid and the account's role"
+            case .resourceUnseen:
+                "the account does not see it; check the uuid and the account's role"
             case .resourceState: "Waldur takes no usage in state \(waldurs)"
             case .otherCustomer:
                 "it belongs to customer \(waldurs), the binding to \(ours); nothing is told: end the "

@@ -49,7 +49,8 @@ package struct ReportStatus: Sendable {
         }
         if let first = findings.first {
             parts.append(
-                findings.count == 1 ? "\(first)" : "\(findings.count) findings, the first: \(first)")
+                findings.count == 1 ? "\(first)" : "\(findings.count) findings, the first: \(first)"
+            )
         }
         if let completedCycle, parts.isEmpty {
             parts.append("told and read back at \(WaldurTime.text(completedCycle))")
@@ -71,9 +72,15 @@ extension Reporter {
             }
         }
         return ReportStatus(
-            waldur: settings.waldur, window: window(at: moment), trouble: trouble,
-            completedCycle: completedCycle, clock: moment.clock, openIntents: openIntents(),
+            waldur: settings.waldur,
+            window: window(at: moment),
+            trouble: trouble,
+            completedCycle: completedCycle,
+            clock: moment.clock,
+            openIntents: openIntents(),
             findings: findings.sorted { $0.key < $1.key }.flatMap(\.value),
-            unchangedRows: unchanged, heldRows: held)
+            unchangedRows: unchanged,
+            heldRows: held
+        )
     }
 }

@@ -103,9 +103,12 @@ package struct Reporter: Sendable {
             book.submissions[month]?.contains { $0.key.waldur == settings.waldur } ?? false
         }
         return ReportingWindow.at(
-            moment.now, clock: moment.clock, settings: settings,
+            moment.now,
+            clock: moment.clock,
+            settings: settings,
             resumed: book.resumed[settings.waldur],
-            lastReported: [reported, reachedEndOf].compactMap(\.self).max())
+            lastReported: [reported, reachedEndOf].compactMap(\.self).max()
+        )
     }
 
     /// True where stopping now leaves no submission without an outcome that waiting a little would give.

@@ -42,7 +42,8 @@ extension Reporter {
     }
 
     mutating func handleResources(
-        _ result: Result<[WaldurResource], WaldurError>, at moment: ReporterMoment
+        _ result: Result<[WaldurResource], WaldurError>,
+        at moment: ReporterMoment
     ) {
         let resources: [WaldurResource]
         switch result {
@@ -51,7 +52,9 @@ extension Reporter {
         }
         failuresInRow = 0
         listed = Dictionary(
-            resources.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            resources.map { ($0.id, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
         guard let clock = moment.clock,
             let month = BillingMonth(of: clock.earliest(at: moment.now), in: settings.zone)
         else {
@@ -60,7 +63,8 @@ extension Reporter {
         let open = resourcesWithOpenIntents
         bound = Dictionary(
             BoundResource.all(in: month, of: settings, book: book).map { ($0.resource, $0) },
-            uniquingKeysWith: { first, _ in first })
+            uniquingKeysWith: { first, _ in first }
+        )
         // What is open comes first, then what went well last time, then what failed.
         let rest = bound.keys.filter { !open.contains($0) }.sorted { left, right in
             let leftFailures = failures[left] ?? 0
@@ -79,7 +83,8 @@ extension Reporter {
     }
 
     mutating func handleOffering(
-        _ result: Result<WaldurOffering, WaldurError>, at moment: ReporterMoment
+        _ result: Result<WaldurOffering, WaldurError>,
+        at moment: ReporterMoment
     ) {
         guard let asked = offeringsToRead.popLast() else { return }
         switch result {
@@ -101,7 +106,8 @@ extension Reporter {
     mutating func finishResource() {
         if let work {
             let kept =
-                isLookOnly ? findings[work.resource, default: []].filter { $0.kind != .unknown } : []
+                isLookOnly
+                ? findings[work.resource, default: []].filter { $0.kind != .unknown } : []
             findings[work.resource] = kept + work.findings
             if let plan = work.plan { lines[work.resource] = plan.lines }
         }
@@ -121,7 +127,8 @@ extension Reporter {
         let started = cycleStarted ?? moment.now
         nextCycle = max(
             started.advanced(byMilliseconds: settings.cycleMilliseconds),
-            moment.now.advanced(byMilliseconds: min(1000, settings.cycleMilliseconds)))
+            moment.now.advanced(byMilliseconds: min(1000, settings.cycleMilliseconds))
+        )
     }
 
     /// Gives up the cycle: the trouble is not with one resource.

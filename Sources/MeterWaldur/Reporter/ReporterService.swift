@@ -29,8 +29,12 @@ package actor ReporterService {
     ///   - now: Our own clock.
     ///   - seed: Spreads the pauses after failures; draw it at random in production.
     package init(
-        settings: ReporterSettings, client: WaldurClient, engine: any ReportingEngine,
-        logger: Logger, seed: UInt64, now: @escaping @Sendable () -> Timestamp
+        settings: ReporterSettings,
+        client: WaldurClient,
+        engine: any ReportingEngine,
+        logger: Logger,
+        seed: UInt64,
+        now: @escaping @Sendable () -> Timestamp
     ) {
         self.settings = settings
         self.client = client
@@ -84,10 +88,12 @@ package actor ReporterService {
         let present = BillingMonth(of: clock.earliest(at: now()), in: settings.zone)
         guard present == month else {
             throw ReporterTrouble(
-                "by Waldur's clock it is \(present?.description ?? "no month"), not \(month)")
+                "by Waldur's clock it is \(present?.description ?? "no month"), not \(month)"
+            )
         }
         let decision = Decision.reportingResumed(
-            ReportingResumption(waldur: settings.waldur, month: month))
+            ReportingResumption(waldur: settings.waldur, month: month)
+        )
         try await engine.decide([decision], author: author)
         sleeper?.cancel()
     }
@@ -142,7 +148,11 @@ package actor ReporterService {
             var reader = ledger
             do throws(ReporterTrouble) {
                 let figures = try await reader.figures(
-                    of: resource, in: month, through: through, engine: engine)
+                    of: resource,
+                    in: month,
+                    through: through,
+                    engine: engine
+                )
                 ledger = reader
                 return .figures(.success(figures))
             } catch {
@@ -161,20 +171,28 @@ package actor ReporterService {
         return await Task { await Self.ask(client, action) }.value
     }
 
-    private static func ask(_ client: WaldurClient, _ action: ReporterAction) async -> ReporterEvent {
+    private static func ask(_ client: WaldurClient, _ action: ReporterAction) async -> ReporterEvent
+    {
         switch action {
         case .listResources:
-            .resources(await result { () async throws(WaldurError) in try await client.resources() })
+            .resources(
+                await result { () async throws(WaldurError) in try await client.resources() }
+            )
         case .readOffering(let id):
-            .offering(await result { () async throws(WaldurError) in try await client.offering(id) })
+            .offering(
+                await result { () async throws(WaldurError) in try await client.offering(id) }
+            )
         case .readPlanPeriods(let id):
             .planPeriods(
-                await result { () async throws(WaldurError) in try await client.planPeriods(of: id) })
+                await result { () async throws(WaldurError) in try await client.planPeriods(of: id)
+                }
+            )
         case .readUsageRows(let id, let month):
             .usageRows(
                 await result { () async throws(WaldurError) in
                     try await client.usageRows(of: id, in: month)
-                })
+                }
+            )
         case .setUsage(let call):
             .sent(await result { () async throws(WaldurError) in try await client.setUsage(call) })
         case .readFigures, .book, .rest: .rested
@@ -210,11 +228,13 @@ package actor ReporterService {
             case .submissionRefused(let outcome):
                 logger.warning(
                     "submission refused",
-                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"])
+                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"]
+                )
             case .submissionUnknown(let outcome):
                 logger.warning(
                     "submission unknown, looking it up",
-                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"])
+                    metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"]
+                )
             default: break
             }
         }

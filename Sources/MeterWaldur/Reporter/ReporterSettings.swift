@@ -22,9 +22,13 @@ package struct ReporterSettings: Sendable {
     package var backOffMillisecondsMax: Int64
 
     package init(
-        waldur: WaldurID, zone: ZoneOffset = .utc, cycleMilliseconds: Int64 = 300_000,
-        requestLifeMilliseconds: Int64 = 120_000, lookMilliseconds: Int64 = 5_000,
-        guardMilliseconds: Int64 = 3_600_000, youngMonthMilliseconds: Int64 = 6 * 3_600_000,
+        waldur: WaldurID,
+        zone: ZoneOffset = .utc,
+        cycleMilliseconds: Int64 = 300_000,
+        requestLifeMilliseconds: Int64 = 120_000,
+        lookMilliseconds: Int64 = 5_000,
+        guardMilliseconds: Int64 = 3_600_000,
+        youngMonthMilliseconds: Int64 = 6 * 3_600_000,
         backOffMillisecondsMax: Int64 = 300_000
     ) {
         self.waldur = waldur

@@ -13,12 +13,18 @@ extension Reporter {
             let number = open.intent.number
             let attempt = attempt(number)
             let settlement = Settlement.judge(
-                open.intent, open: open.open, attempt: attempt, observation: observation,
-                requestLifeMilliseconds: settings.requestLifeMilliseconds)
+                open.intent,
+                open: open.open,
+                attempt: attempt,
+                observation: observation,
+                requestLifeMilliseconds: settings.requestLifeMilliseconds
+            )
             if !settlement.confirmed.isEmpty {
                 decisions.append(
                     .submissionConfirmed(
-                        SubmissionOutcome(number: number, components: settlement.confirmed)))
+                        SubmissionOutcome(number: number, components: settlement.confirmed)
+                    )
+                )
                 failures[current.resource] = nil
                 for component in settlement.confirmed {
                     health[open.intent.key(component)] = nil
@@ -28,8 +34,13 @@ extension Reporter {
                 decisions.append(
                     .submissionRefused(
                         SubmissionOutcome(
-                            number: number, components: settlement.refused,
-                            status: settlement.status, note: settlement.note)))
+                            number: number,
+                            components: settlement.refused,
+                            status: settlement.status,
+                            note: settlement.note
+                        )
+                    )
+                )
                 noteRefused(open.intent, settlement, attempt, at: moment)
             }
             if !settlement.open.isEmpty {
@@ -38,8 +49,12 @@ extension Reporter {
                     decisions.append(
                         .submissionUnknown(
                             SubmissionOutcome(
-                                number: number, components: settlement.open,
-                                note: attempt.reason ?? "two readings differ")))
+                                number: number,
+                                components: settlement.open,
+                                note: attempt.reason ?? "two readings differ"
+                            )
+                        )
+                    )
                 }
                 noteOpen(open.intent, settlement, observation)
             } else {
@@ -56,16 +71,23 @@ extension Reporter {
     }
 
     private mutating func noteRefused(
-        _ intent: SubmissionIntent, _ settlement: Settlement, _ attempt: Attempt,
+        _ intent: SubmissionIntent,
+        _ settlement: Settlement,
+        _ attempt: Attempt,
         at moment: ReporterMoment
     ) {
         for item in intent.items where settlement.refused.contains(item.component) {
             work?.tried.insert(.init(planPeriod: intent.planPeriod, component: item.component))
             work?.findings.append(
                 ReportFinding(
-                    .refused, resource: intent.resource, planPeriod: intent.planPeriod,
-                    component: item.component, ours: item.amount.description,
-                    note: settlement.note))
+                    .refused,
+                    resource: intent.resource,
+                    planPeriod: intent.planPeriod,
+                    component: item.component,
+                    ours: item.amount.description,
+                    note: settlement.note
+                )
+            )
             fail(intent.key(item.component), at: moment)
             // What was given up for lost may still arrive; then it is ours.
             if attempt.isUnknown {
@@ -75,14 +97,21 @@ extension Reporter {
     }
 
     private mutating func noteOpen(
-        _ intent: SubmissionIntent, _ settlement: Settlement, _ observation: Observation
+        _ intent: SubmissionIntent,
+        _ settlement: Settlement,
+        _ observation: Observation
     ) {
         for item in intent.items where settlement.open.contains(item.component) {
             work?.findings.append(
                 ReportFinding(
-                    .unknown, resource: intent.resource, planPeriod: intent.planPeriod,
-                    component: item.component, ours: item.amount.description,
-                    note: "submission \(intent.number)"))
+                    .unknown,
+                    resource: intent.resource,
+                    planPeriod: intent.planPeriod,
+                    component: item.component,
+                    ours: item.amount.description,
+                    note: "submission \(intent.number)"
+                )
+            )
         }
         // A row that stands in this month's plan period and not in this month's list was stamped with
         // another month.
@@ -91,13 +120,18 @@ extension Reporter {
         if intent.month == observation.month, shown.contains(where: { !listed.contains($0.id) }) {
             work?.findings.append(
                 ReportFinding(
-                    .wrongMonth, resource: intent.resource, planPeriod: intent.planPeriod,
-                    waldurs: "with another month than \(observation.month)"))
+                    .wrongMonth,
+                    resource: intent.resource,
+                    planPeriod: intent.planPeriod,
+                    waldurs: "with another month than \(observation.month)"
+                )
+            )
         }
     }
 
     mutating func handleBooked(
-        _ result: Result<BookState, ReporterTrouble>, at moment: ReporterMoment
+        _ result: Result<BookState, ReporterTrouble>,
+        at moment: ReporterMoment
     ) {
         switch result {
         case .failure(let trouble): return abortCycle("book: \(trouble)", nil, at: moment)
@@ -123,11 +157,16 @@ extension Reporter {
         guard let current = work, !current.endsAfterSettling, let observation = current.observation
         else { return endTurn(at: moment) }
         if current.figures != nil { return tell(at: moment) }
-        let news = listed[current.resource].map { listing in
-            ResourceNews.decisions(
-                listing, offerings[listing.offering], observation, waldur: settings.waldur,
-                book: book)
-        } ?? []
+        let news =
+            listed[current.resource].map { listing in
+                ResourceNews.decisions(
+                    listing,
+                    offerings[listing.offering],
+                    observation,
+                    waldur: settings.waldur,
+                    book: book
+                )
+            } ?? []
         let mayTell = isTellable(current.resource, observation)
         if mayTell {
             work?.step = news.isEmpty ? .readFigures : .record(news)
@@ -147,12 +186,17 @@ extension Reporter {
         guard offerings[listing.offering] != nil else {
             work?.findings.append(
                 ReportFinding(
-                    .unreadable, resource: resource, note: "offering \(listing.offering)"))
+                    .unreadable,
+                    resource: resource,
+                    note: "offering \(listing.offering)"
+                )
+            )
             return false
         }
         guard listing.takesUsage else {
             work?.findings.append(
-                ReportFinding(.resourceState, resource: resource, waldurs: listing.state))
+                ReportFinding(.resourceState, resource: resource, waldurs: listing.state)
+            )
             return false
         }
         for tenant in bound.liveTenants.sorted() {
@@ -162,15 +206,20 @@ extension Reporter {
             else { continue }
             work?.findings.append(
                 ReportFinding(
-                    .otherCustomer, resource: resource, ours: named.description,
-                    waldurs: customer.description))
+                    .otherCustomer,
+                    resource: resource,
+                    ours: named.description,
+                    waldurs: customer.description
+                )
+            )
             return false
         }
         return true
     }
 
     mutating func handleFigures(
-        _ result: Result<ResourceFigures, ReporterTrouble>, at moment: ReporterMoment
+        _ result: Result<ResourceFigures, ReporterTrouble>,
+        at moment: ReporterMoment
     ) {
         switch result {
         case .success(let figures):
@@ -188,8 +237,15 @@ extension Reporter {
         else { return endTurn(at: moment) }
         let plan = SubmissionPlan(
             SubmissionPlan.Input(
-                resource: current.resource, waldur: settings.waldur, observation: observation,
-                offering: offering, figures: figures, book: book, strays: strays))
+                resource: current.resource,
+                waldur: settings.waldur,
+                observation: observation,
+                offering: offering,
+                figures: figures,
+                book: book,
+                strays: strays
+            )
+        )
         let isFirst = current.plan == nil
         work?.plan = plan
         for finding in plan.findings where isFirst || !current.findings.contains(finding) {
@@ -205,21 +261,33 @@ extension Reporter {
         for call in calls {
             let items = call.lines.compactMap { line -> SubmissionIntent.Item? in
                 let key = ResourceFigures.Key(
-                    planPeriod: line.planPeriod, component: line.component)
+                    planPeriod: line.planPeriod,
+                    component: line.component
+                )
                 guard let figure = line.figure, !current.tried.contains(key) else { return nil }
                 return SubmissionIntent.Item(
-                    component: line.component, total: figure.total, amount: figure.amount)
+                    component: line.component,
+                    total: figure.total,
+                    amount: figure.amount
+                )
             }
             guard !items.isEmpty else { continue }
             for item in items {
                 work?.tried.insert(
-                    .init(planPeriod: call.planPeriod, component: item.component))
+                    .init(planPeriod: call.planPeriod, component: item.component)
+                )
             }
             work?.step = .intend(
                 SubmissionIntent(
-                    number: book.lastIntentNumber + 1, waldur: settings.waldur,
-                    resource: current.resource, planPeriod: call.planPeriod,
-                    month: observation.month, position: figures.position, items: items))
+                    number: book.lastIntentNumber + 1,
+                    waldur: settings.waldur,
+                    resource: current.resource,
+                    planPeriod: call.planPeriod,
+                    month: observation.month,
+                    position: figures.position,
+                    items: items
+                )
+            )
             return
         }
         endTurn(at: moment)
@@ -238,13 +306,18 @@ extension Reporter {
             }
             for item in intent.items { fail(intent.key(item.component), at: moment) }
             return refuse(intent, "\(error)", status: error.status)
-        case .failure(.status(let status, let message, _)) where (400..<500).contains(status)
+        case .failure(.status(let status, let message, _))
+        where (400..<500).contains(status)
             && status != 408:
             attempts[intent.number] = Attempt(
-                sent: moment.now, answer: .refused(status: status, message: message))
+                sent: moment.now,
+                answer: .refused(status: status, message: message)
+            )
         case .failure(let error):
             attempts[intent.number] = Attempt(
-                sent: moment.now, answer: .unknown("\(error)"))
+                sent: moment.now,
+                answer: .unknown("\(error)")
+            )
         }
         work?.step = .readPlanPeriods
     }
@@ -253,11 +326,17 @@ extension Reporter {
     private mutating func refuse(_ intent: SubmissionIntent, _ reason: String, status: Int? = nil) {
         work?.findings.append(
             ReportFinding(
-                .refused, resource: intent.resource, planPeriod: intent.planPeriod, note: reason))
+                .refused,
+                resource: intent.resource,
+                planPeriod: intent.planPeriod,
+                note: reason
+            )
+        )
         work?.endsAfterSettling = true
         work?.step = .settle([
             .submissionRefused(
-                SubmissionOutcome(number: intent.number, status: status, note: reason))
+                SubmissionOutcome(number: intent.number, status: status, note: reason)
+            )
         ])
     }
 }

@@ -23,7 +23,8 @@ extension Reporter {
         case .readUsageRows(let month): return .readUsageRows(current.resource, month)
         case .settle(let decisions), .record(let decisions): return .book(decisions)
         case .readFigures:
-            guard let observation = current.observation, let through = Minute(observation.waldurTime)
+            guard let observation = current.observation,
+                let through = Minute(observation.waldurTime)
             else {
                 finishResource()
                 return nil
@@ -34,12 +35,18 @@ extension Reporter {
         case .send(let intent):
             let items = intent.items.map { item in
                 SetUsageCall.Item(
-                    component: item.component, amount: item.amount,
-                    description: intent.waldurDescription)
+                    component: item.component,
+                    amount: item.amount,
+                    description: intent.waldurDescription
+                )
             }
             return .setUsage(
                 SetUsageCall(
-                    resource: intent.resource, planPeriod: intent.planPeriod, items: items))
+                    resource: intent.resource,
+                    planPeriod: intent.planPeriod,
+                    items: items
+                )
+            )
         }
     }
 
@@ -62,7 +69,8 @@ extension Reporter {
     }
 
     mutating func handlePlanPeriods(
-        _ result: Result<[WaldurPlanPeriod], WaldurError>, at moment: ReporterMoment
+        _ result: Result<[WaldurPlanPeriod], WaldurError>,
+        at moment: ReporterMoment
     ) {
         guard var current = work, let begun = current.begun else { return }
         let periods: [WaldurPlanPeriod]
@@ -80,7 +88,11 @@ extension Reporter {
             return finishResource()
         }
         current.observation = Observation(
-            begun: begun, waldurTime: clock.earliest(at: begun), month: month, periods: periods)
+            begun: begun,
+            waldurTime: clock.earliest(at: begun),
+            month: month,
+            periods: periods
+        )
         let open = openIntents(of: current.resource)
         current.monthsToList = open.isEmpty ? [] : Set(open.map(\.intent.month) + [month]).sorted()
         work = current
@@ -88,7 +100,8 @@ extension Reporter {
     }
 
     mutating func handleUsageRows(
-        _ result: Result<[WaldurUsageRow], WaldurError>, at moment: ReporterMoment
+        _ result: Result<[WaldurUsageRow], WaldurError>,
+        at moment: ReporterMoment
     ) {
         guard case .readUsageRows(let month) = work?.step else { return }
         switch result {
@@ -112,7 +125,8 @@ extension Reporter {
         guard let resource = work?.resource else { return }
         noteFailure(error)
         work?.findings.append(
-            ReportFinding(.unreadable, resource: resource, note: "\(error)"))
+            ReportFinding(.unreadable, resource: resource, note: "\(error)")
+        )
         failures[resource, default: 0] += 1
         if mustAbort(after: error) {
             work?.aborting = ("resource \(resource): \(error)", error)
@@ -138,7 +152,10 @@ extension Reporter {
         openIntents(of: resource).filter { !$0.isUnknown }.map { open in
             .submissionUnknown(
                 SubmissionOutcome(
-                    number: open.intent.number, note: attempt(open.intent.number).reason))
+                    number: open.intent.number,
+                    note: attempt(open.intent.number).reason
+                )
+            )
         }
     }
 
@@ -157,7 +174,8 @@ extension Reporter {
         state.failures += 1
         let pause = min(
             settings.backOffMillisecondsMax * 6,
-            settings.cycleMilliseconds << Int64(min(state.failures - 1, 10)))
+            settings.cycleMilliseconds << Int64(min(state.failures - 1, 10))
+        )
         state.retryAt = moment.now.advanced(byMilliseconds: jitter.spread(pause))
         health[key] = state
     }

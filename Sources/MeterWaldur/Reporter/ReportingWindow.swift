@@ -38,8 +38,11 @@ package enum ReportingWindow: Equatable, Sendable {
     ///   - resumed: The newest month that a person has resumed.
     ///   - lastReported: The newest month for which anything was intended, or whose end was waited for.
     package static func at(
-        _ now: Timestamp, clock: WaldurClock?, settings: ReporterSettings,
-        resumed: BillingMonth?, lastReported: BillingMonth?
+        _ now: Timestamp,
+        clock: WaldurClock?,
+        settings: ReporterSettings,
+        resumed: BillingMonth?,
+        lastReported: BillingMonth?
     ) -> ReportingWindow {
         let zone = settings.zone
         guard let clock, let month = BillingMonth(of: clock.earliest(at: now), in: zone) else {

@@ -56,7 +56,9 @@ package struct ResourceFigures: Equatable, Sendable {
     package var untold: [Untold: Figure]
 
     package init(
-        position: UInt64, figures: [Key: Figure] = [:], untold: [Untold: Figure] = [:]
+        position: UInt64,
+        figures: [Key: Figure] = [:],
+        untold: [Untold: Figure] = [:]
     ) {
         self.position = position
         self.figures = figures

@@ -5,15 +5,22 @@ internal import MeterWire
 package enum ResourceNews {
     /// The decisions to book; empty where nothing is new.
     package static func decisions(
-        _ listing: WaldurResource, _ offering: WaldurOffering?, _ observation: Observation,
-        waldur: WaldurID, book: BookState
+        _ listing: WaldurResource,
+        _ offering: WaldurOffering?,
+        _ observation: Observation,
+        waldur: WaldurID,
+        book: BookState
     ) -> [Decision] {
         let usageComponents = offering?.usageComponents ?? []
         let seen = PlanPeriodsSeen(
-            waldur: waldur, resource: listing.id, offering: listing.offering,
+            waldur: waldur,
+            resource: listing.id,
+            offering: listing.offering,
             customer: listing.customer.map { Name($0.description) },
-            periods: observation.periods.map(\.period), components: usageComponents,
-            resourceState: listing.state)
+            periods: observation.periods.map(\.period),
+            components: usageComponents,
+            resourceState: listing.state
+        )
         var news: [Decision] = []
         if !(book.resources[seen.resourceKey]?.tells(seen) ?? false) {
             news.append(.planPeriodsSeen(seen))
@@ -23,8 +30,12 @@ package enum ResourceNews {
             for component in usageComponents {
                 guard let price = plan.prices[component] else { continue }
                 let seen = PriceSeen(
-                    waldur: waldur, plan: plan.id, component: component, price: price.description,
-                    futurePrice: plan.futurePrices[component]?.description)
+                    waldur: waldur,
+                    plan: plan.id,
+                    component: component,
+                    price: price.description,
+                    futurePrice: plan.futurePrices[component]?.description
+                )
                 let key = PriceKey(waldur: waldur, plan: plan.id, component: component)
                 if book.prices[key] != seen { news.append(.priceSeen(seen)) }
             }

@@ -74,8 +74,12 @@ package struct SubmissionPlan: Equatable, Sendable {
         package var strays: [SubmissionKey: Set<Hundredths>]
 
         package init(
-            resource: ResourceID, waldur: WaldurID, observation: Observation,
-            offering: WaldurOffering, figures: ResourceFigures, book: BookState,
+            resource: ResourceID,
+            waldur: WaldurID,
+            observation: Observation,
+            offering: WaldurOffering,
+            figures: ResourceFigures,
+            book: BookState,
             strays: [SubmissionKey: Set<Hundredths>] = [:]
         ) {
             self.resource = resource
@@ -90,8 +94,12 @@ package struct SubmissionPlan: Equatable, Sendable {
 
         func key(_ component: Name, _ period: PlanPeriodID) -> SubmissionKey {
             SubmissionKey(
-                waldur: waldur, resource: resource, component: component, planPeriod: period,
-                month: observation.month)
+                waldur: waldur,
+                resource: resource,
+                component: component,
+                planPeriod: period,
+                month: observation.month
+            )
         }
     }
 
@@ -121,13 +129,19 @@ package struct SubmissionPlan: Equatable, Sendable {
             }
             findings.append(
                 ReportFinding(
-                    kind, resource: input.resource, component: untold.component,
-                    ours: "\(total.total)"))
+                    kind,
+                    resource: input.resource,
+                    component: untold.component,
+                    ours: "\(total.total)"
+                )
+            )
         }
     }
 
     private mutating func weigh(
-        _ component: Name, in period: WaldurPlanPeriod, _ input: Input
+        _ component: Name,
+        in period: WaldurPlanPeriod,
+        _ input: Input
     ) {
         let id = period.period.id
         let key = input.key(component, id)
@@ -138,31 +152,47 @@ package struct SubmissionPlan: Equatable, Sendable {
         var verdict = Line.Verdict.unchanged
 
         func finding(
-            _ kind: ReportFinding.Kind, ours: Hundredths?, waldurs: String? = nil
+            _ kind: ReportFinding.Kind,
+            ours: Hundredths?,
+            waldurs: String? = nil
         ) -> ReportFinding {
             ReportFinding(
-                kind, resource: input.resource, planPeriod: id, component: component,
-                ours: ours.map(\.description), waldurs: waldurs)
+                kind,
+                resource: input.resource,
+                planPeriod: id,
+                component: component,
+                ours: ours.map(\.description),
+                waldurs: waldurs
+            )
         }
 
         let isTold = input.offering.usageComponents.contains(component)
         if let standing, !standing.open.isEmpty {
             verdict = .inFlight
             findings.append(finding(.unknown, ours: standing.open.last?.amount))
-        } else if isForeign(shown, confirmed: confirmed, strays: input.strays[key], isTold: isTold) {
+        } else if isForeign(shown, confirmed: confirmed, strays: input.strays[key], isTold: isTold)
+        {
             verdict = .held(.foreign)
             findings.append(
-                finding(.foreign, ours: confirmed, waldurs: shown.map(\.description)))
+                finding(.foreign, ours: confirmed, waldurs: shown.map(\.description))
+            )
         } else if let figure {
             verdict = Self.verdict(
-                figure.amount, confirmed: confirmed, shown: shown,
-                hasEnded: period.period.end != nil, isTold: isTold)
+                figure.amount,
+                confirmed: confirmed,
+                shown: shown,
+                hasEnded: period.period.end != nil,
+                isTold: isTold
+            )
             if case .held(let kind) = verdict {
                 findings.append(
                     finding(
-                        kind, ours: figure.amount,
+                        kind,
+                        ours: figure.amount,
                         waldurs: (kind == .lowered ? confirmed : nil)?.description
-                            ?? shown?.description))
+                            ?? shown?.description
+                    )
+                )
             }
         } else if let confirmed, confirmed > .zero {
             verdict = .held(.lowered)
@@ -173,13 +203,22 @@ package struct SubmissionPlan: Equatable, Sendable {
         }
         lines.append(
             Line(
-                planPeriod: id, component: component, figure: figure, confirmed: confirmed,
-                shown: shown, verdict: verdict))
+                planPeriod: id,
+                component: component,
+                figure: figure,
+                confirmed: confirmed,
+                shown: shown,
+                verdict: verdict
+            )
+        )
     }
 
     /// Compares values, since Waldur's `modified_by` and `description` survive an edit by its staff.
     private func isForeign(
-        _ shown: ExactDecimal?, confirmed: Hundredths?, strays: Set<Hundredths>?, isTold: Bool
+        _ shown: ExactDecimal?,
+        confirmed: Hundredths?,
+        strays: Set<Hundredths>?,
+        isTold: Bool
     ) -> Bool {
         if let shown, let value = shown.hundredths, strays?.contains(value) == true { return false }
         switch (shown, confirmed) {
@@ -192,7 +231,10 @@ package struct SubmissionPlan: Equatable, Sendable {
     }
 
     private static func verdict(
-        _ amount: Hundredths, confirmed: Hundredths?, shown: ExactDecimal?, hasEnded: Bool,
+        _ amount: Hundredths,
+        confirmed: Hundredths?,
+        shown: ExactDecimal?,
+        hasEnded: Bool,
         isTold: Bool
     ) -> Line.Verdict {
         if let confirmed, amount == confirmed, shown.map({ $0.isExactly(confirmed) }) ?? false {
@@ -207,7 +249,9 @@ package struct SubmissionPlan: Equatable, Sendable {
     }
 
     private func isPriced(
-        _ component: Name, _ period: WaldurPlanPeriod, _ input: Input
+        _ component: Name,
+        _ period: WaldurPlanPeriod,
+        _ input: Input
     ) -> Bool {
         let plan = input.offering.plans.first { $0.id == period.period.plan }
         return plan?.prices[component] != nil

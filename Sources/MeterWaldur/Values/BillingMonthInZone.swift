@@ -11,7 +11,8 @@ extension BillingMonth {
 
     /// The month after this one; the last month there is follows itself.
     package var next: BillingMonth {
-        BillingMonth(year: month == 12 ? year + 1 : year, month: month == 12 ? 1 : month + 1) ?? self
+        BillingMonth(year: month == 12 ? year + 1 : year, month: month == 12 ? 1 : month + 1)
+            ?? self
     }
 
     /// The month's first moment.

@@ -94,7 +94,9 @@ package struct ExactDecimal: Hashable, Sendable {
 
     /// `amount` minus this number, exactly.
     package func subtracted(from amount: Hundredths) -> ExactDecimal {
-        Self.sum([ExactDecimal(digits: -digits, scale: scale), .init(digits: amount.rawValue, scale: 2)])
+        Self.sum([
+            ExactDecimal(digits: -digits, scale: scale), .init(digits: amount.rawValue, scale: 2),
+        ])
     }
 
     /// The exact sum; wraps beyond 38 digits, which no number of Waldur's reaches.

@@ -99,7 +99,8 @@ package struct JSONParser {
     }
 
     private mutating func word(
-        _ text: StaticString, _ value: JSONValue
+        _ text: StaticString,
+        _ value: JSONValue
     ) throws(Malformed) -> JSONValue {
         for byte in String(describing: text).utf8 {
             guard current == byte else { throw malformed("unknown word") }

@@ -29,7 +29,13 @@ package enum WaldurTime {
         }
         guard let zone = ZoneOffset(String(decoding: bytes[index...], as: UTF8.self)),
             let seconds = seconds(
-                year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+                year: year,
+                month: month,
+                day: day,
+                hour: hour,
+                minute: minute,
+                second: second
+            )
         else { return nil }
         return Timestamp(milliseconds: seconds * 1000 + Int64(milliseconds) - zone.milliseconds)
     }
@@ -46,7 +52,13 @@ package enum WaldurTime {
             .map { number(Array($0.utf8)[...]) }
         guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
             let seconds = seconds(
-                year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
+                year: year,
+                month: month + 1,
+                day: day,
+                hour: hour,
+                minute: minute,
+                second: second
+            )
         else { return nil }
         return Timestamp(milliseconds: seconds * 1000)
     }
@@ -66,7 +78,12 @@ package enum WaldurTime {
     ]
 
     private static func seconds(
-        year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int
+        year: Int,
+        month: Int,
+        day: Int,
+        hour: Int,
+        minute: Int,
+        second: Int
     ) -> Int64? {
         guard (1970...9999).contains(year), (1...12).contains(month), (1...31).contains(day),
             hour < 24, minute < 60, second <= 60

@@ -47,6 +47,9 @@ final class DoubleTransport: WaldurTransport {
         state.withLock { $0.now = $0.now.advanced(byMilliseconds: milliseconds) }
     }
 
+    /// Changes what is wrong with the network.
+    func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+
     /// How many `set_usage` calls were sent.
     var writeCount: Int { state.withLock { $0.sent.count { $0.method == .post } } }
 
@@ -99,15 +102,20 @@ final class DoubleTransport: WaldurTransport {
         let time = state.withLock { $0.now.advanced(byMilliseconds: $0.skewMilliseconds) }
         world.setClock(milliseconds: time.milliseconds)
         let answer = await world.answer(
-            request.method.rawValue, request.path, body: request.body,
-            token: DoubleWorld.providerToken)
+            request.method.rawValue,
+            request.path,
+            body: request.body,
+            token: DoubleWorld.providerToken
+        )
         advance(milliseconds: 60)
         return WaldurResponse(status: answer.status, headers: answer.headers, body: answer.body)
     }
 
     private func page(_ status: Int, _ headers: [String: String] = [:]) -> WaldurResponse {
         WaldurResponse(
-            status: status, headers: headers.merging(["content-type": "text/html"]) { $1 },
-            body: Array("<html>".utf8))
+            status: status,
+            headers: headers.merging(["content-type": "text/html"]) { $1 },
+            body: Array("<html>".utf8)
+        )
     }
 }

@@ -30,20 +30,30 @@ struct DoubleWorld: Sendable {
         fixture.projects = [.init(name: "One", customer: "Buyer")]
         fixture.users = [
             .init(
-                username: "meter", token: providerToken,
-                roles: [.init(role: "manager", offering: "Agent")]),
+                username: "meter",
+                token: providerToken,
+                roles: [.init(role: "manager", offering: "Agent")]
+            ),
             .init(
-                username: "other", token: otherToken,
-                roles: [.init(role: "owner", customer: "Provider")]),
+                username: "other",
+                token: otherToken,
+                roles: [.init(role: "owner", customer: "Provider")]
+            ),
         ]
         fixture.offerings = [
             .init(
-                name: "Agent", customer: "Provider",
+                name: "Agent",
+                customer: "Provider",
                 components: [
                     .init(type: "agent_calls", measuredUnit: "call"),
                     .init(type: "input_tokens", measuredUnit: "token"),
                     .init(type: "tool_seconds", measuredUnit: "s"),
-                    .init(type: "capped", measuredUnit: "u", limitPeriod: "total", limitAmount: 100),
+                    .init(
+                        type: "capped",
+                        measuredUnit: "u",
+                        limitPeriod: "total",
+                        limitAmount: 100
+                    ),
                     .init(type: "unpriced", measuredUnit: "u"),
                     .init(type: "base_fee", billingType: "fixed"),
                 ],
@@ -53,19 +63,30 @@ struct DoubleWorld: Sendable {
                         prices: [
                             "agent_calls": "0.02", "input_tokens": "0.0000031250",
                             "tool_seconds": "0.01", "capped": "1", "base_fee": "2",
-                        ], quotas: ["base_fee": 1]),
+                        ],
+                        quotas: ["base_fee": 1]
+                    ),
                     .init(
                         name: "Premium",
                         prices: [
                             "agent_calls": "0.01", "input_tokens": "0.0000012345",
                             "tool_seconds": "0.01", "capped": "1", "base_fee": "1",
-                        ], quotas: ["base_fee": 1]),
-                ], uuid: offering)
+                        ],
+                        quotas: ["base_fee": 1]
+                    ),
+                ],
+                uuid: offering
+            )
         ]
         fixture.resources = resources.enumerated().map { index, uuid in
             .init(
-                name: "r\(index)", offering: "Agent", project: "One", plan: "Standard", uuid: uuid,
-                created: activated)
+                name: "r\(index)",
+                offering: "Agent",
+                project: "One",
+                plan: "Standard",
+                uuid: uuid,
+                created: activated
+            )
         }
         return fixture
     }
@@ -76,14 +97,21 @@ struct DoubleWorld: Sendable {
 
     /// Answers one request as the HTTP server would.
     func answer(
-        _ method: String, _ target: String, body: String, token: String
+        _ method: String,
+        _ target: String,
+        body: String,
+        token: String
     ) async -> (status: Int, headers: [String: String], body: [UInt8]) {
         let parts = target.split(separator: "?", maxSplits: 1)
         let path = String(parts[0])
         let request = APIRequest(
-            method: method, path: path,
+            method: method,
+            path: path,
             query: APIRequest.query(parts.count > 1 ? String(parts[1]) : ""),
-            authorization: "Token \(token)", host: "waldur", body: Array(body.utf8))
+            authorization: "Token \(token)",
+            host: "waldur",
+            body: Array(body.utf8)
+        )
         var headers = ["date": state.now.httpDate]
         guard let (endpoint, key) = Self.endpoint(path) else {
             headers["content-type"] = "text/html; charset=utf-8"
@@ -102,7 +130,9 @@ struct DoubleWorld: Sendable {
         }
     }
 
+    /// The endpoint of a path; one without a key in it comes first.
     private static func endpoint(_ path: String) -> (Endpoint, key: String)? {
+        if let exact = Endpoint.all.first(where: { $0.path == path }) { return (exact, "") }
         let wanted = path.split(separator: "/")
         for endpoint in Endpoint.all {
             let pattern = endpoint.path.split(separator: "/")
@@ -125,7 +155,8 @@ struct DoubleWorld: Sendable {
                 let key = row.key
                 rows[
                     "\(key.resource.hex) \(key.planPeriod?.hex ?? "-") \(row.type) "
-                        + key.month.start.date.prefix(7)] = row.usage.text(places: 2)
+                        + key.month.start.date.prefix(7)
+                ] = row.usage.text(places: 2)
             }
             return rows
         }
@@ -163,12 +194,17 @@ struct DoubleWorld: Sendable {
 
     /// What another reporter would send.
     func report(
-        _ resource: String, _ component: String, _ amount: String, token: String = otherToken
+        _ resource: String,
+        _ component: String,
+        _ amount: String,
+        token: String = otherToken
     ) async -> Int {
         await answer(
-            "POST", "/api/marketplace-component-usages/set_usage/",
+            "POST",
+            "/api/marketplace-component-usages/set_usage/",
             body: "{\"resource\":\"\(resource)\",\"usages\":[{\"type\":\"\(component)\","
-                + "\"amount\":\"\(amount)\"}]}", token: token
+                + "\"amount\":\"\(amount)\"}]}",
+            token: token
         ).status
     }
 }
@@ -180,7 +216,8 @@ struct ServedDouble: Sendable {
 
     /// Serves while `body` runs.
     static func with<Value: Sendable>(
-        _ world: DoubleWorld, _ body: @Sendable (ServedDouble) async throws -> Value
+        _ world: DoubleWorld,
+        _ body: @Sendable (ServedDouble) async throws -> Value
     ) async throws -> Value {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -202,8 +239,13 @@ struct ServedDouble: Sendable {
         world.state.with {
             $0.faults.append(
                 Fault(
-                    path: path, status: status, applies: applies, count: count,
-                    retryAfter: retryAfter))
+                    path: path,
+                    status: status,
+                    applies: applies,
+                    count: count,
+                    retryAfter: retryAfter
+                )
+            )
         }
     }
 

@@ -42,8 +42,13 @@ final class FakeEngine: ReportingEngine {
         amounts.withLock {
             $0.all.append(
                 Amount(
-                    tenant: tenant, agent: agent, component: component, minute: minute,
-                    amount: amount))
+                    tenant: tenant,
+                    agent: agent,
+                    component: component,
+                    minute: minute,
+                    amount: amount
+                )
+            )
         }
     }
 
@@ -60,18 +65,25 @@ final class FakeEngine: ReportingEngine {
         let durable = durable
         var totals: [UsageGroup: UsageTotal] = [:]
         for amount in durable {
-            guard let window = query.windows.indices.dropLast().first(where: {
-                query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
-            })
+            guard
+                let window = query.windows.indices.dropLast().first(where: {
+                    query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
+                })
             else { continue }
             let group = UsageGroup(
-                tenant: amount.tenant, agent: amount.agent, component: amount.component,
-                window: window)
+                tenant: amount.tenant,
+                agent: amount.agent,
+                component: amount.component,
+                window: window
+            )
             totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
             totals[group, default: UsageTotal()].count += 1
         }
         return UsageAnswer(
-            totals: totals, position: UInt64(durable.count), asOf: time.withLock { $0 },
-            completeThrough: nil)
+            totals: totals,
+            position: UInt64(durable.count),
+            asOf: time.withLock { $0 },
+            completeThrough: nil
+        )
     }
 }

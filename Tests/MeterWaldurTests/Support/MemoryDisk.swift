@@ -50,7 +50,8 @@ final class MemoryFile: DiskFile {
     }
 
     func read(
-        at offset: Int, into target: UnsafeMutableRawBufferPointer
+        at offset: Int,
+        into target: UnsafeMutableRawBufferPointer
     ) throws(DiskError) -> Int {
         let found = bytes.withLock { Array($0.dropFirst(offset).prefix(target.count)) }
         unsafe target.copyBytes(from: found)

@@ -7,13 +7,13 @@ import Testing
 final class Simulation {
     static let tenant = Name(DoubleWorld.customer)
     static let waldur: WaldurID = "main"
-    static let midMonth = Timestamp(milliseconds: 1_794_830_430_000)  // 2026-11-16T11:20:30Z
+    static let midMonth = Timestamp(milliseconds: 1_794_830_430_000)  // 2026-11-16T12:00:30Z
 
     let world: DoubleWorld
     let engine: FakeEngine
     let transport: DoubleTransport
     var settings: ReporterSettings
-    private(set) var reporter: Reporter
+    var reporter: Reporter
     private(set) var client: WaldurClient
     private var ledger: LedgerReader
     /// Every action that was done, without rests.
@@ -25,7 +25,10 @@ final class Simulation {
         let transport = DoubleTransport(world: world, now: start)
         self.transport = transport
         settings = ReporterSettings(
-            waldur: Self.waldur, zone: zone, requestLifeMilliseconds: 120_000)
+            waldur: Self.waldur,
+            zone: zone,
+            requestLifeMilliseconds: 120_000
+        )
         reporter = Reporter(settings: settings, startedAt: start, seed: 1)
         client = WaldurClient(transport: transport) { transport.now }
         ledger = LedgerReader(waldur: Self.waldur, zone: zone)
@@ -34,7 +37,12 @@ final class Simulation {
             .componentDeclared(Component(name: "input_tokens", unit: "token")),
             .componentDeclared(
                 Component(
-                    name: "tool_seconds", unit: "ms", reportedUnit: "s", unitsPerReported: 1000)),
+                    name: "tool_seconds",
+                    unit: "ms",
+                    reportedUnit: "s",
+                    unitsPerReported: 1000
+                )
+            ),
             .componentDeclared(Component(name: "capped", unit: "u")),
             .componentDeclared(Component(name: "unpriced", unit: "u")),
         ])
@@ -47,19 +55,29 @@ final class Simulation {
 
     /// Binds a new access of an agent to a resource, from an hour ago.
     func bind(
-        _ agent: Name, to resource: Int, as bindingClass: BindingClass = .live,
+        _ agent: Name,
+        to resource: Int,
+        as bindingClass: BindingClass = .live,
         tenant: Name = tenant
     ) throws {
         let access = Access(
             id: AccessID(high: UInt64(resource) + 1, low: UInt64(book.accesses.count) + 1),
-            tenant: tenant, agent: agent)
+            tenant: tenant,
+            agent: agent
+        )
         try engine.book([
             .accessMade(access),
             .bindingSet(
                 Binding(
-                    access: access.id, tenant: tenant, agent: agent, waldur: Self.waldur,
-                    resource: try id(resource), from: Minute(rawValue: minute.rawValue - 60),
-                    class: bindingClass)),
+                    access: access.id,
+                    tenant: tenant,
+                    agent: agent,
+                    waldur: Self.waldur,
+                    resource: try id(resource),
+                    from: Minute(rawValue: minute.rawValue - 60),
+                    class: bindingClass
+                )
+            ),
         ])
     }
 
@@ -102,29 +120,41 @@ final class Simulation {
         case .listResources:
             ledger.forget()
             return .resources(
-                await result { () async throws(WaldurError) in try await self.client.resources() })
+                await result { () async throws(WaldurError) in try await self.client.resources() }
+            )
         case .readOffering(let id):
             return .offering(
-                await result { () async throws(WaldurError) in try await self.client.offering(id) })
+                await result { () async throws(WaldurError) in try await self.client.offering(id) }
+            )
         case .readPlanPeriods(let id):
             return .planPeriods(
                 await result { () async throws(WaldurError) in
                     try await self.client.planPeriods(of: id)
-                })
+                }
+            )
         case .readUsageRows(let id, let month):
             return .usageRows(
                 await result { () async throws(WaldurError) in
                     try await self.client.usageRows(of: id, in: month)
-                })
+                }
+            )
         case .setUsage(let call):
             return .sent(
-                await result { () async throws(WaldurError) in try await self.client.setUsage(call) })
+                await result { () async throws(WaldurError) in try await self.client.setUsage(call)
+                }
+            )
         case .readFigures(let resource, let month, let through):
             do throws(ReporterTrouble) {
                 return .figures(
                     .success(
                         try await ledger.figures(
-                            of: resource, in: month, through: through, engine: engine)))
+                            of: resource,
+                            in: month,
+                            through: through,
+                            engine: engine
+                        )
+                    )
+                )
             } catch {
                 return .figures(.failure(error))
             }
@@ -143,6 +173,17 @@ final class Simulation {
     }
 
     func handle(_ event: ReporterEvent) { reporter.handle(event, at: moment) }
+
+    /// Runs until a call is sent, whose answer nobody takes in.
+    func send() async {
+        for _ in 0..<200 {
+            let action = next()
+            let event = await perform(action)
+            if case .setUsage = action { return }
+            handle(event)
+        }
+        Issue.record("nothing is sent; last actions: \(actions.suffix(5))")
+    }
 
     /// Runs until a cycle that begins now has ended. A reporter that never gets there fails the test.
     func cycle() async {

@@ -33,7 +33,8 @@ struct StatusRoutes {
                     "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
                     "quarantined": .count(sources.count { $0.isQuarantined }),
                 ],
-            "completeThrough": .optional(Self.completeThrough(sources).map(RFC3339.text)),
+            "completeThrough": .optional(
+                Self.completeThrough(sources, now: context.clock.now()).map(RFC3339.text)),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -52,13 +53,16 @@ struct StatusRoutes {
     }
 
     /// Of the source that lags most; nil where one is unknown, or there is none.
-    private static func completeThrough(_ sources: [SourceSummary]) -> Timestamp? {
-        var least: Timestamp?
-        for source in sources {
+    private static func completeThrough(
+        _ sources: [SourceSummary], now: Timestamp
+    ) -> Timestamp? {
+        guard !sources.isEmpty else { return nil }
+        var least = now
+        for source in sources where !source.isEnded {
             guard let through = source.completeThrough else { return nil }
-            if least.map({ through < $0 }) ?? true { least = through }
+            least = min(least, through)
         }
-        return least == Timestamp(milliseconds: .max) ? nil : least
+        return least
     }
 }
 

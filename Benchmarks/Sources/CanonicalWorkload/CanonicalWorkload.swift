@@ -1,25 +1,31 @@
-import MeterWire
+package import MeterWire
 
 /// The canonical workload: events of 4 amounts with model, outcome and duration, 10^6 live keys over
 /// 10^4 agents (zipf) in 25 minutes, 1,000 sources, frames that carry their own names.
 ///
 /// Frames are sealed before the measurement. Totals per component are kept to compare with.
-struct CanonicalWorkload {
-    static let components = ["input_tokens", "output_tokens", "agent_calls", "tool_seconds"]
-    static let tenantCount = 100
-    static let agentCount = 10_000
-    static let minuteCount = 25
-    static let sourceCount = 1_000
-    /// 2026-11-16T00:00Z.
-    static let start: Int64 = 1_794_787_200_000
+package struct CanonicalWorkload {
+    package static let components = ["input_tokens", "output_tokens", "agent_calls", "tool_seconds"]
+    package static let tenantCount = 100
+    package static let agentCount = 10_000
+    package static let minuteCount = 25
+    package static let sourceCount = 1_000
+    /// Sealed frames, and for each the source's number and the events of that source up to its end.
+    package let frames: [[UInt8]]
+    package let sources: [Int]
+    package let ends: [UInt64]
+    package let eventCount: Int
+    package let totals: [String: UInt128]
 
-    let frames: [[UInt8]]
-    let eventCount: Int
-    let totals: [String: UInt128]
+    /// The sources by their numbers: other ones in each run, so that a server counts each run anew.
+    package let sourceIDs: [SourceID]
 
-    var amountCount: Int { eventCount * CanonicalWorkload.components.count }
+    package var amountCount: Int { eventCount * CanonicalWorkload.components.count }
 
-    init(frameCount: Int, eventsPerFrame: Int, suite: TagSuite, key: WireKey) {
+    /// - Parameter start: Milliseconds since 1970 of the first minute.
+    package init(
+        frameCount: Int, eventsPerFrame: Int, suite: TagSuite, key: WireKey, start: Int64
+    ) {
         var random = SplitMix(state: 0x5EED)
         let zipf = Zipf(count: CanonicalWorkload.agentCount)
         let protection: WireProtection =
@@ -30,16 +36,19 @@ struct CanonicalWorkload {
             }
         let sealers = (0..<CanonicalWorkload.sourceCount).map {
             FrameSealer(
-                source: SourceID(high: 0xCA0, low: UInt64($0)), protection: protection)
+                source: SourceID(high: life, low: UInt64($0)), protection: protection)
         }
         var sequences = Array(repeating: UInt64(0), count: sealers.count)
         var frames: [[UInt8]] = []
+        var numbers: [Int] = []
+        var ends: [UInt64] = []
+        let life = UInt64.random(in: 1 ... .max)
         var totals: [String: UInt128] = [:]
         var encoder = PayloadEncoder(byteCountMax: 1 << 19)
         for number in 0..<frameCount {
             encoder.removeAll()
             for _ in 0..<eventsPerFrame {
-                let event = CanonicalWorkload.event(zipf, &random)
+                let event = CanonicalWorkload.event(zipf, start, &random)
                 for amount in event.amounts {
                     totals[amount.component, default: 0] += UInt128(amount.amount)
                 }
@@ -50,13 +59,20 @@ struct CanonicalWorkload {
                 sealers[source].seal(
                     encoder, firstSequence: sequences[source], durableThrough: 0, using: &random))
             sequences[source] += UInt64(eventsPerFrame)
+            numbers.append(source)
+            ends.append(sequences[source])
         }
         self.frames = frames
+        sources = numbers
+        self.ends = ends
+        sourceIDs = sealers.map(\.source)
         self.totals = totals
         eventCount = frameCount * eventsPerFrame
     }
 
-    private static func event(_ zipf: Zipf, _ random: inout SplitMix) -> UsageEvent {
+    private static func event(
+        _ zipf: Zipf, _ start: Int64, _ random: inout SplitMix
+    ) -> UsageEvent {
         let agent = zipf.draw(&random)
         let minute = Int64.random(in: 0..<Int64(minuteCount), using: &random)
         return UsageEvent(
@@ -75,10 +91,12 @@ struct CanonicalWorkload {
 }
 
 /// Seeded randomness: the same workload in every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
+package struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
