@@ -28,8 +28,7 @@ struct InspectedFile {
         let counting = Set((live.segments + live.identifiers + live.details).map(\.name))
         for name in names {
             switch DataFileName(name) {
-            case .journal(let start):
-                rows.append([name, "journal", "\(start)", "", "journal"])
+            case .journal: rows.append([name, "journal", "", "", "journal"])
             case .sealed(let kind, let span):
                 let isLive = counting.contains(name) || live.dedup?.name == name
                 rows.append([
