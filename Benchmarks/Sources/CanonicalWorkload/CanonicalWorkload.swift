@@ -5,7 +5,9 @@ package import MeterWire
 ///
 /// Frames are sealed before the measurement. Totals per component are kept to compare with.
 package struct CanonicalWorkload {
-    package static let components = ["input_tokens", "output_tokens", "agent_calls", "tool_seconds"]
+    package static let components = [
+        "input_tokens", "output_tokens", "agent_calls", "tool_seconds",
+    ]
     package static let tenantCount = 100
     package static let agentCount = 10_000
     package static let minuteCount = 25

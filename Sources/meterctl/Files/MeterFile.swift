@@ -41,7 +41,8 @@ struct MeterPath {
         guard let values = try? FileManager.default.attributesOfItem(atPath: path),
             let type = values[.type] as? FileAttributeType
         else {
-            throw CommandFailure(.failed, "\(path) is not there", next: "check the path: ls -l \(path)")
+            throw CommandFailure(
+                .failed, "\(path) is not there", next: "check the path: ls -l \(path)")
         }
         let isDirectory =
             type == .typeDirectory

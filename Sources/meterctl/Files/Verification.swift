@@ -138,7 +138,8 @@ struct Verification {
         for stated in segment.totals {
             let sum = found[UsageGroup(component: stated.component)] ?? UsageTotal()
             guard sum == stated.total else {
-                return "the rows of \(stated.component) add up to \(sum.sum) in \(sum.count) amounts, "
+                return
+                    "the rows of \(stated.component) add up to \(sum.sum) in \(sum.count) amounts, "
                     + "the footer states \(stated.total.sum) in \(stated.total.count)"
             }
         }
@@ -181,7 +182,9 @@ struct Verification {
         let damage = recovery.damage.filter { !isExpected($0) }
         for damage in damage { add(damage.file, "book", .damaged, damage.description) }
         for aside in recovery.aside { add(aside.file, "book", .note, aside.description) }
-        if damage.isEmpty { add(name, "book", .good, "\(recovery.entryCount) decisions, chain intact") }
+        if damage.isEmpty {
+            add(name, "book", .good, "\(recovery.entryCount) decisions, chain intact")
+        }
     }
 
     private mutating func add(

@@ -17,7 +17,9 @@ struct ReplayTests {
         return try Trace(Array(lines.joined(separator: "\n").utf8))
     }
 
-    @Test func `a trace over both ways is counted once, and its frames once more not at all`() throws {
+    @Test func `a trace over both ways is counted once, and its frames once more not at all`()
+        throws
+    {
         let site = try TestSite(seed: 77)
         let (_, key) = try site.addKey()
         let server = try site.start()

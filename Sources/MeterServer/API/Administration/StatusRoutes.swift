@@ -25,14 +25,16 @@ struct StatusRoutes {
             "time": .string(RFC3339.text(context.clock.now())),
             "ready": .boolean(context.readiness.isReady),
             "reasons": .array(context.readiness.entries.map { HealthCondition($0).json }),
-            "journal": ["appended": .decimal(engine.appended), "durable": .decimal(engine.durable)],
+            "journal": [
+                "appended": .decimal(engine.appended), "durable": .decimal(engine.durable),
+            ],
             "events": Self.json(counts),
             "sources": [
-                    "total": .count(sources.count),
-                    "unclean": .count(sources.count { $0.isUnclean }),
-                    "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
-                    "quarantined": .count(sources.count { $0.isQuarantined }),
-                ],
+                "total": .count(sources.count),
+                "unclean": .count(sources.count { $0.isUnclean }),
+                "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
+                "quarantined": .count(sources.count { $0.isQuarantined }),
+            ],
             "completeThrough": .optional(
                 Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
