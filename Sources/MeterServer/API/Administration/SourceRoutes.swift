@@ -43,7 +43,8 @@ struct SourceRoutes {
                 JSONMember("inConflict", .decimal(source.counts.inConflict)),
                 JSONMember(
                     "completeThrough",
-                    .optional(source.isEnded ? nil : source.completeThrough.map(RFC3339.text))),
+                    .optional(
+                        source.completeThrough.map { RFC3339.text(min($0, context.clock.now())) })),
             ])
     }
 

@@ -34,7 +34,7 @@ struct StatusRoutes {
                     "quarantined": .count(sources.count { $0.isQuarantined }),
                 ],
             "completeThrough": .optional(
-                Self.completeThrough(sources, now: context.clock.now()).map(RFC3339.text)),
+                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -52,13 +52,12 @@ struct StatusRoutes {
         ]
     }
 
-    /// Of the source that lags most; nil where one is unknown, or there is none.
+    /// Of the source that lags most; nil where one is unknown.
     private static func completeThrough(
-        _ sources: [SourceSummary], now: Timestamp
+        _ sources: [SourceSummary], at now: Timestamp
     ) -> Timestamp? {
-        guard !sources.isEmpty else { return nil }
         var least = now
-        for source in sources where !source.isEnded {
+        for source in sources {
             guard let through = source.completeThrough else { return nil }
             least = min(least, through)
         }
