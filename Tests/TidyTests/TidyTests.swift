@@ -45,6 +45,17 @@ import Testing
         return links
     }
 
+    @Test func `the README speaks of the addresses that the server listens at`() throws {
+        let settings = try Project.file("Sources/MeterServer/Configuration/Settings.swift").text
+        let readme = try Project.file("README.md").text
+        for (flag, address) in [("udp", "127.0.0.1:7481"), ("tcp", "127.0.0.1:7482")] {
+            #expect(settings.contains("default: \"\(address)\""), "--\(flag)")
+            #expect(readme.contains("--\(flag) \(address)"), "--\(flag)")
+        }
+        #expect(settings.contains("default: \"127.0.0.1:7480\""), "--http")
+        #expect(readme.contains("http://127.0.0.1:7480/api/v1/events"), "--http")
+    }
+
     @Test func `the engine and the wire end no process and ask no clock`() throws {
         let files = try Project.swiftFiles(under: ["Sources/Meter", "Sources/MeterWire"])
         #expect(files.count > 100)

@@ -1,5 +1,5 @@
-/// The files that may handle memory by hand, by the keyword `unsafe` of strict memory safety. Most only look
-/// at bytes through a closure; those that own memory or call C say so in their first lines.
+/// The files that may handle memory by hand, by the keyword `unsafe` of strict memory safety. Most only
+/// look at bytes through a closure; those that own memory or call C say so in their first lines.
 let unsafeFiles: Set<String> = [
     "Sources/Meter/Admission/AdmissionRecord.swift",
     "Sources/Meter/Admission/BatchRecord.swift",
@@ -76,6 +76,4 @@ let unsafeFiles: Set<String> = [
     "Sources/meterctl/Files/OverlayDisk.swift",
     "Sources/meterctl/Output/Terminal.swift",
     "Sources/meterctl/Replay/EmitterTarget.swift",
-    "Sources/meterctl/Replay/FrameResender.swift",
-    "Sources/meterctl/Replay/ReplaySocket.swift",
 ]
