@@ -90,9 +90,25 @@ struct Housekeeping: Service {
                 "more journal bytes wait for the disk than may; it is too slow, hangs or failed"
             )
             known = deferrals
+            checkConservation()
             // Keys expire by themselves; seconds late is soon enough for what was set weeks before.
             if round.isMultiple(of: 10) { context.book.refreshPolicy() }
         }
+    }
+
+    /// Every event that came has one outcome (design §3.5); anything else is a fault of this program.
+    private func checkConservation() {
+        let violations = context.engine.admissionCounts()
+            .flatMap { Conservation.check($0.value, of: $0.key) }
+        guard !violations.isEmpty else {
+            context.readiness.clear(.notConserved)
+            return
+        }
+        let text = violations.map(\.description).joined(separator: "; ")
+        let isKnown = context.readiness.entries.contains { $0.reason == .notConserved }
+        context.readiness.set(.notConserved, text)
+        guard !isKnown else { return }
+        context.logger.critical("events are not conserved", metadata: ["violations": "\(text)"])
     }
 
     /// Deferred frames and batches by reason, over all transports.

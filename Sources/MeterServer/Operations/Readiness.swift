@@ -24,6 +24,8 @@ final class Readiness: Sendable {
         case bookFailing = "book-failing"
         /// Damage was found in the data directory; undamaged data is served.
         case damage
+        /// Events that came have not each exactly one outcome: a fault of this program.
+        case notConserved = "not-conserved"
         /// Nothing is told to Waldur until a person says so.
         case reportingHeld = "reporting-held"
         /// Waldur does not answer or refuses.
@@ -34,7 +36,8 @@ final class Readiness: Sendable {
             switch self {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
-            case .checkpointFailing, .bookFailing, .damage, .reportingHeld, .reportingFailing:
+            case .checkpointFailing, .bookFailing, .damage, .notConserved, .reportingHeld,
+                .reportingFailing:
                 false
             }
         }
