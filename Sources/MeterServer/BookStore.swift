@@ -17,8 +17,13 @@ final class BookStore: Sendable {
     private let readiness: Readiness
 
     init(
-        book: Book, engine: Engine, masterKey: MasterKey?, isInsecure: Bool, clock: ServerClock,
-        metrics: ServerMetrics, readiness: Readiness
+        book: Book,
+        engine: Engine,
+        masterKey: MasterKey?,
+        isInsecure: Bool,
+        clock: ServerClock,
+        metrics: ServerMetrics,
+        readiness: Readiness
     ) {
         self.book = book
         self.engine = engine
@@ -42,7 +47,8 @@ final class BookStore: Sendable {
     /// - Throws: ``BookError``; nothing was decided then.
     @discardableResult
     func append(
-        _ decisions: [Decision], author: String
+        _ decisions: [Decision],
+        author: String
     ) throws(BookError) -> [BookEntry] {
         do throws(BookError) {
             let entries = try book.append(decisions, author: author, at: clock.now())
@@ -68,12 +74,19 @@ final class BookStore: Sendable {
     /// Puts the book's state in force for admission; also due when a key has expired.
     func refreshPolicy() {
         engine.policy = Self.policy(
-            of: book.state, at: clock.now(), masterKey: masterKey, isInsecure: isInsecure)
+            of: book.state,
+            at: clock.now(),
+            masterKey: masterKey,
+            isInsecure: isInsecure
+        )
     }
 
     /// Who may emit what, by the book's state at a moment.
     static func policy(
-        of state: BookState, at time: Timestamp, masterKey: MasterKey?, isInsecure: Bool
+        of state: BookState,
+        at time: Timestamp,
+        masterKey: MasterKey?,
+        isInsecure: Bool
     ) -> AdmissionPolicy {
         var credentials: [KeyID: AdmissionPolicy.Credential] = [:]
         if let masterKey {
@@ -83,7 +96,9 @@ final class BookStore: Sendable {
                     continue
                 }
                 credentials[id] = AdmissionPolicy.Credential(
-                    key: key, principal: standing.key.principal)
+                    key: key,
+                    principal: standing.key.principal
+                )
             }
         }
         var principals = state.principals.mapValues { principal -> AdmissionPolicy.Tenants in
@@ -95,10 +110,12 @@ final class BookStore: Sendable {
         }
         if isInsecure { principals[.insecureLoopback] = .all }
         return AdmissionPolicy(
-            credentials: credentials, principals: principals,
+            credentials: credentials,
+            principals: principals,
             accesses: state.accesses.mapValues(\.tenant),
             declaredComponents: Set(state.components.keys),
-            insecurePrincipal: isInsecure ? .insecureLoopback : nil)
+            insecurePrincipal: isInsecure ? .insecureLoopback : nil
+        )
     }
 }
 

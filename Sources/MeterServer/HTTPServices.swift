@@ -11,36 +11,47 @@ internal import ServiceLifecycle
 enum HTTPServices {
     /// - Throws: ``StartError`` if an address is taken.
     static func make(
-        _ context: ServerContext, _ start: StartBarrier, _ reporter: ReporterService?
+        _ context: ServerContext,
+        _ start: StartBarrier,
+        _ reporter: ReporterService?
     ) throws -> [any Service] {
         let configuration = context.configuration
         let clock = context.clock
         let api = try API(
-            context, reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) })
+            context,
+            reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) }
+        )
         var services: [any Service] = [
             application(
                 api.responder(for: .administrationSocket),
-                at: .unixDomainSocket(path: configuration.adminSocket), context
+                at: .unixDomainSocket(path: configuration.adminSocket),
+                context
             ) { _ in start.opened("admin", at: configuration.adminSocket) }
         ]
         if let address = configuration.http {
             try checkFree(address)
             services.append(
                 application(
-                    api.responder(for: .network), at: .hostname(address.host, port: address.port),
+                    api.responder(for: .network),
+                    at: .hostname(address.host, port: address.port),
                     context
                 ) { channel in
                     let bound = channel.localAddress
                     start.opened(
-                        "http", at: "\(bound?.ipAddress ?? address.host):\(bound?.port ?? 0)")
-                })
+                        "http",
+                        at: "\(bound?.ipAddress ?? address.host):\(bound?.port ?? 0)"
+                    )
+                }
+            )
         }
         return services
     }
 
     private static func application(
-        _ responder: some HTTPResponder<BasicRequestContext>, at address: BindAddress,
-        _ context: ServerContext, onRunning: @escaping @Sendable (any Channel) async -> Void
+        _ responder: some HTTPResponder<BasicRequestContext>,
+        at address: BindAddress,
+        _ context: ServerContext,
+        onRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some Service {
         let limits = context.configuration.limits
         var logger = context.logger
@@ -51,13 +62,22 @@ enum HTTPServices {
                 configuration: .init(
                     idleTimeout: TimeAmount(limits.idleTimeout),
                     httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
-                        maxHeaderFieldCount: 100))),
+                        maxHeaderFieldSize: 16 << 10,
+                        maxHeaderListSize: 32 << 10,
+                        maxHeaderFieldCount: 100
+                    )
+                )
+            ),
             configuration: ApplicationConfiguration(
-                address: address, backlog: 1_024,
+                address: address,
+                backlog: 1_024,
                 availableConnectionsDelegate: MaximumAvailableConnections(
-                    limits.httpConnectionCount)),
-            onServerRunning: onRunning, logger: logger)
+                    limits.httpConnectionCount
+                )
+            ),
+            onServerRunning: onRunning,
+            logger: logger
+        )
     }
 
     /// Finds out before anything else starts that somebody has the address; the server that binds it
@@ -71,7 +91,12 @@ enum HTTPServices {
         defer { close(descriptor) }
         var one: CInt = 1
         _ = unsafe setsockopt(
-            descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
+            descriptor,
+            SOL_SOCKET,
+            SO_REUSEADDR,
+            &one,
+            socklen_t(MemoryLayout<CInt>.size)
+        )
         let result = unsafe socketAddress.withSockAddr { pointer, count in
             unsafe bind(descriptor, pointer, socklen_t(count))
         }

@@ -29,7 +29,9 @@ struct Main {
         }
         do {
             let values = try await ConfigurationValues(
-                arguments: Array(arguments), environment: ProcessInfo.processInfo.environment)
+                arguments: Array(arguments),
+                environment: ProcessInfo.processInfo.environment
+            )
             switch command {
             case "run": return await start(try ServerConfiguration(values))
             case "config check":
@@ -38,7 +40,9 @@ struct Main {
             case "config show": print(HelpText.values(values))
             default:
                 throw ConfigurationError(
-                    key: command, problem: "no such command; config check and config show are")
+                    key: command,
+                    problem: "no such command; config check and config show are"
+                )
             }
             return .stopped
         } catch {

@@ -27,8 +27,11 @@ final class ReportingService: Service {
         reporter = ReporterService(
             settings: settings,
             client: WaldurClient(transport: transport, now: { clock.now() }),
-            engine: ReporterDoor(context: context), logger: context.logger, seed: random.next(),
-            now: { clock.now() })
+            engine: ReporterDoor(context: context),
+            logger: context.logger,
+            seed: random.next(),
+            now: { clock.now() }
+        )
     }
 
     /// A submission under way is read back before this returns.
@@ -78,10 +81,14 @@ private struct ReporterDoor: ReportingEngine {
         let pending = try await ask(query)
         guard pending.damage.isEmpty else {
             throw ReporterTrouble(
-                "nothing is told while damage keeps usage out: \(pending.damage.joined(separator: "; "))")
+                "nothing is told while damage keeps usage out: \(pending.damage.joined(separator: "; "))"
+            )
         }
         let outcome = await context.waiters.wait(
-            for: pending.position, epoch: epoch, timeout: Self.patience)
+            for: pending.position,
+            epoch: epoch,
+            timeout: Self.patience
+        )
         guard outcome == .durable, let answer = context.engine.answer(pending) else {
             throw ReporterTrouble("usage is not on the disk yet")
         }

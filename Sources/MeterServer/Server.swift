@@ -31,7 +31,10 @@ enum Server {
         try committer.start()
         try checkpointer.start()
         let storage = StorageService(
-            context: context, committer: committer, checkpointer: checkpointer)
+            context: context,
+            committer: committer,
+            checkpointer: checkpointer
+        )
 
         let start = StartBarrier(context: context, doors: doors)
         var services: [any Service] = [storage, Housekeeping(context: context, doors: doors)]
@@ -45,9 +48,13 @@ enum Server {
         var group = ServiceGroupConfiguration(
             services: services.map {
                 ServiceGroupConfiguration.ServiceConfiguration(
-                    service: $0, serviceName: "\(type(of: $0))")
+                    service: $0,
+                    serviceName: "\(type(of: $0))"
+                )
             },
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
         group.maximumGracefulShutdownDuration = configuration.stopTimeout
         let impatience = Task { await Self.endAtSecondSignal() }
         defer { impatience.cancel() }
@@ -58,7 +65,9 @@ enum Server {
             throw error
         }
         logger.notice(
-            "stopped", metadata: ["durable": "\(context.engine.durable)"])
+            "stopped",
+            metadata: ["durable": "\(context.engine.durable)"]
+        )
         return storage.isClosedClean ? .stopped : .failed
     }
 
@@ -85,7 +94,9 @@ enum Server {
     }
 
     private static func open(
-        _ configuration: ServerConfiguration, clock: ServerClock, logger: Logger
+        _ configuration: ServerConfiguration,
+        clock: ServerClock,
+        logger: Logger
     ) throws -> ServerContext {
         let readiness = Readiness()
         let metrics = ServerMetrics()
@@ -107,34 +118,53 @@ enum Server {
             logger.warning("bytes of the book were kept aside", metadata: ["aside": "\(aside)"])
         }
         let policy = BookStore.policy(
-            of: state, at: clock.now(), masterKey: configuration.masterKey,
-            isInsecure: configuration.insecureLoopback)
+            of: state,
+            at: clock.now(),
+            masterKey: configuration.masterKey,
+            isInsecure: configuration.insecureLoopback
+        )
         var random = SystemRandomNumberGenerator()
         let engine: Engine
         let recovery: RecoverySummary
         do {
             (engine, recovery) = try Engine.open(
-                disk: disk, policy: policy, options: EngineOptions(configuration),
-                random: &random)
+                disk: disk,
+                policy: policy,
+                options: EngineOptions(configuration),
+                random: &random
+            )
         } catch {
             throw StartError(.damaged, "the data cannot be opened: \(error)")
         }
         report(recovery, readiness, logger)
         let store = BookStore(
-            book: book, engine: engine, masterKey: configuration.masterKey,
-            isInsecure: configuration.insecureLoopback, clock: clock, metrics: metrics,
-            readiness: readiness)
+            book: book,
+            engine: engine,
+            masterKey: configuration.masterKey,
+            isInsecure: configuration.insecureLoopback,
+            clock: clock,
+            metrics: metrics,
+            readiness: readiness
+        )
         return ServerContext(
-            configuration: configuration, clock: clock, engine: engine, book: store,
-            waiters: DurableWaiters(durable: engine.durable), metrics: metrics,
-            readiness: readiness, logger: logger)
+            configuration: configuration,
+            clock: clock,
+            engine: engine,
+            book: store,
+            waiters: DurableWaiters(durable: engine.durable),
+            metrics: metrics,
+            readiness: readiness,
+            logger: logger
+        )
     }
 }
 
 extension Server {
     /// Says what the start found; damage stays visible until a person has seen to it.
     private static func report(
-        _ recovery: RecoverySummary, _ readiness: Readiness, _ logger: Logger
+        _ recovery: RecoverySummary,
+        _ readiness: Readiness,
+        _ logger: Logger
     ) {
         logger.notice(
             "recovered",
@@ -142,7 +172,8 @@ extension Server {
                 "checkpoint": "\(recovery.checkpoint)", "durable": "\(recovery.durable)",
                 "records": "\(recovery.recordCount)", "segments": "\(recovery.segmentCount)",
                 "sources": "\(recovery.sourceCount)", "unclean": "\(recovery.wasUnclean)",
-            ])
+            ]
+        )
         if let tail = recovery.tornTail {
             logger.warning("the journal's torn end was kept aside", metadata: ["tail": "\(tail)"])
         }

@@ -18,8 +18,14 @@ final class ServerContext: Sendable {
     let logger: Logger
 
     init(
-        configuration: ServerConfiguration, clock: ServerClock, engine: Engine, book: BookStore,
-        waiters: DurableWaiters, metrics: ServerMetrics, readiness: Readiness, logger: Logger
+        configuration: ServerConfiguration,
+        clock: ServerClock,
+        engine: Engine,
+        book: BookStore,
+        waiters: DurableWaiters,
+        metrics: ServerMetrics,
+        readiness: Readiness,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.clock = clock

@@ -41,7 +41,9 @@ final class StorageService: Service, Sendable {
             } catch {
                 // Nothing that was acknowledged is lost: the next start reads the file as it is.
                 context.logger.error(
-                    "the journal's file could not be finished", metadata: ["error": "\(error)"])
+                    "the journal's file could not be finished",
+                    metadata: ["error": "\(error)"]
+                )
                 state = false
             }
         }
@@ -74,11 +76,19 @@ struct Housekeeping: Service {
             context.metrics.kernelDrops.set(Int(clamping: doors.kernelDropCount))
             let deferrals = countDeferrals()
             show(
-                .liveKeyLimit, ifGrown: .liveKeys, from: known, to: deferrals,
-                "as many counters as may be are in memory; a checkpoint is under way")
+                .liveKeyLimit,
+                ifGrown: .liveKeys,
+                from: known,
+                to: deferrals,
+                "as many counters as may be are in memory; a checkpoint is under way"
+            )
             show(
-                .journalQueueFull, ifGrown: .journal, from: known, to: deferrals,
-                "more journal bytes wait for the disk than may; it is too slow, hangs or failed")
+                .journalQueueFull,
+                ifGrown: .journal,
+                from: known,
+                to: deferrals,
+                "more journal bytes wait for the disk than may; it is too slow, hangs or failed"
+            )
             known = deferrals
             // Keys expire by themselves; seconds late is soon enough for what was set weeks before.
             if round.isMultiple(of: 10) { context.book.refreshPolicy() }
@@ -95,8 +105,11 @@ struct Housekeeping: Service {
     }
 
     private func show(
-        _ reason: Readiness.Reason, ifGrown deferral: Deferral, from old: [String: UInt64],
-        to new: [String: UInt64], _ detail: String
+        _ reason: Readiness.Reason,
+        ifGrown deferral: Deferral,
+        from old: [String: UInt64],
+        to new: [String: UInt64],
+        _ detail: String
     ) {
         if new[deferral.rawValue, default: 0] > old[deferral.rawValue, default: 0] {
             context.readiness.set(reason, detail)

@@ -35,7 +35,8 @@ final class StartBarrier: Service, Sendable {
         context.readiness.clear(.starting)
         context.logger.notice(
             "ready",
-            metadata: .init(uniqueKeysWithValues: addresses.map { ($0, .string($1)) }))
+            metadata: .init(uniqueKeysWithValues: addresses.map { ($0, .string($1)) })
+        )
         writePortFile(addresses)
     }
 
@@ -55,7 +56,9 @@ final class StartBarrier: Service, Sendable {
                 .write(to: URL(filePath: path), options: .atomic)
         } catch {
             context.logger.error(
-                "the port file could not be written", metadata: ["error": "\(error)"])
+                "the port file could not be written",
+                metadata: ["error": "\(error)"]
+            )
         }
     }
 }

@@ -19,22 +19,36 @@ internal import Testing
         }
 
         mutating func frame(
-            _ payload: [UInt8], count: Int = 1, first: UInt64 = 0,
-            time: Int64 = Int64(Date().timeIntervalSince1970 * 1_000), kind: FrameKind = .events
+            _ payload: [UInt8],
+            count: Int = 1,
+            first: UInt64 = 0,
+            time: Int64 = Int64(Date().timeIntervalSince1970 * 1_000),
+            kind: FrameKind = .events
         ) -> [UInt8] {
             sealer.seal(
-                kind: kind, payload: payload, eventCount: count, firstSequence: first,
-                baseTime: time, durableThrough: 0, using: &random)
+                kind: kind,
+                payload: payload,
+                eventCount: count,
+                firstSequence: first,
+                baseTime: time,
+                durableThrough: 0,
+                using: &random
+            )
         }
     }
 
     private func event(
-        tenant: String = "acme", offsetMilliseconds: Int64 = 0, amount: UInt64 = 1
+        tenant: String = "acme",
+        offsetMilliseconds: Int64 = 0,
+        amount: UInt64 = 1
     ) -> UsageEvent {
         let now = Int64(Date().timeIntervalSince1970 * 1_000)
         return UsageEvent(
-            time: Timestamp(milliseconds: now + offsetMilliseconds), tenant: tenant, agent: "a",
-            amounts: [ComponentAmount("agent_calls", amount)])
+            time: Timestamp(milliseconds: now + offsetMilliseconds),
+            tenant: tenant,
+            agent: "a",
+            amounts: [ComponentAmount("agent_calls", amount)]
+        )
     }
 
     private func payload(_ events: [UsageEvent]) -> (bytes: [UInt8], time: Int64) {
@@ -79,15 +93,17 @@ internal import Testing
                 try waitUntil { try server.metric(sample) >= 1 }
             }
         }
-        for length: [UInt8] in [[0, 0, 0, 0], [0x40, 0, 0, 0], [0, 0, 0, 63], [0xFF, 0xFF, 0xFF, 0xFF]]
-        {
+        for length: [UInt8] in [
+            [0, 0, 0, 0], [0x40, 0, 0, 0], [0, 0, 0, 63], [0xFF, 0xFF, 0xFF, 0xFF],
+        ] {
             let stream = try TestSocket(tcp: server.addresses.tcp ?? "")
             try stream.send(length + Array(repeating: 1, count: 100))
             #expect(stream.receive(milliseconds: 5_000) == [])
         }
         #expect(
             try server.metric(#"meter_frames_ignored_total{transport="tcp",reason="frame-length"}"#)
-                == 4)
+                == 4
+        )
         let settled = try emitter.settle(tcp: server.addresses.tcp ?? "")
         #expect(settled, "a good frame is still taken")
         #expect(server.stop() == 0)
@@ -108,7 +124,10 @@ internal import Testing
         let billion: [UInt8] = [0x80, 0x94, 0xEB, 0xDC, 0x03]
         let cases: [(String, RefusalReason, [UInt8], Int64, Int)] = [
             ("a billion tenants", .malformed, billion + good, time, 1),
-            ("a name of a gibibyte", .malformed, [1, 0x80, 0x80, 0x80, 0x80, 0x04] + good, time, 1),
+            (
+                "a name of a gibibyte", .malformed, [1, 0x80, 0x80, 0x80, 0x80, 0x04] + good, time,
+                1
+            ),
             ("bytes after the end", .malformed, good + [0], time, 1),
             ("cut short", .malformed, Array(good.dropLast()), time, 1),
             ("fewer events than announced", .malformed, good, time, 2),
@@ -124,7 +143,8 @@ internal import Testing
             var forger = Forger(key: key, seed: UInt64(400 + index))
             let socket = try TestSocket(tcp: server.addresses.tcp ?? "")
             try socket.send(
-                RawEmitter.framed(forger.frame(payload, count: count, time: time)))
+                RawEmitter.framed(forger.frame(payload, count: count, time: time))
+            )
             let answer = try acknowledgement(from: socket, key: key)
             let refused = answer?.counters?.refused ?? []
             // The end of time is refused as a time or as a frame; it must not be counted.
@@ -133,7 +153,8 @@ internal import Testing
             } else {
                 #expect(
                     refused == [.init(reason: reason.rawValue, count: UInt64(count))],
-                    "\(name): \(refused)")
+                    "\(name): \(refused)"
+                )
             }
             #expect(answer?.durableThrough == UInt64(count), "\(name): consumes its number")
         }
@@ -217,7 +238,8 @@ internal import Testing
     }
 
     private func acknowledgement(
-        from socket: TestSocket, key: WireKey
+        from socket: TestSocket,
+        key: WireKey
     ) throws -> Acknowledgement? {
         var bytes: [UInt8] = []
         while let more = socket.receive(milliseconds: 5_000), !more.isEmpty {

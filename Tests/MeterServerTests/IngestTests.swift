@@ -95,8 +95,10 @@ internal import Testing
         do {
             let (book, _, _) = try Book.open(try POSIXDisk(path: site.data))
             try book.append(
-                .keyRevoked(KeyRevocation(id: key.id)), author: "test",
-                at: Timestamp(milliseconds: 1_700_000_000_001))
+                .keyRevoked(KeyRevocation(id: key.id)),
+                author: "test",
+                at: Timestamp(milliseconds: 1_700_000_000_001)
+            )
         }
         let server = try site.start()
         var emitter = RawEmitter(seed: 19, key: key)
@@ -105,7 +107,8 @@ internal import Testing
         #expect(!settled)
         #expect(
             try server.metric(#"meter_frames_ignored_total{transport="tcp",reason="other-key"}"#)
-                == 1)
+                == 1
+        )
         #expect(server.stop() == 0)
     }
 
@@ -144,7 +147,8 @@ internal import Testing
 
 /// Asks again and again until the condition holds; fails after ten seconds.
 func waitUntil(
-    seconds: Double = 10, _ condition: () throws -> Bool,
+    seconds: Double = 10,
+    _ condition: () throws -> Bool,
     sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let end = Date().addingTimeInterval(seconds)

@@ -50,7 +50,8 @@ internal import Testing
                 let summary = stored.sources[emitter.source]
                 #expect(
                     (summary?.watermark ?? 0) >= emitter.durableThrough,
-                    "round \(round): acknowledged through \(emitter.durableThrough)")
+                    "round \(round): acknowledged through \(emitter.durableThrough)"
+                )
             }
         }
         #expect(killedWithOutstanding > 0, "no kill hit anything on its way")
@@ -65,7 +66,8 @@ internal import Testing
         #expect(try site.stored().totals == model)
     }
 
-    @Test func `a stop under load exits 0 within its time and keeps what was acknowledged`() throws {
+    @Test func `a stop under load exits 0 within its time and keeps what was acknowledged`() throws
+    {
         for seed in UInt64(1)...4 {
             let site = try TestSite(seed: 50 + seed)
             let (_, key) = try site.addKey()

@@ -41,7 +41,9 @@ internal import Testing
         let site = try TestSite(seed: 80)
         let mount = site.directory.path + "/small"
         try FileManager.default.createDirectory(
-            atPath: mount, withIntermediateDirectories: false)
+            atPath: mount,
+            withIntermediateDirectories: false
+        )
         guard getuid() == 0, try run("/bin/mount", "-t", "tmpfs", "-o", "size=6m", "none", mount)
         else {
             print("skipped: a full disk needs root to mount a small tmpfs")
@@ -52,7 +54,9 @@ internal import Testing
         try Data(count: 2 << 20).write(to: URL(filePath: ballast))
         let data = mount + "/data"
         let server = try ServerProcess(
-            data: data, ["--insecure-loopback", "--checkpoint-seconds", "3600"])
+            data: data,
+            ["--insecure-loopback", "--checkpoint-seconds", "3600"]
+        )
         var emitter = RawEmitter(seed: 81, key: nil)
         let socket = try TestSocket(tcp: server.addresses.tcp ?? "")
         // More than fits; the server stops reading some time after the disk is full.
@@ -87,7 +91,8 @@ internal import Testing
             server.kill()
             let stored = try Stored(data: data)
             #expect(
-                stored.sources[emitter.source]?.watermark ?? 0 >= emitter.durableThrough)
+                stored.sources[emitter.source]?.watermark ?? 0 >= emitter.durableThrough
+            )
         }
     }
 

@@ -76,10 +76,12 @@ internal import Testing
         #expect(!FileManager.default.fileExists(atPath: data), "refused before anything is made")
     }
 
-    @Test func `flags win over variables, variables over the file, the file over defaults`() throws {
+    @Test func `flags win over variables, variables over the file, the file over defaults`() throws
+    {
         let directory = try TemporaryDirectory()
         let file = directory.path + "/settings.yaml"
-        let text = "data: from-file\nhttp: 127.0.0.1:1\nlimits:\n  connections: 7\n  idle-seconds: 8\n"
+        let text =
+            "data: from-file\nhttp: 127.0.0.1:1\nlimits:\n  connections: 7\n  idle-seconds: 8\n"
         try Data(text.utf8).write(to: URL(filePath: file))
         let result = try ServerProcess.run(
             ["config", "show", "--config", file, "--http", "127.0.0.1:3"],
@@ -87,7 +89,8 @@ internal import Testing
                 "METER_HTTP": "127.0.0.1:2", "METER_LIMITS_CONNECTIONS": "9",
                 "WALDUR_API_TOKEN": "hidden", "METER_PORT": "tcp://10.0.0.1:80",
                 "METER_SERVICE_HOST": "10.0.0.1",
-            ])
+            ]
+        )
         #expect(result.code == 0, "\(result.errors)")
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(lines.contains("http: 127.0.0.1:3  # --http"))

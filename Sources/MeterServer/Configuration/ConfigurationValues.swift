@@ -74,12 +74,15 @@ struct ConfigurationValues: Sendable {
             guard argument.hasPrefix("--") else {
                 guard let setting = pending else {
                     throw ConfigurationError(
-                        key: argument, problem: "not a flag; see MeterServer --help")
+                        key: argument,
+                        problem: "not a flag; see MeterServer --help"
+                    )
                 }
                 if case .flag = setting.kind {
                     throw ConfigurationError(
                         key: argument,
-                        problem: "\(setting.flag) takes no value; write \(setting.flag)=false")
+                        problem: "\(setting.flag) takes no value; write \(setting.flag)=false"
+                    )
                 }
                 pending = nil
                 continue
@@ -89,11 +92,15 @@ struct ConfigurationValues: Sendable {
             if let secret = Settings.all.first(where: { $0.isSecret && $0.flag == name }) {
                 throw ConfigurationError(
                     key: secret.flag,
-                    problem: "secrets are not taken from the command line; use a file")
+                    problem: "secrets are not taken from the command line; use a file"
+                )
             }
             guard let setting = flags.first(where: { $0.flag == name }) else {
                 throw ConfigurationError.unknown(
-                    name, in: "the command line", among: flags.map(\.flag))
+                    name,
+                    in: "the command line",
+                    among: flags.map(\.flag)
+                )
             }
             guard seen.insert(name).inserted else {
                 throw ConfigurationError(key: name, problem: "given twice")
@@ -146,7 +153,8 @@ struct ConfigurationValues: Sendable {
         do {
             provider = try await FileProvider<YAMLSnapshot>(
                 parsingOptions: .init(secretsSpecifier: .dynamic(recorder)),
-                filePath: FilePath(path))
+                filePath: FilePath(path)
+            )
         } catch {
             throw ConfigurationError(key: path, problem: "cannot be read as settings: \(error)")
         }
@@ -155,7 +163,9 @@ struct ConfigurationValues: Sendable {
         for key in seen.withLock({ $0 }) where !known.contains(key) {
             if Settings.all.contains(where: { $0.isSecret && $0.path == key }) {
                 throw ConfigurationError(
-                    key: key, problem: "secrets are not taken from \(path); name a file instead")
+                    key: key,
+                    problem: "secrets are not taken from \(path); name a file instead"
+                )
             }
             throw ConfigurationError.unknown(key, in: path, among: known)
         }
@@ -163,7 +173,9 @@ struct ConfigurationValues: Sendable {
     }
 
     private static func read(
-        _ settings: [Setting], from providers: [any ConfigProvider], file: String?
+        _ settings: [Setting],
+        from providers: [any ConfigProvider],
+        file: String?
     ) async throws -> [String: Value] {
         let recorder = OriginRecorder()
         let reader = ConfigReader(providers: providers, accessReporter: recorder)
@@ -176,13 +188,16 @@ struct ConfigurationValues: Sendable {
                     text = try await reader.fetchBool(forKey: key).map { $0 ? "true" : "false" }
                 } else {
                     text = try await reader.fetchString(
-                        forKey: key, isSecret: setting.isSecret)
+                        forKey: key,
+                        isSecret: setting.isSecret
+                    )
                 }
             } catch {
                 throw ConfigurationError(
                     key: setting.path,
                     problem: setting.kind.isFlag
-                        ? "needs true or false" : "needs one value without a comma")
+                        ? "needs true or false" : "needs one value without a comma"
+                )
             }
             guard let text else { continue }
             let origin =

@@ -67,7 +67,8 @@ struct ServerConfiguration: Sendable {
         guard adminSocket.utf8.count <= 107 else {
             throw values.error(
                 Settings.adminSocket,
-                "a socket's path has at most 107 bytes, \(adminSocket) has more; name a shorter one")
+                "a socket's path has at most 107 bytes, \(adminSocket) has more; name a shorter one"
+            )
         }
         insecureLoopback = try Self.flag(values, Settings.insecureLoopback)
         logFormat =
@@ -89,7 +90,8 @@ struct ServerConfiguration: Sendable {
             liveKeyCount: try Self.count(values, Settings.liveKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
-            httpConnectionCount: try Self.count(values, Settings.httpConnections))
+            httpConnectionCount: try Self.count(values, Settings.httpConnections)
+        )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
         try checkAuthentication(values)
@@ -105,13 +107,15 @@ struct ServerConfiguration: Sendable {
                 guard let address, !address.isLoopback else { continue }
                 throw values.error(
                     Settings.insecureLoopback,
-                    "refused, since \(setting.path) listens on \(address), which is not loopback")
+                    "refused, since \(setting.path) listens on \(address), which is not loopback"
+                )
             }
         } else if masterKey == nil, udp != nil || tcp != nil {
             throw values.error(
                 Settings.masterKeyFile,
                 "UDP and TCP need the master key: name its file, set --udp off and --tcp off, or "
-                    + "try things out with --insecure-loopback")
+                    + "try things out with --insecure-loopback"
+            )
         }
     }
 
@@ -125,7 +129,8 @@ struct ServerConfiguration: Sendable {
         } catch {
             throw values.error(
                 Settings.masterKeyFile,
-                "\(path): \(error); make one with: openssl rand -hex 32")
+                "\(path): \(error); make one with: openssl rand -hex 32"
+            )
         }
     }
 
@@ -146,40 +151,53 @@ struct ServerConfiguration: Sendable {
             token = .value(Secret(Array(text.utf8)))
         } else {
             throw values.error(
-                Settings.waldurTokenFile, "a Waldur is set, but not the token to talk to it with")
+                Settings.waldurTokenFile,
+                "a Waldur is set, but not the token to talk to it with"
+            )
         }
         let text = values.value(Settings.waldurTimeZone)?.text ?? "UTC"
         guard let zone = text == "UTC" ? .utc : ZoneOffset(text) else {
             throw values.error(
-                Settings.waldurTimeZone, "\(text) is neither UTC nor an offset such as +02:00")
+                Settings.waldurTimeZone,
+                "\(text) is neither UTC nor an offset such as +02:00"
+            )
         }
         return Waldur(
-            id: values.value(Settings.waldurID)?.text ?? "waldur", url: url, token: token,
-            zone: zone, reportInterval: interval,
-            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds))
+            id: values.value(Settings.waldurID)?.text ?? "waldur",
+            url: url,
+            token: token,
+            zone: zone,
+            reportInterval: interval,
+            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds)
+        )
     }
 
     // MARK: - Kinds
 
     private static func address(
-        _ values: ConfigurationValues, _ setting: Setting
+        _ values: ConfigurationValues,
+        _ setting: Setting
     ) throws(ConfigurationError) -> ListenAddress? {
         guard let text = values.value(setting)?.text, text != "off" else { return nil }
         guard let address = ListenAddress(text) else {
             throw values.error(
-                setting, "\(text) is not an address; write HOST:PORT with an IP address, or off")
+                setting,
+                "\(text) is not an address; write HOST:PORT with an IP address, or off"
+            )
         }
         return address
     }
 
     private static func flag(
-        _ values: ConfigurationValues, _ setting: Setting
+        _ values: ConfigurationValues,
+        _ setting: Setting
     ) throws(ConfigurationError) -> Bool {
         values.value(setting)?.text == "true"
     }
 
     private static func choice(
-        _ values: ConfigurationValues, _ setting: Setting
+        _ values: ConfigurationValues,
+        _ setting: Setting
     ) throws(ConfigurationError) -> String {
         guard case .choice(let known) = setting.kind, let text = values.value(setting)?.text,
             known.contains(text)
@@ -190,25 +208,31 @@ struct ServerConfiguration: Sendable {
     }
 
     private static func count(
-        _ values: ConfigurationValues, _ setting: Setting
+        _ values: ConfigurationValues,
+        _ setting: Setting
     ) throws(ConfigurationError) -> Int {
         guard case .count(let range) = setting.kind, let text = values.value(setting)?.text,
             let number = Int(text), range.contains(number)
         else {
             throw values.error(
-                setting, "must be a whole number of \(setting.unit) in \(setting.kind.range)")
+                setting,
+                "must be a whole number of \(setting.unit) in \(setting.kind.range)"
+            )
         }
         return number
     }
 
     private static func seconds(
-        _ values: ConfigurationValues, _ setting: Setting
+        _ values: ConfigurationValues,
+        _ setting: Setting
     ) throws(ConfigurationError) -> Duration {
         .seconds(try count(values, setting))
     }
 
     private static func smallFile(
-        _ values: ConfigurationValues, _ setting: Setting, _ path: String
+        _ values: ConfigurationValues,
+        _ setting: Setting,
+        _ path: String
     ) throws(ConfigurationError) -> [UInt8] {
         let data: Data
         do {

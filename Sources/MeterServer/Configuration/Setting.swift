@@ -26,8 +26,13 @@ struct Setting: Sendable {
     let isSecret: Bool
 
     init(
-        _ key: [String], _ kind: Kind, default fallback: String?, unit: String = "", _ help: String,
-        isHidden: Bool = false, isSecret: Bool = false
+        _ key: [String],
+        _ kind: Kind,
+        default fallback: String?,
+        unit: String = "",
+        _ help: String,
+        isHidden: Bool = false,
+        isSecret: Bool = false
     ) {
         self.key = key
         self.kind = kind

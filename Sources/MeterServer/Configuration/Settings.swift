@@ -1,118 +1,241 @@
 /// Every setting of the server, in the order in which `--help` lists them.
 enum Settings {
     static let config = Setting(
-        ["config"], .text, default: nil, "A YAML file with settings.")
+        ["config"],
+        .text,
+        default: nil,
+        "A YAML file with settings."
+    )
     static let data = Setting(
-        ["data"], .text, default: nil,
-        "The directory that holds journal, segments and book; one server at a time.")
+        ["data"],
+        .text,
+        default: nil,
+        "The directory that holds journal, segments and book; one server at a time."
+    )
     static let udp = Setting(
-        ["udp"], .address, default: "127.0.0.1:4600", "Where datagrams come in, or off.")
+        ["udp"],
+        .address,
+        default: "127.0.0.1:7481",
+        "Where datagrams come in, or off."
+    )
     static let tcp = Setting(
-        ["tcp"], .address, default: "127.0.0.1:4600", "Where streams of frames come in, or off.")
+        ["tcp"],
+        .address,
+        default: "127.0.0.1:7482",
+        "Where streams of frames come in, or off."
+    )
     static let http = Setting(
-        ["http"], .address, default: "127.0.0.1:4680", "Where HTTP is served, or off.")
+        ["http"],
+        .address,
+        default: "127.0.0.1:7480",
+        "Where HTTP is served, or off."
+    )
     static let adminSocket = Setting(
-        ["admin-socket"], .text, default: nil,
-        "The Unix socket of the administration; admin.sock in the data directory if not set.")
+        ["admin-socket"],
+        .text,
+        default: nil,
+        "The Unix socket of the administration; admin.sock in the data directory if not set."
+    )
     static let masterKeyFile = Setting(
-        ["master-key-file"], .text, default: nil,
+        ["master-key-file"],
+        .text,
+        default: nil,
         "A file with 64 hexadecimal digits from which wire keys are derived. Without it UDP and "
-            + "TCP do not open.")
+            + "TCP do not open."
+    )
     static let insecureLoopback = Setting(
-        ["insecure-loopback"], .flag, default: "false",
-        "Take events without authentication. Refused unless every address is a loopback one.")
+        ["insecure-loopback"],
+        .flag,
+        default: "false",
+        "Take events without authentication. Refused unless every address is a loopback one."
+    )
     static let logFormat = Setting(
-        ["log", "format"], .choice(["text", "json"]), default: "text",
-        "How log lines are written to standard error.")
+        ["log", "format"],
+        .choice(["text", "json"]),
+        default: "text",
+        "How log lines are written to standard error."
+    )
     static let logLevel = Setting(
-        ["log", "level"], .choice(["trace", "debug", "info", "notice", "warning", "error"]),
-        default: "info", "The least severe level that is logged.")
+        ["log", "level"],
+        .choice(["trace", "debug", "info", "notice", "warning", "error"]),
+        default: "info",
+        "The least severe level that is logged."
+    )
 
     static let waldurURL = Setting(
-        ["waldur", "url"], .text, default: nil,
+        ["waldur", "url"],
+        .text,
+        default: nil,
         "Waldur's API, such as https://waldur.example/api/. Also WALDUR_API_URL. Without it "
-            + "nothing is reported.")
+            + "nothing is reported."
+    )
     static let waldurToken = Setting(
-        ["waldur", "token"], .text, default: nil,
+        ["waldur", "token"],
+        .text,
+        default: nil,
         "The token of the reporting account, as WALDUR_API_TOKEN only; a file is safer.",
-        isHidden: true, isSecret: true)
+        isHidden: true,
+        isSecret: true
+    )
     static let waldurTokenFile = Setting(
-        ["waldur", "token-file"], .text, default: nil,
-        "A file with the token of the reporting account. Also WALDUR_API_TOKEN_FILE.")
+        ["waldur", "token-file"],
+        .text,
+        default: nil,
+        "A file with the token of the reporting account. Also WALDUR_API_TOKEN_FILE."
+    )
     static let waldurID = Setting(
-        ["waldur", "id"], .text, default: "waldur",
-        "How bindings name this Waldur; never change it once bindings exist.")
+        ["waldur", "id"],
+        .text,
+        default: "waldur",
+        "How bindings name this Waldur; never change it once bindings exist."
+    )
     static let waldurTimeZone = Setting(
-        ["waldur", "time-zone"], .text, default: "UTC", "The time zone of that Waldur's months: UTC, or an offset such as +02:00.")
+        ["waldur", "time-zone"],
+        .text,
+        default: "UTC",
+        "The time zone of that Waldur's months: UTC, or an offset such as +02:00."
+    )
     static let waldurReportSeconds = Setting(
-        ["waldur", "report-seconds"], .count(1...86_400), default: "300", unit: "seconds",
-        "How often figures that changed are told.")
+        ["waldur", "report-seconds"],
+        .count(1...86_400),
+        default: "300",
+        unit: "seconds",
+        "How often figures that changed are told."
+    )
 
     static let waldurRequestLifeSeconds = Setting(
-        ["waldur", "request-life-seconds"], .count(1...3_600), default: "120", unit: "seconds",
+        ["waldur", "request-life-seconds"],
+        .count(1...3_600),
+        default: "120",
+        unit: "seconds",
         "How long a request may still be running at Waldur's when nobody waits for it any more; "
-            + "the longest that its workers and every proxy before it allow.")
+            + "the longest that its workers and every proxy before it allow."
+    )
 
     static let udpThreads = Setting(
-        ["udp-threads"], .count(0...64), default: "0", unit: "threads",
-        "Threads that receive datagrams; 0 is one less than the processors, at least one.")
+        ["udp-threads"],
+        .count(0...64),
+        default: "0",
+        unit: "threads",
+        "Threads that receive datagrams; 0 is one less than the processors, at least one."
+    )
     static let udpReceiveBuffer = Setting(
-        ["udp-receive-buffer"], .count(1...1_024), default: "8", unit: "MiB",
+        ["udp-receive-buffer"],
+        .count(1...1_024),
+        default: "8",
+        unit: "MiB",
         "The kernel's buffer of each UDP socket. When it is full the kernel drops datagrams, "
-            + "counts them, and emitters send again.")
+            + "counts them, and emitters send again."
+    )
     static let checkpointSeconds = Setting(
-        ["checkpoint-seconds"], .count(1...86_400), default: "300", unit: "seconds",
-        "The longest time between checkpoints while there is something to write.")
+        ["checkpoint-seconds"],
+        .count(1...86_400),
+        default: "300",
+        unit: "seconds",
+        "The longest time between checkpoints while there is something to write."
+    )
     static let stopSeconds = Setting(
-        ["stop-seconds"], .count(1...300), default: "9", unit: "seconds",
-        "How long a stop may wait for open connections before it closes them.")
+        ["stop-seconds"],
+        .count(1...300),
+        default: "9",
+        unit: "seconds",
+        "How long a stop may wait for open connections before it closes them."
+    )
 
     static let connections = Setting(
-        ["limits", "connections"], .count(1...1_000_000), default: "4096", unit: "connections",
-        "Open TCP connections; one more is closed when it is accepted.")
-    static let connectionsPerAddress = Setting(
-        ["limits", "connections-per-address"], .count(1...1_000_000), default: "1024",
+        ["limits", "connections"],
+        .count(1...1_000_000),
+        default: "4096",
         unit: "connections",
-        "Open TCP connections of one remote address; one more is closed when it is accepted.")
+        "Open TCP connections; one more is closed when it is accepted."
+    )
+    static let connectionsPerAddress = Setting(
+        ["limits", "connections-per-address"],
+        .count(1...1_000_000),
+        default: "1024",
+        unit: "connections",
+        "Open TCP connections of one remote address; one more is closed when it is accepted."
+    )
     static let firstFrameSeconds = Setting(
-        ["limits", "first-frame-seconds"], .count(1...3_600), default: "10", unit: "seconds",
-        "How long a new TCP connection may wait with its first whole frame; then it is closed.")
+        ["limits", "first-frame-seconds"],
+        .count(1...3_600),
+        default: "10",
+        unit: "seconds",
+        "How long a new TCP connection may wait with its first whole frame; then it is closed."
+    )
     static let frameSeconds = Setting(
-        ["limits", "frame-seconds"], .count(1...3_600), default: "30", unit: "seconds",
-        "How long a frame that has begun may take to arrive; then the connection is closed.")
+        ["limits", "frame-seconds"],
+        .count(1...3_600),
+        default: "30",
+        unit: "seconds",
+        "How long a frame that has begun may take to arrive; then the connection is closed."
+    )
     static let idleSeconds = Setting(
-        ["limits", "idle-seconds"], .count(1...86_400), default: "300", unit: "seconds",
-        "How long a TCP connection may be silent; then it is closed.")
+        ["limits", "idle-seconds"],
+        .count(1...86_400),
+        default: "300",
+        unit: "seconds",
+        "How long a TCP connection may be silent; then it is closed."
+    )
     static let journalQueue = Setting(
-        ["limits", "journal-queue"], .count(3...1_024), default: "16", unit: "MiB",
+        ["limits", "journal-queue"],
+        .count(3...1_024),
+        default: "16",
+        unit: "MiB",
         "Journal bytes that wait for the disk; twice as much memory is reserved. At the limit TCP stops reading, UDP defers and "
-            + "HTTP answers 429.")
+            + "HTTP answers 429."
+    )
     static let liveKeys = Setting(
-        ["limits", "live-keys"], .count(1_000...100_000_000), default: "2000000", unit: "counters",
+        ["limits", "live-keys"],
+        .count(1_000...100_000_000),
+        default: "2000000",
+        unit: "counters",
         "Counters in memory. At half of it a checkpoint starts; at the limit TCP stops reading, "
-            + "UDP defers and HTTP answers 429 until it is done.")
+            + "UDP defers and HTTP answers 429 until it is done."
+    )
     static let httpBody = Setting(
-        ["limits", "http-body"], .count(1...256), default: "4", unit: "MiB",
-        "The largest HTTP request body; a larger one is refused with 413.")
+        ["limits", "http-body"],
+        .count(1...256),
+        default: "4",
+        unit: "MiB",
+        "The largest HTTP request body; a larger one is refused with 413."
+    )
     static let httpSeconds = Setting(
-        ["limits", "http-seconds"], .count(1...600), default: "30", unit: "seconds",
-        "How long a request may take to arrive or to become durable; then 408 or 503.")
+        ["limits", "http-seconds"],
+        .count(1...600),
+        default: "30",
+        unit: "seconds",
+        "How long a request may take to arrive or to become durable; then 408 or 503."
+    )
     static let httpConnections = Setting(
-        ["limits", "http-connections"], .count(1...1_000_000), default: "1024",
-        unit: "connections", "Open HTTP connections; more wait to be accepted.")
+        ["limits", "http-connections"],
+        .count(1...1_000_000),
+        default: "1024",
+        unit: "connections",
+        "Open HTTP connections; more wait to be accepted."
+    )
 
     static let clockOffsetSeconds = Setting(
-        ["clock-offset-seconds"], .count(-10_000_000_000...10_000_000_000), default: "0",
-        unit: "seconds", "Moves the server's clock, for demonstrations.", isHidden: true)
+        ["clock-offset-seconds"],
+        .count(-10_000_000_000...10_000_000_000),
+        default: "0",
+        unit: "seconds",
+        "Moves the server's clock, for demonstrations.",
+        isHidden: true
+    )
     static let portFile = Setting(
-        ["port-file"], .text, default: nil,
+        ["port-file"],
+        .text,
+        default: nil,
         "Writes the addresses that were bound to this file, as JSON, once the server is ready.",
-        isHidden: true)
+        isHidden: true
+    )
 
     static let all: [Setting] = [
         config, data, udp, tcp, http, adminSocket, masterKeyFile, insecureLoopback, logFormat,
         logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
-        waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer, checkpointSeconds, stopSeconds,
+        waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer,
+        checkpointSeconds, stopSeconds,
         connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
         journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, clockOffsetSeconds,
         portFile,

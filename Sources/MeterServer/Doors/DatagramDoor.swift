@@ -10,7 +10,10 @@ final class DatagramDoor: Sendable {
     /// Binds the sockets; nothing is received before ``start(_:)``.
     init(_ listen: ListenAddress, threadCount: Int, receiveBufferByteCount: Int) throws {
         sockets = try DatagramSocket.bind(
-            listen, count: threadCount, receiveBufferByteCount: receiveBufferByteCount)
+            listen,
+            count: threadCount,
+            receiveBufferByteCount: receiveBufferByteCount
+        )
         signals = try sockets.map { _ in try DatagramReceiver.Signals() }
     }
 

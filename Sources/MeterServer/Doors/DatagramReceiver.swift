@@ -92,7 +92,9 @@ final class DatagramReceiver {
         unsafe answers = .allocate(capacity: Self.batchCount)
         unsafe slab = .allocate(byteCount: Self.batchCount * Self.capacity, alignment: 64)
         unsafe answerSlab = .allocate(
-            byteCount: Self.batchCount * Self.answerCapacity, alignment: 64)
+            byteCount: Self.batchCount * Self.answerCapacity,
+            alignment: 64
+        )
         unsafe datagrams.initialize(repeating: meter_datagram())
         unsafe answers.initialize(repeating: meter_datagram())
         for index in 0..<Self.batchCount {
@@ -113,7 +115,10 @@ final class DatagramReceiver {
     func run() {
         while true {
             let count = unsafe meter_receive_datagrams(
-                socket.descriptor, datagrams.baseAddress, UInt32(Self.batchCount))
+                socket.descriptor,
+                datagrams.baseAddress,
+                UInt32(Self.batchCount)
+            )
             if count > 0 {
                 take(Int(count))
                 answerIfDue()
@@ -157,7 +162,9 @@ final class DatagramReceiver {
             }
             let outcome = unsafe receiver.ingest(
                 frame: UnsafeRawBufferPointer(start: datagram.bytes, count: Int(datagram.count)),
-                at: now, by: .udp)
+                at: now,
+                by: .udp
+            )
             tally.count(outcome.disposition)
             if case .ignored(let error) = outcome.disposition {
                 metrics.ignored.add("udp", error.reason)
@@ -170,6 +177,8 @@ final class DatagramReceiver {
                 hasUrgent = true
             } else {
                 debts[source]?.owed.receive(upTo: outcome.position)
+                // What repeats something durable waits for no sync: none may come.
+                if outcome.position <= answeredDurable { hasUrgent = true }
             }
         }
         metrics.datagrams.add(count)
@@ -215,8 +224,10 @@ final class DatagramReceiver {
             }
             guard
                 let bytes = engine.acknowledgement(
-                    for: source, byteCountMax: min(debt.budget, Self.answerCapacity),
-                    deferred: debt.owed.deferred)
+                    for: source,
+                    byteCountMax: min(debt.budget, Self.answerCapacity),
+                    deferred: debt.owed.deferred
+                )
             else {
                 // Its key was revoked meanwhile.
                 debts[source] = nil
@@ -240,7 +251,9 @@ final class DatagramReceiver {
         unsafe answer.address_count = debt.addressByteCount
         unsafe answer.count = UInt32(min(bytes.count, Self.answerCapacity))
         let target = unsafe UnsafeMutableRawBufferPointer(
-            start: answer.bytes, count: Self.answerCapacity)
+            start: answer.bytes,
+            count: Self.answerCapacity
+        )
         unsafe target.copyBytes(from: bytes.prefix(Self.answerCapacity))
     }
 
@@ -251,7 +264,10 @@ final class DatagramReceiver {
         while sent < count {
             guard let base = unsafe answers.baseAddress else { return }
             let result = unsafe meter_send_datagrams(
-                socket.descriptor, base + sent, UInt32(count - sent))
+                socket.descriptor,
+                base + sent,
+                UInt32(count - sent)
+            )
             if result <= 0 {
                 metrics.acknowledgementsHeldBack.add("send-failed", count: 1)
                 sent += 1

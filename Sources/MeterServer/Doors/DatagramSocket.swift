@@ -26,7 +26,9 @@ final class DatagramSocket: Sendable {
     /// - Throws: ``SystemCallError`` of `bind` with `EADDRINUSE` if any other socket has the address,
     ///   also one that would be willing to share it.
     static func bind(
-        _ listen: ListenAddress, count: Int, receiveBufferByteCount: Int
+        _ listen: ListenAddress,
+        count: Int,
+        receiveBufferByteCount: Int
     ) throws -> [DatagramSocket] {
         var address = try listen.socketAddress()
         // Sockets that share a port are welcome to every process of the user: a second server would
@@ -43,7 +45,8 @@ final class DatagramSocket: Sendable {
     }
 
     private static func reopen(
-        _ socket: consuming DatagramSocket, _ receiveBufferByteCount: Int
+        _ socket: consuming DatagramSocket,
+        _ receiveBufferByteCount: Int
     ) throws -> DatagramSocket {
         let address = socket.address
         _ = consume socket
@@ -51,7 +54,9 @@ final class DatagramSocket: Sendable {
     }
 
     private static func open(
-        _ address: SocketAddress, isShared: Bool, _ receiveBufferByteCount: Int
+        _ address: SocketAddress,
+        isShared: Bool,
+        _ receiveBufferByteCount: Int
     ) throws -> DatagramSocket {
         let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
         let type = CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
@@ -65,7 +70,9 @@ final class DatagramSocket: Sendable {
             throw SystemCallError("setsockopt", number)
         }
         let granted = meter_set_receive_buffer(
-            descriptor, CInt(clamping: receiveBufferByteCount))
+            descriptor,
+            CInt(clamping: receiveBufferByteCount)
+        )
         let bound = unsafe address.withSockAddr { pointer, count in
             unsafe Glibc.bind(descriptor, pointer, socklen_t(count))
         }
@@ -79,7 +86,8 @@ final class DatagramSocket: Sendable {
         return DatagramSocket(
             descriptor: descriptor,
             address: try SocketAddress(ipAddress: address.ipAddress ?? "", port: port),
-            receiveBufferByteCount: Int(granted))
+            receiveBufferByteCount: Int(granted)
+        )
     }
 
     private static func boundPort(_ descriptor: CInt) throws(SystemCallError) -> Int {

@@ -16,8 +16,10 @@ final class Doors: Sendable {
             let threads = configuration.udpThreadCount
             return try Self.binding(Settings.udp, address) {
                 try DatagramDoor(
-                    address, threadCount: threads > 0 ? threads : max(1, processors - 1),
-                    receiveBufferByteCount: configuration.udpReceiveBufferByteCount)
+                    address,
+                    threadCount: threads > 0 ? threads : max(1, processors - 1),
+                    receiveBufferByteCount: configuration.udpReceiveBufferByteCount
+                )
             }
         }
         if let address = configuration.tcp {
@@ -47,7 +49,9 @@ final class Doors: Sendable {
     }
 
     private static func binding<Door>(
-        _ setting: Setting, _ address: ListenAddress, _ bind: () throws -> Door
+        _ setting: Setting,
+        _ address: ListenAddress,
+        _ bind: () throws -> Door
     ) throws -> Door {
         do {
             return try bind()
@@ -57,7 +61,9 @@ final class Doors: Sendable {
     }
 
     static func refusal(
-        _ setting: Setting, _ address: ListenAddress, _ error: SystemCallError
+        _ setting: Setting,
+        _ address: ListenAddress,
+        _ error: SystemCallError
     ) -> StartError {
         let hint =
             switch error.number {

@@ -116,7 +116,8 @@ final class StreamConnection: ChannelInboundHandler {
                 let end = offset + Self.lengthByteCount + length
                 guard end <= bytes.count else { break }
                 let frame = unsafe UnsafeRawBufferPointer(
-                    rebasing: bytes[(offset + Self.lengthByteCount)..<end])
+                    rebasing: bytes[(offset + Self.lengthByteCount)..<end]
+                )
                 switch unsafe receive(frame, at: now, &tally) {
                 case .taken: offset = end
                 case .heldBack:
@@ -138,7 +139,9 @@ final class StreamConnection: ChannelInboundHandler {
 
     /// Adds bytes to the frame that has begun, and hands it over when it is whole.
     private func complete(
-        from buffer: inout ByteBuffer, at now: Timestamp, _ tally: inout FrameTally
+        from buffer: inout ByteBuffer,
+        at now: Timestamp,
+        _ tally: inout FrameTally
     ) -> Bool {
         extend(to: Self.lengthByteCount, from: &buffer)
         guard partial.count >= Self.lengthByteCount else { return true }
@@ -148,7 +151,10 @@ final class StreamConnection: ChannelInboundHandler {
         guard partial.count == Self.lengthByteCount + length else { return true }
         let fate = unsafe partial.withUnsafeBytes { bytes in
             unsafe receive(
-                UnsafeRawBufferPointer(rebasing: bytes[Self.lengthByteCount...]), at: now, &tally)
+                UnsafeRawBufferPointer(rebasing: bytes[Self.lengthByteCount...]),
+                at: now,
+                &tally
+            )
         }
         guard fate != .heldBack else { return false }
         partial.removeAll(keepingCapacity: partial.capacity <= 1 << 17)
@@ -165,7 +171,9 @@ final class StreamConnection: ChannelInboundHandler {
     private enum Fate { case taken, heldBack, refused }
 
     private func receive(
-        _ frame: UnsafeRawBufferPointer, at now: Timestamp, _ tally: inout FrameTally
+        _ frame: UnsafeRawBufferPointer,
+        at now: Timestamp,
+        _ tally: inout FrameTally
     ) -> Fate {
         let outcome = unsafe loop.receiver.ingest(frame: frame, at: now, by: .tcp)
         tally.count(outcome.disposition)
@@ -264,10 +272,13 @@ final class StreamConnection: ChannelInboundHandler {
         for (source, value) in owed where value.isDue(durable: durable) {
             var value = value
             if let bytes = loop.engine.acknowledgement(
-                for: source, byteCountMax: WireLimits.frameByteCountMax, deferred: value.deferred)
-            {
+                for: source,
+                byteCountMax: WireLimits.frameByteCountMax,
+                deferred: value.deferred
+            ) {
                 var buffer = context.channel.allocator.buffer(
-                    capacity: Self.lengthByteCount + bytes.count)
+                    capacity: Self.lengthByteCount + bytes.count
+                )
                 buffer.writeInteger(UInt32(bytes.count))
                 buffer.writeBytes(bytes)
                 context.write(wrapOutboundOut(buffer), promise: nil)

@@ -23,10 +23,15 @@ final class StreamDoor: Sendable {
                 try await eventLoop.submit {
                     NIOLoopBound(
                         StreamLoop(
-                            eventLoop: eventLoop, context: context, admission: admission,
-                            signals: signal),
-                        eventLoop: eventLoop)
-                }.get())
+                            eventLoop: eventLoop,
+                            context: context,
+                            admission: admission,
+                            signals: signal
+                        ),
+                        eventLoop: eventLoop
+                    )
+                }.get()
+            )
         }
         let bound = loops
         let metrics = context.metrics
@@ -38,7 +43,10 @@ final class StreamDoor: Sendable {
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 1 << 12, initial: 1 << 16, maximum: 1 << 19)
+                    minimum: 1 << 12,
+                    initial: 1 << 16,
+                    maximum: 1 << 19
+                )
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -50,7 +58,8 @@ final class StreamDoor: Sendable {
                     guard let loop = bound.first(where: { $0.eventLoop === channel.eventLoop })
                     else { throw ConnectionRefused() }
                     try channel.pipeline.syncOperations.addHandler(
-                        StreamConnection(loop: loop.value, remoteAddress: address))
+                        StreamConnection(loop: loop.value, remoteAddress: address)
+                    )
                 }
             }
             .bind(host: listen.host, port: listen.port).get()

@@ -26,7 +26,9 @@ final class StreamLoop {
     }
 
     init(
-        eventLoop: any EventLoop, context: ServerContext, admission: ConnectionAdmission,
+        eventLoop: any EventLoop,
+        context: ServerContext,
+        admission: ConnectionAdmission,
         signals: Signals
     ) {
         self.eventLoop = eventLoop

@@ -60,12 +60,15 @@ final class Checkpointer: Sendable {
             context.readiness.clear(.checkpointFailing)
             context.logger.info(
                 "checkpoint published",
-                metadata: ["summary": "\(summary)", "duration": "\(duration)"])
+                metadata: ["summary": "\(summary)", "duration": "\(duration)"]
+            )
             return true
         } catch {
             context.metrics.checkpointFailures.add()
             context.readiness.set(
-                .checkpointFailing, "the last checkpoint failed and is tried again: \(error)")
+                .checkpointFailing,
+                "the last checkpoint failed and is tried again: \(error)"
+            )
             context.logger.error("a checkpoint failed", metadata: ["error": "\(error)"])
             return false
         }
@@ -93,7 +96,9 @@ final class Checkpointer: Sendable {
     private func merge() {
         while !stopSignal.isStopped {
             do throws(EngineError) {
-                guard let summary = try context.engine.mergeNext(at: context.clock.now()) else { return }
+                guard let summary = try context.engine.mergeNext(at: context.clock.now()) else {
+                    return
+                }
                 context.metrics.merges.add()
                 context.logger.info("segments merged", metadata: ["summary": "\(summary)"])
             } catch {

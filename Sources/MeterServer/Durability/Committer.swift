@@ -66,6 +66,10 @@ final class Committer: Sendable {
             return true
         } catch {
             report(error)
+            context.logger.error(
+                "the journal could not be written; nothing is acknowledged until it can",
+                metadata: ["error": "\(error)"]
+            )
             return false
         }
     }
@@ -78,9 +82,6 @@ final class Committer: Sendable {
             context.metrics.commitFailures.add(error.operation.rawValue)
             context.readiness.set(.diskFailing, error.description)
         }
-        context.logger.error(
-            "the journal could not be written; nothing is acknowledged until it can",
-            metadata: ["error": "\(error)"])
     }
 
     /// Rebuilds the engine from what is durable, again and again until the disk works.
@@ -97,14 +98,16 @@ final class Committer: Sendable {
                 context.readiness.clear(.diskFailing)
                 context.logger.notice(
                     "the journal goes on in a new file",
-                    metadata: ["summary": "\(summary)"])
+                    metadata: ["summary": "\(summary)"]
+                )
                 published()
                 return true
             } catch {
                 if case .disk(let error) = error { report(error) }
                 context.logger.error(
                     "the engine could not be rebuilt; trying again",
-                    metadata: ["error": "\(error)", "pause": "\(pause)"])
+                    metadata: ["error": "\(error)", "pause": "\(pause)"]
+                )
             }
             if stopSignal.wait(pause) { return false }
             pause = min(pause * 2, Self.longestPause)

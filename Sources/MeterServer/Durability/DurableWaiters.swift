@@ -46,7 +46,9 @@ final class DurableWaiters: Sendable {
     ///   - position: As the engine returned it for the append.
     ///   - epoch: ``epoch``, read before the append.
     func wait(
-        for position: UInt64, epoch: UInt64, timeout: Duration
+        for position: UInt64,
+        epoch: UInt64,
+        timeout: Duration
     ) async -> Outcome {
         if let outcome = state.withLock({ Self.outcome(of: position, epoch, in: $0) }) {
             return outcome
@@ -105,7 +107,9 @@ final class DurableWaiters: Sendable {
     }
 
     private static func outcome(
-        of position: UInt64, _ epoch: UInt64, in state: State
+        of position: UInt64,
+        _ epoch: UInt64,
+        in state: State
     ) -> Outcome? {
         if state.epoch != epoch { return .givenUp }
         return position <= state.durable ? .durable : nil

@@ -8,11 +8,16 @@ enum Exposition {
         writeEngine(context, to: &text)
         writeState(context, to: &text)
         text.gauge(
-            "process_resident_memory_bytes", "Memory in use.", ProcessFacts.residentByteCount)
+            "process_resident_memory_bytes",
+            "Memory in use.",
+            ProcessFacts.residentByteCount
+        )
         text.gauge("process_open_fds", "Open descriptors.", ProcessFacts.openFileCount)
         text.counter(
-            "process_cpu_seconds_total", "Processor time used.",
-            milliseconds: ProcessFacts.cpuMilliseconds)
+            "process_cpu_seconds_total",
+            "Processor time used.",
+            milliseconds: ProcessFacts.cpuMilliseconds
+        )
     }
 
     /// Events by what became of them, all principals together: no label names a tenant or a principal.
@@ -20,42 +25,63 @@ enum Exposition {
         let counts = context.engine.admissionCounts()
         let sum = counts.values.reduce(AdmissionCounts()) { $0 + $1 }
         text.family(
-            "meter_events_total", .counter,
+            "meter_events_total",
+            .counter,
             "Events in authenticated frames and batches since the start, by what became of them.",
             labels: ["result"],
             [
                 (["accepted"], sum.accepted), (["deferred"], sum.deferred),
                 (["duplicate"], sum.duplicate), (["in-conflict"], sum.inConflict),
                 (["refused"], sum.refused),
-            ])
+            ]
+        )
         text.counter(
             "meter_events_received_total",
             "Events in authenticated frames and batches since the start, counted on arrival.",
-            sum.events)
+            sum.events
+        )
         text.gauge(
             "meter_principals_not_conserved",
             "Principals whose events have not each exactly one result; anything but 0 is a fault.",
-            counts.count { !Conservation.check($0.value, of: $0.key).isEmpty })
+            counts.count { !Conservation.check($0.value, of: $0.key).isEmpty }
+        )
         text.gauge(
-            "meter_journal_appended_bytes", "Where the next journal record will begin.",
-            Int(clamping: context.engine.appended))
+            "meter_journal_appended_bytes",
+            "Where the next journal record will begin.",
+            Int(clamping: context.engine.appended)
+        )
         text.gauge(
-            "meter_journal_durable_bytes", "Up to where the journal is on the disk.",
-            Int(clamping: context.engine.durable))
+            "meter_journal_durable_bytes",
+            "Up to where the journal is on the disk.",
+            Int(clamping: context.engine.durable)
+        )
     }
 
     private static func writeState(_ context: ServerContext, to text: inout PrometheusText) {
         let holding = Set(context.readiness.entries.map(\.reason))
         text.family(
-            "meter_condition", .gauge, "Conditions that /readyz names: 1 where it holds.",
+            "meter_condition",
+            .gauge,
+            "Conditions that /readyz names: 1 where it holds.",
             labels: ["reason"],
-            Readiness.Reason.allCases.map { ([$0.rawValue], holding.contains($0) ? 1 : 0) })
+            Readiness.Reason.allCases.map { ([$0.rawValue], holding.contains($0) ? 1 : 0) }
+        )
         text.gauge(
-            "meter_ready", "Whether traffic is welcome.", context.readiness.isReady ? 1 : 0)
+            "meter_ready",
+            "Whether traffic is welcome.",
+            context.readiness.isReady ? 1 : 0
+        )
         text.gauge(
-            "meter_durable_waiters", "Requests that wait for a sync.", context.waiters.count)
+            "meter_durable_waiters",
+            "Requests that wait for a sync.",
+            context.waiters.count
+        )
         text.family(
-            "meter_build_info", .gauge, "What runs.", labels: ["version"],
-            [([Build.version], 1)])
+            "meter_build_info",
+            .gauge,
+            "What runs.",
+            labels: ["version"],
+            [([Build.version], 1)]
+        )
     }
 }

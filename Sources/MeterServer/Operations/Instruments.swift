@@ -59,7 +59,8 @@ final class DurationHistogram: Sendable {
     }
 
     private let state = Mutex(
-        Snapshot(counts: Array(repeating: 0, count: bounds.count + 1), seconds: 0))
+        Snapshot(counts: Array(repeating: 0, count: bounds.count + 1), seconds: 0)
+    )
 
     func record(_ duration: Duration) {
         let parts = duration.components

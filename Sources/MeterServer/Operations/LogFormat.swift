@@ -42,7 +42,10 @@ struct LineLogHandler: LogHandler {
     }
 
     private static func text(
-        _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(String, String)]
+        _ time: String,
+        _ level: Logger.Level,
+        _ message: String,
+        _ fields: [(String, String)]
     ) -> String {
         var line = "\(time) \(level.rawValue.uppercased()) \(message)"
         for (key, value) in fields {
@@ -53,7 +56,10 @@ struct LineLogHandler: LogHandler {
     }
 
     private func json(
-        _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(String, String)]
+        _ time: String,
+        _ level: Logger.Level,
+        _ message: String,
+        _ fields: [(String, String)]
     ) -> String {
         var line = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":"
         line += Self.jsonText(label) + ",\"message\":" + Self.jsonText(message)

@@ -23,7 +23,10 @@ struct PrometheusText {
     }
 
     mutating func family(
-        _ name: String, _ kind: Kind, _ help: String, labels: [String],
+        _ name: String,
+        _ kind: Kind,
+        _ help: String,
+        labels: [String],
         _ samples: [(labels: [String], count: UInt64)]
     ) {
         family(name, kind, help)
@@ -53,7 +56,9 @@ struct PrometheusText {
     }
 
     private mutating func sample(
-        _ name: String, _ labels: [(String, String)], _ value: String
+        _ name: String,
+        _ labels: [(String, String)],
+        _ value: String
     ) {
         text += name
         if !labels.isEmpty {

@@ -18,14 +18,18 @@ final class WorkerThread: Sendable {
             Body {
                 Self.setName(name)
                 run()
-            })
+            }
+        )
         let result = unsafe pthread_create(
-            &started, nil,
+            &started,
+            nil,
             { pointer in
                 guard let pointer = unsafe pointer else { return nil }
                 unsafe Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
                 return nil
-            }, body.toOpaque())
+            },
+            body.toOpaque()
+        )
         guard result == 0 else {
             unsafe body.release()
             throw SystemCallError("pthread_create", result)

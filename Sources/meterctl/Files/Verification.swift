@@ -32,11 +32,22 @@ struct Verification {
         let names = try disk.list().sorted()
         let live = LiveFiles.find(names)
         var bookFound = false
+        var first: UInt64?
         for name in names {
-            if case .sealed = DataFileName(name) { sealed(name, isNamed: true) }
-            if try MeterPath.kind(of: name, on: disk) == .book { bookFound = true }
+            switch try MeterPath.kind(of: name, on: disk) {
+            case .sealed: sealed(name, isNamed: DataFileName(name) != nil)
+            case .book: bookFound = true
+            case .journal:
+                let start = try JournalStart.read(name, on: disk)
+                first = min(first ?? .max, start ?? live.checkpoint)
+            case nil:
+                // A file that should be one of Meter's and does not begin like it.
+                if Self.isNamedLikeOurs(name) {
+                    add(name, "unknown", .damaged, "does not begin as its name says")
+                }
+            }
         }
-        if let first = live.journalStarts.first {
+        if let first {
             // Kept files below the checkpoint are read, too: they are evidence.
             journal(OverlayDisk(disk), from: min(first, live.checkpoint))
         } else if live.checkpoint > 0 {
@@ -59,9 +70,8 @@ struct Verification {
         switch try MeterPath.kind(of: name, on: disk) {
         case .sealed: sealed(name, isNamed: false)
         case .journal:
-            var start: UInt64 = 0
-            if case .journal(let named) = DataFileName(name) { start = named }
-            journal(OverlayDisk(disk, only: [name]), from: start)
+            journal(
+                OverlayDisk(disk, only: [name]), from: try JournalStart.read(name, on: disk) ?? 0)
         case .book:
             let shown = OverlayDisk(disk, only: [name])
             do throws(DiskError) {
@@ -81,6 +91,14 @@ struct Verification {
     }
 
     // MARK: - Kinds
+
+    private static func isNamedLikeOurs(_ name: String) -> Bool {
+        switch DataFileName(name) {
+        case .journal, .sealed: true
+        case .temporary: false
+        case nil: name.hasPrefix("journal-") || name.hasPrefix("book.")
+        }
+    }
 
     private mutating func sealed(_ name: String, isNamed: Bool) {
         let file: SealedFile

@@ -54,9 +54,11 @@ struct EmitterTarget: ParsableArguments {
         return endpoints
     }
 
-    func options(_ endpoint: Endpoint, key: WireKey?) -> EmitterOptions {
-        let protection: WireProtection =
-            key.map { encrypt ? .encrypted($0) : .signed($0) } ?? .none
+    func protection(_ key: WireKey?) -> WireProtection {
+        key.map { encrypt ? .encrypted($0) : .signed($0) } ?? .none
+    }
+
+    func options(_ endpoint: Endpoint, _ protection: WireProtection) -> EmitterOptions {
         var options = EmitterOptions(endpoint: endpoint, protection: protection)
         let offset = clockOffset * 1_000
         options.clock = { Clocks.wall().advanced(byMilliseconds: offset) }

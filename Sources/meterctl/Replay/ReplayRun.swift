@@ -11,15 +11,15 @@ final class ReplayRun {
     }
 
     private let lanes: [Lane]
-    private let key: WireKey?
+    private let protection: WireProtection
     private var began: Int64 = 0
     private var ended: Int64 = 0
 
     init(
-        endpoints: [Endpoint], key: WireKey?, keepsFrames: Bool,
+        endpoints: [Endpoint], protection: WireProtection, keepsFrames: Bool,
         options: (Endpoint) -> EmitterOptions
     ) {
-        self.key = key
+        self.protection = protection
         lanes = endpoints.map { endpoint in
             let frames = SealedFrames()
             var options = options(endpoint)
@@ -65,11 +65,14 @@ final class ReplayRun {
     func resend(timeoutMilliseconds: Int64) -> ResentFrames {
         var total = ResentFrames()
         for lane in lanes {
-            var resender = FrameResender(
-                endpoint: lane.endpoint, key: key,
-                knownDuplicateCount: lane.emitter.statistics.duplicate)
-            total.add(
-                resender.resend(lane.frames.all, timeoutMilliseconds: timeoutMilliseconds))
+            let frames = lane.frames.all
+            let before = lane.emitter.statistics
+            let outcome = FrameReplay.send(
+                frames, to: lane.endpoint, protection: protection,
+                timeoutMilliseconds: timeoutMilliseconds)
+            total.frameCount += frames.count
+            total.eventCount += before.sealed
+            total.duplicateCount += outcome.duplicate - min(outcome.duplicate, before.duplicate)
         }
         return total
     }
@@ -79,6 +82,14 @@ final class ReplayRun {
             lanes: lanes.map { ($0.endpoint, $0.emitter.statistics) }, again: again,
             milliseconds: (ended - began) / 1_000)
     }
+}
+
+/// What was sent a second time, and what the server made of it.
+struct ResentFrames: Equatable {
+    var frameCount = 0
+    var eventCount: UInt64 = 0
+    /// Events that the server counted as duplicates meanwhile.
+    var duplicateCount: UInt64 = 0
 }
 
 /// Frames as they were sealed, in order.

@@ -44,7 +44,7 @@ struct EmitVerb: Verb {
         let event = try event()
         let key = try target.key()
         guard let endpoint = try target.endpoints().first else { return }
-        let emitter = Emitter(target.options(endpoint, key: key))
+        let emitter = Emitter(target.options(endpoint, target.protection(key)))
         emitter.record(event)
         let isDurable = emitter.close(timeoutMilliseconds: timeout * 1_000)
         let statistics = emitter.statistics

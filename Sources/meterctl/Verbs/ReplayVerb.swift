@@ -66,10 +66,10 @@ struct ReplayVerb: Verb {
             throw CommandFailure(.failed, "\(file), \(error)")
         }
         let assignment = try assignment(trace)
-        let key = try target.key()
+        let protection = target.protection(try target.key())
         let run = ReplayRun(
-            endpoints: try target.endpoints(), key: key, keepsFrames: resend,
-            options: { target.options($0, key: key) })
+            endpoints: try target.endpoints(), protection: protection, keepsFrames: resend,
+            options: { target.options($0, protection) })
         Terminal.talk(
             "\(trace.calls.count) calls over \(Self.seconds(trace.duration)) s, first at "
                 + (TimeText.text(assignment.start) ?? "-"))

@@ -32,7 +32,9 @@ struct RawEmitter {
         sealer = FrameSealer(source: source, protection: protection)
         let now = Int64(Date().timeIntervalSince1970 * 1_000)
         workload = EventWorkload(
-            seed: seed, start: Timestamp(milliseconds: now - 10 * 60_000))
+            seed: seed,
+            start: Timestamp(milliseconds: now - 10 * 60_000)
+        )
     }
 
     var nextSequence: UInt64 { frames.last?.sequences.upperBound ?? 0 }
@@ -44,10 +46,14 @@ struct RawEmitter {
         for event in events { _ = encoder.append(event) }
         let first = nextSequence
         let bytes = sealer.seal(
-            encoder, firstSequence: first, durableThrough: min(durableThrough, first),
-            using: &random)
+            encoder,
+            firstSequence: first,
+            durableThrough: min(durableThrough, first),
+            using: &random
+        )
         frames.append(
-            Sent(sequences: first..<(first + UInt64(count)), bytes: bytes, events: events))
+            Sent(sequences: first..<(first + UInt64(count)), bytes: bytes, events: events)
+        )
         return bytes
     }
 

@@ -23,7 +23,8 @@ final class ServerProcess: Sendable {
     static var binary: URL {
         let bundle = URL(filePath: CommandLine.arguments.first ?? "").deletingLastPathComponent()
         let candidates = [
-            bundle, URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+            bundle,
+            URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
                 .deletingLastPathComponent(),
             URL(filePath: ".build/debug"),
         ].map { $0.appending(path: "MeterServer") }
@@ -32,19 +33,27 @@ final class ServerProcess: Sendable {
     }
 
     /// Starts the server and waits until it is ready.
+    ///
+    /// - Parameter hasFreePorts: False where the arguments say where UDP and TCP listen.
     init(
-        data: String, _ arguments: [String], environment: [String: String] = [:],
+        data: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        hasFreePorts: Bool = true,
         timeout: Double = 30
     ) throws {
         let name = UUID().uuidString
         let portFile = "\(data).\(name).ports"
         logPath = "\(data).log"
         process = try Self.launch(
-            [
-                "--data", data, "--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--http",
-                "127.0.0.1:0", "--port-file", portFile, "--stop-seconds", "8",
+            (hasFreePorts ? ["--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0"] : []) + [
+                "--data", data, "--http", "127.0.0.1:0", "--port-file", portFile, "--stop-seconds",
+                "8",
                 "--admin-socket", "/tmp/meter-\(name.prefix(8)).sock",
-            ] + arguments, environment: environment, log: logPath)
+            ] + arguments,
+            environment: environment,
+            log: logPath
+        )
         defer { try? FileManager.default.removeItem(atPath: portFile) }
         let end = Date().addingTimeInterval(timeout)
         while Date() < end {
@@ -59,7 +68,8 @@ final class ServerProcess: Sendable {
         addresses = Addresses()
         throw StartFailure(
             description: "the server did not get ready:\n"
-                + ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""))
+                + ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "")
+        )
     }
 
     deinit {
@@ -70,7 +80,8 @@ final class ServerProcess: Sendable {
     ///
     /// - Returns: Exit code and standard error.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:]
+        _ arguments: [String],
+        environment: [String: String] = [:]
     ) throws -> (code: Int32, errors: String, output: String) {
         let process = Process()
         process.executableURL = binary
@@ -82,9 +93,13 @@ final class ServerProcess: Sendable {
         process.standardOutput = output
         try process.run()
         let text = String(
-            decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            decoding: errors.fileHandleForReading.readDataToEndOfFile(),
+            as: UTF8.self
+        )
         let out = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            decoding: output.fileHandleForReading.readDataToEndOfFile(),
+            as: UTF8.self
+        )
         process.waitUntilExit()
         return (process.terminationStatus, text, out)
     }
@@ -96,7 +111,9 @@ final class ServerProcess: Sendable {
     }
 
     private static func launch(
-        _ arguments: [String], environment: [String: String], log: String
+        _ arguments: [String],
+        environment: [String: String],
+        log: String
     ) throws -> Process {
         if !FileManager.default.fileExists(atPath: log) {
             _ = FileManager.default.createFile(atPath: log, contents: nil)
@@ -151,7 +168,8 @@ final class ServerProcess: Sendable {
     func get(_ path: String) throws -> (status: Int, body: String) {
         let socket = try TestSocket(tcp: addresses.http ?? "")
         try socket.send(
-            Array("GET \(path) HTTP/1.1\r\nHost: meter\r\nConnection: close\r\n\r\n".utf8))
+            Array("GET \(path) HTTP/1.1\r\nHost: meter\r\nConnection: close\r\n\r\n".utf8)
+        )
         var bytes: [UInt8] = []
         while let more = socket.receive(milliseconds: 10_000), !more.isEmpty { bytes += more }
         let text = String(decoding: bytes, as: UTF8.self)
@@ -162,8 +180,8 @@ final class ServerProcess: Sendable {
 
     /// The value of a metric's sample, as `/metrics` writes its name and labels; 0 if it is not there.
     func metric(_ sample: String) throws -> Double {
-        for line in try get("/metrics").body.split(separator: "\n") where line.hasPrefix(sample + " ")
-        {
+        for line in try get("/metrics").body.split(separator: "\n")
+        where line.hasPrefix(sample + " ") {
             return Double(line.dropFirst(sample.count + 1)) ?? 0
         }
         return 0

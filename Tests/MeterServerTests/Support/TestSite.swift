@@ -28,7 +28,9 @@ final class TestSite {
         let (text, key) = Key.makeWire(for: id, label: "test", master: master, using: &random)
         try book.append(
             [.principalSet(Principal(id: id, kind: kind, label: "test")), .keyCreated(key)],
-            author: "test", at: Timestamp(milliseconds: 1_700_000_000_000))
+            author: "test",
+            at: Timestamp(milliseconds: 1_700_000_000_000)
+        )
         guard let wire = WireKey(id: key.id, secret: text.secret.bytes) else {
             throw MissingKey()
         }
@@ -39,6 +41,15 @@ final class TestSite {
 
     func start(_ arguments: [String] = []) throws -> ServerProcess {
         try ServerProcess(data: data, ["--master-key-file", masterKeyFile] + arguments)
+    }
+
+    /// Starts the server again where emitters still look for it.
+    func restart(onAddresses arguments: [String]) throws -> ServerProcess {
+        try ServerProcess(
+            data: data,
+            arguments + ["--master-key-file", masterKeyFile],
+            hasFreePorts: false
+        )
     }
 
     /// What the data directory holds, read while no server runs.
@@ -56,18 +67,25 @@ struct Stored {
         let lock = try DirectoryLock(path: data)
         defer { withExtendedLifetime(lock) {} }
         let (engine, recovery) = try Engine.open(
-            disk: try POSIXDisk(path: data), policy: AdmissionPolicy(), random: &random)
+            disk: try POSIXDisk(path: data),
+            policy: AdmissionPolicy(),
+            random: &random
+        )
         let pending = try engine.query(
             UsageQuery(
                 windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-                grouping: [.tenant, .agent, .access, .component]),
-            at: Timestamp(milliseconds: 0))
+                grouping: [.tenant, .agent, .access, .component]
+            ),
+            at: Timestamp(milliseconds: 0)
+        )
         _ = try engine.commit()
         var meter = NaiveMeter()
         meter.totals = engine.answer(pending)?.totals ?? [:]
         totals = meter
         sources = Dictionary(
-            engine.sources().map { ($0.key.source, $0) }, uniquingKeysWith: { first, _ in first })
+            engine.sources().map { ($0.key.source, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
         self.recovery = recovery
         try engine.finish()
     }

@@ -110,7 +110,13 @@ final class TestSocket: Sendable {
             unsafe addressBytes.withMemoryRebound(to: sockaddr.self) { addresses in
                 unsafe bytes.withUnsafeMutableBytes {
                     unsafe recvfrom(
-                        descriptor, $0.baseAddress, $0.count, 0, addresses.baseAddress, &size)
+                        descriptor,
+                        $0.baseAddress,
+                        $0.count,
+                        0,
+                        addresses.baseAddress,
+                        &size
+                    )
                 }
             }
         }
@@ -125,7 +131,13 @@ final class TestSocket: Sendable {
             unsafe addressBytes.withMemoryRebound(to: sockaddr.self) { addresses in
                 unsafe bytes.withUnsafeBytes {
                     unsafe sendto(
-                        descriptor, $0.baseAddress, $0.count, 0, addresses.baseAddress, size)
+                        descriptor,
+                        $0.baseAddress,
+                        $0.count,
+                        0,
+                        addresses.baseAddress,
+                        size
+                    )
                 }
             }
         }

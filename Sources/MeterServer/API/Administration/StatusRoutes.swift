@@ -33,7 +33,8 @@ struct StatusRoutes {
                     "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
                     "quarantined": .count(sources.count { $0.isQuarantined }),
                 ],
-            "completeThrough": .optional(Self.completeThrough(sources).map(RFC3339.text)),
+            "completeThrough": .optional(
+                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -51,14 +52,16 @@ struct StatusRoutes {
         ]
     }
 
-    /// Of the source that lags most; nil where one is unknown, or there is none.
-    private static func completeThrough(_ sources: [SourceSummary]) -> Timestamp? {
-        var least: Timestamp?
+    /// Of the source that lags most; nil where one is unknown.
+    private static func completeThrough(
+        _ sources: [SourceSummary], at now: Timestamp
+    ) -> Timestamp? {
+        var least = now
         for source in sources {
             guard let through = source.completeThrough else { return nil }
-            if least.map({ through < $0 }) ?? true { least = through }
+            least = min(least, through)
         }
-        return least == Timestamp(milliseconds: .max) ? nil : least
+        return least
     }
 }
 

@@ -1,0 +1,228 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import Meter
+import MeterWaldur
+import MeterWire
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import MeterServer
+
+/// Requests through the whole HTTP layer, without a socket.
+struct ResponderTests {
+    private struct FakeAccess: APIAccess {
+        let holders: [String: Credential]
+        var insecureCredential: Credential?
+
+        func credential(for key: KeyText) throws(KeyRefusal) -> Credential {
+            guard let known = holders[key.text] else { throw .unknownKey }
+            return known
+        }
+    }
+
+    private static func key(_ id: UInt64) -> KeyText {
+        KeyText(
+            kind: .http, id: KeyID(rawValue: id), secret: Secret([UInt8](repeating: 9, count: 32)))
+    }
+
+    private func responder(_ door: APIDoor, isInsecure: Bool = false) -> APIResponder {
+        var holders: [String: Credential] = [:]
+        for (id, scopes) in [(1, KeyScopes.ingest), (2, .usage), (4, .admin)] as [(UInt64, KeyScopes)] {
+            holders[Self.key(id).text] = Credential(
+                key: KeyID(rawValue: id),
+                principal: Principal(id: PrincipalID(rawValue: id), kind: .tenant("acme"), label: ""),
+                scopes: scopes)
+        }
+        let insecure = Credential(
+            key: KeyID(rawValue: 0),
+            principal: Principal(id: .insecureLoopback, kind: .platformForAll, label: ""),
+            scopes: .ingest)
+        @Sendable func echo(_ call: APICall) -> APIAnswer {
+            .text(
+                "\(call.parts.sorted { $0.key < $1.key }.map(\.value)) \(call.body.count) "
+                    + call.contentType)
+        }
+        let routes = [
+            APIRoute(.get, "/open") { call throws(Problem) in echo(call) },
+            APIRoute(.get, "/broken") { _ throws(Problem) in throw .internalError },
+            APIRoute(.post, "/ingest", scopes: .ingest, bodyByteCountMax: 100) {
+                call throws(Problem) in echo(call)
+            },
+            APIRoute(.get, "/usage/{tenant}/of/{agent}", scopes: .usage) {
+                call throws(Problem) in echo(call)
+            },
+            APIRoute(.put, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
+            APIRoute(.delete, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
+        ]
+        return APIResponder(
+            door: door, table: RouteTable(routes),
+            access: FakeAccess(holders: holders, insecureCredential: isInsecure ? insecure : nil),
+            counters: APICounters(), bodyTimeout: .milliseconds(200))
+    }
+
+    private struct Reply {
+        var status: Int
+        var headers: HTTPFields
+        var body: String
+    }
+
+    private func send(
+        _ method: String, _ target: String, key: String? = nil, body: String? = nil,
+        headers: [HTTPField.Name: String] = [:], to responder: APIResponder
+    ) async throws -> Reply {
+        var fields = HTTPFields()
+        for (name, value) in headers { fields[name] = value }
+        if let key { fields[.authorization] = "Bearer \(key)" }
+        let request = Request(
+            head: HTTPRequest(
+                method: try #require(HTTPRequest.Method(method)), scheme: nil, authority: nil,
+                path: target, headerFields: fields),
+            body: RequestBody(buffer: ByteBuffer(string: body ?? "")))
+        let context = BasicRequestContext(
+            source: ApplicationRequestContextSource(
+                channel: EmbeddedChannel(), logger: Logger(label: "test")))
+        let response = try await responder.respond(to: request, context: context)
+        let collector = BodyCollector()
+        try await response.body.write(collector)
+        return Reply(
+            status: response.status.code, headers: response.headers, body: collector.text)
+    }
+
+    // MARK: -
+
+    @Test func `each scope opens its own routes, on the network`() async throws {
+        let network = responder(.network)
+        let routes: [(method: String, target: String, owner: UInt64)] = [
+            ("POST", "/ingest", 1), ("GET", "/usage/a/of/b", 2), ("PUT", "/admin/x", 4),
+            ("DELETE", "/admin/x", 4),
+        ]
+        for route in routes {
+            for id in [1, 2, 4] as [UInt64] {
+                let reply = try await send(
+                    route.method, route.target, key: Self.key(id).text, to: network)
+                #expect(reply.status == (id == route.owner ? 200 : 403), "\(route) with \(id)")
+            }
+            let nobody = try await send(route.method, route.target, to: network)
+            #expect(nobody.status == 401)
+            #expect(nobody.headers[.wwwAuthenticate] != nil)
+        }
+        #expect(try await send("GET", "/open", to: network).status == 200)
+    }
+
+    @Test func `a key that is wrong in any way gets one and the same answer`() async throws {
+        let good = Self.key(2).text
+        var wrong = [
+            Self.key(3).text, "", "x", good + "x", String(good.dropLast()), "mtr_http_", " ",
+            KeyText(kind: .wire, id: KeyID(rawValue: 2), secret: Self.key(2).secret).text,
+        ]
+        for index in stride(from: 0, to: good.count, by: 7) {
+            var changed = Array(good)
+            changed[index] = changed[index] == "A" ? "B" : "A"
+            wrong.append(String(changed))
+        }
+        var answers: Set<String> = []
+        for key in wrong {
+            let reply = try await send("GET", "/usage/a/of/b", key: key, to: responder(.network))
+            #expect(reply.status == 401, "\(key)")
+            answers.insert(reply.body)
+        }
+        #expect(answers.count == 1)
+        for header in [good, "Basic \(good)", "Bearer", "Bearer\(good)"] {
+            let reply = try await send(
+                "GET", "/usage/a/of/b", headers: [.authorization: header], to: responder(.network))
+            #expect(reply.status == 401)
+        }
+        let spaced = try await send(
+            "GET", "/usage/a/of/b", headers: [.authorization: "bearer  \(good) "],
+            to: responder(.network))
+        #expect(spaced.status == 200)
+    }
+
+    @Test func `the socket administers and reads, and sends no events`() async throws {
+        let socket = responder(.administrationSocket)
+        #expect(try await send("PUT", "/admin/x", to: socket).status == 200)
+        #expect(try await send("GET", "/usage/a/of/b", to: socket).status == 200)
+        #expect(try await send("POST", "/ingest", to: socket).status == 403)
+        // A key that is shown counts, and nothing more.
+        #expect(try await send("PUT", "/admin/x", key: Self.key(1).text, to: socket).status == 403)
+        #expect(try await send("POST", "/ingest", key: Self.key(1).text, to: socket).status == 200)
+    }
+
+    @Test func `without authentication there is ingest and nothing else`() async throws {
+        let open = responder(.network, isInsecure: true)
+        #expect(try await send("POST", "/ingest", to: open).status == 200)
+        #expect(try await send("GET", "/usage/a/of/b", to: open).status == 401)
+        #expect(try await send("PUT", "/admin/x", to: open).status == 401)
+    }
+
+    @Test func `paths are matched before they are decoded`() async throws {
+        let key = Self.key(2).text
+        let network = responder(.network)
+        let reply = try await send("GET", "/usage/a%2Fb/of/%C3%BC?x=1", key: key, to: network)
+        #expect(reply.body.hasPrefix("[\"ü\", \"a/b\"]"))
+        for target in ["/usage/a/of/", "/usage//of/b", "/usage/a/of/b/", "/usage/a/of/%FF", "/usage/a/of/%", "/Open", "//open"] {
+            #expect(try await send("GET", target, key: key, to: network).status == 404, "\(target)")
+        }
+    }
+
+    @Test func `errors are problem documents`() async throws {
+        let network = responder(.network)
+        let missing = try await send("GET", "/nowhere?secret=1", to: network)
+        #expect(missing.status == 404)
+        #expect(missing.headers[.contentType] == "application/problem+json")
+        let json = try JSONParser.parse(Array(missing.body.utf8))
+        #expect(json["type"]?.string == "urn:meter:problem:not-found")
+        #expect(json["status"] == .number("404"))
+        #expect(json["instance"]?.string == "/nowhere")
+        #expect(json["title"]?.string != nil)
+        #expect(json["detail"]?.string != nil)
+        let method = try await send("POST", "/admin/x", to: network)
+        #expect(method.status == 405)
+        #expect(method.headers[.allow] == "PUT, DELETE")
+        #expect(try await send("GET", "/broken", to: network).status == 500)
+        let query = try await send("GET", "/open?a=%GG", to: network)
+        #expect(query.status == 400)
+    }
+
+    @Test func `bodies are bounded, and taken only where they mean something`() async throws {
+        let key = Self.key(1).text
+        let network = responder(.network)
+        let full = String(repeating: "x", count: 100)
+        #expect(try await send("POST", "/ingest", key: key, body: full, to: network).status == 200)
+        let over = try await send("POST", "/ingest", key: key, body: full + "x", to: network)
+        #expect(over.status == 413)
+        #expect(over.headers[.connection] == "close")
+        let announced = try await send(
+            "POST", "/ingest", key: key, headers: [.contentLength: "1073741824"], to: network)
+        #expect(announced.status == 413)
+        let packed = try await send(
+            "POST", "/ingest", key: key, body: "x", headers: [.contentEncoding: "gzip"], to: network)
+        #expect(packed.status == 415)
+        let typed = try await send(
+            "POST", "/ingest", key: key, body: "x",
+            headers: [.contentType: "Application/JSON ; charset=utf-8"], to: network)
+        #expect(typed.body.hasSuffix("1 application/json"))
+    }
+
+    @Test func `a body that never ends is given up`() async throws {
+        let endless = AsyncStream<ByteBuffer> { $0.yield(ByteBuffer(string: "x")) }
+        let request = Request(
+            head: HTTPRequest(
+                method: .post, scheme: nil, authority: nil, path: "/ingest",
+                headerFields: [.authorization: "Bearer \(Self.key(1).text)"]),
+            body: RequestBody(asyncSequence: endless))
+        let context = BasicRequestContext(
+            source: ApplicationRequestContextSource(
+                channel: EmbeddedChannel(), logger: Logger(label: "test")))
+        let response = try await responder(.network).respond(to: request, context: context)
+        #expect(response.status.code == 408)
+    }
+
+    @Test func `HEAD is a GET without its body`() async throws {
+        let reply = try await send("HEAD", "/open", to: responder(.network))
+        #expect(reply.status == 200)
+        #expect(reply.body.isEmpty)
+    }
+}
