@@ -20,7 +20,7 @@ let engineOnly = Context.environment["METER_ENGINE_ONLY"] == "1"
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 var dependencies: [Package.Dependency] = [
-    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2")
 ]
 
 var products: [Product] = [
@@ -38,7 +38,8 @@ var targets: [Target] = [
     // The emitter SDK; never links the engine.
     .target(name: "MeterClient", dependencies: ["MeterWire", "CMeter"], swiftSettings: strict),
     // The engine: admission, journal, counters, segments, book, ledger. Synchronous, no networking.
-    .target(name: "Meter", dependencies: ["MeterWire", "CMeter", "CLZ4", crypto], swiftSettings: strict),
+    .target(
+        name: "Meter", dependencies: ["MeterWire", "CMeter", "CLZ4", crypto], swiftSettings: strict),
     .target(
         name: "MeterTesting", dependencies: ["MeterWire", "Meter"], path: "Tests/MeterTesting",
         swiftSettings: strict),
@@ -101,7 +102,8 @@ if !engineOnly {
         .executableTarget(
             name: "meterctl",
             dependencies: [
-                "Meter", "MeterWire", "MeterClient", "MeterCatalog", "MeterWaldur", "CMeter", crypto, arguments,
+                "Meter", "MeterWire", "MeterClient", "MeterCatalog", "MeterWaldur", "CMeter",
+                crypto, arguments,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             swiftSettings: strict),
@@ -120,7 +122,9 @@ if !engineOnly {
             name: "WaldurDoubleTests", dependencies: ["WaldurDouble"], swiftSettings: strict),
         .testTarget(
             name: "MeterServerTests",
-            dependencies: ["MeterServer", "meterctl", "MeterClient", "MeterWire", "Meter", "MeterTesting"],
+            dependencies: [
+                "MeterServer", "meterctl", "MeterClient", "MeterWire", "Meter", "MeterTesting",
+            ],
             swiftSettings: strict),
     ]
 }

@@ -171,6 +171,7 @@ class Demo:
                    "--master-key-file", self.directory / "master.key",
                    "--waldur-url", f"http://127.0.0.1:{self.waldur}/api/",
                    "--waldur-token-file", self.directory / "waldur.token",
+                   "--checkpoint-seconds", "5",
                    f"--clock-offset-seconds={self.offset}", log="server.log")
         self.wait("the server", lambda: self.metrics() is not None)
 

@@ -9,7 +9,9 @@ package struct EventWorkload: Sendable {
     /// Times lie within this many minutes after `start`.
     package var minuteCount: Int
     package var start: Timestamp
-    package static let components = ["input_tokens", "output_tokens", "agent_calls", "tool_seconds"]
+    package static let components = [
+        "input_tokens", "output_tokens", "agent_calls", "tool_seconds",
+    ]
 
     package init(
         seed: UInt64, tenantCount: Int = 2, agentCount: Int = 3, minuteCount: Int = 4,
@@ -27,7 +29,8 @@ package struct EventWorkload: Sendable {
 
     package mutating func event() -> UsageEvent {
         var amounts = [ComponentAmount("agent_calls", 1)]
-        for component in EventWorkload.components where component != "agent_calls" && seed.oneIn(2) {
+        for component in EventWorkload.components where component != "agent_calls" && seed.oneIn(2)
+        {
             amounts.append(ComponentAmount(component, UInt64(seed.below(100_000))))
         }
         return UsageEvent(

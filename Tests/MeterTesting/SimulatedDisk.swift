@@ -79,6 +79,12 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// What is left if the power is cut now and nothing unsynced is kept; this disk goes on.
+    package var imageAfterPowerCut: DiskImage {
+        var seed = Seed(0)
+        return withState { $0.disk }.crashed(.nothingKept, &seed)
+    }
+
     // MARK: - Disk
 
     package func list() throws(DiskError) -> [String] {

@@ -29,6 +29,10 @@ import Testing
             return
         }
         #expect(ending.reason == .monthEnding)
+        let status = simulation.reporter.status(at: simulation.moment)
+        #expect(status.state == .held && status.heldRows == 1)
+        #expect(status.detail.contains("2026-11-30T23:00:00Z"))
+        #expect(status.detail.contains("report resume 2026-12"))
         #expect(ending.since.map(WaldurTime.text) == "2026-11-30T23:00:00Z")
         #expect(ending.resume?.description == "2026-12")
 

@@ -5,7 +5,9 @@ package import MeterWire
 ///
 /// Frames are sealed before the measurement. Totals per component are kept to compare with.
 package struct CanonicalWorkload {
-    package static let components = ["input_tokens", "output_tokens", "agent_calls", "tool_seconds"]
+    package static let components = [
+        "input_tokens", "output_tokens", "agent_calls", "tool_seconds",
+    ]
     package static let tenantCount = 100
     package static let agentCount = 10_000
     package static let minuteCount = 25
@@ -34,6 +36,7 @@ package struct CanonicalWorkload {
             case .hmacSHA256: .signed(key)
             case .aes256GCM: .encrypted(key)
             }
+        let life = UInt64.random(in: 1 ... .max)
         let sealers = (0..<CanonicalWorkload.sourceCount).map {
             FrameSealer(
                 source: SourceID(high: life, low: UInt64($0)), protection: protection)
@@ -42,7 +45,6 @@ package struct CanonicalWorkload {
         var frames: [[UInt8]] = []
         var numbers: [Int] = []
         var ends: [UInt64] = []
-        let life = UInt64.random(in: 1 ... .max)
         var totals: [String: UInt128] = [:]
         var encoder = PayloadEncoder(byteCountMax: 1 << 19)
         for number in 0..<frameCount {

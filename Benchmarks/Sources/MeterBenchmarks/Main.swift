@@ -91,7 +91,8 @@ struct MeterBenchmarks {
             }
         }
         try compare(workload, engine, now)
-        let events = Double(workload.frames.count - half) * Double(workload.eventCount)
+        let events =
+            Double(workload.frames.count - half) * Double(workload.eventCount)
             / Double(workload.frames.count)
         return (events * 4 / cpu, Double(allocations) / events)
     }

@@ -30,7 +30,8 @@ struct MeterLoad {
         let workload = CanonicalWorkload(
             frameCount: frameCount, eventsPerFrame: eventsPerFrame, suite: .hmacSHA256, key: key,
             start: Int64(wall.tv_sec) * 1_000 - 26 * 60_000)
-        let run = LoadRun(workload, key: key, socket: try connected(arguments[1], port), window: window)
+        let run = LoadRun(
+            workload, key: key, socket: try connected(arguments[1], port), window: window)
         let processorBefore = processorSeconds(of: pid)
         let began = monotonicSeconds()
         run.start()

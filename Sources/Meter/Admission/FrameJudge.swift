@@ -95,21 +95,25 @@ struct FrameJudge: ~Copyable {
     ) -> Bool {
         var fine = true
         tenantAllowed.removeAll(keepingCapacity: true)
-        for unsafe tenant in unsafe batch.tenants {
+        for index in 0..<(unsafe batch.tenants.count) {
+            let tenant = unsafe batch.tenants[index]
             let allowed = rules.tenants == .all || rules.tenants.contains(batch.name(tenant))
             tenantAllowed.append(allowed)
             fine = fine && allowed
         }
         agentWithinLimit.removeAll(keepingCapacity: true)
-        for unsafe agent in unsafe batch.agents {
-            let within = tenantAllowed[Int(agent.tenant)]
+        for index in 0..<(unsafe batch.agents.count) {
+            let agent = unsafe batch.agents[index]
+            let within =
+                tenantAllowed[Int(agent.tenant)]
                 && isWithinLimit(agent, of: batch, by: rules, live: &live)
             agentWithinLimit.append(within)
             fine = fine && within
         }
         let componentsAreFine = judgeComponents(of: batch, by: rules, live: live)
         accessTenants.removeAll(keepingCapacity: true)
-        for unsafe access in unsafe batch.accesses {
+        for index in 0..<(unsafe batch.accesses.count) {
+            let access = unsafe batch.accesses[index]
             accessTenants.append(rules.policy.accesses[access])
         }
         return fine && componentsAreFine
@@ -124,7 +128,8 @@ struct FrameJudge: ~Copyable {
             tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)
         return known != nil
             || rules.registry.admitAgent(
-                batch.name(agent.name), of: batch.name(tenant), max: rules.options.agentsPerTenantMax)
+                batch.name(agent.name), of: batch.name(tenant),
+                max: rules.options.agentsPerTenantMax)
     }
 
     /// A component is held against the limit of every tenant of the frame: frames of many tenants carry
@@ -134,18 +139,21 @@ struct FrameJudge: ~Copyable {
     ) -> Bool {
         componentRefused.removeAll(keepingCapacity: true)
         var fine = true
-        for unsafe component in unsafe batch.components {
+        for index in 0..<(unsafe batch.components.count) {
+            let component = unsafe batch.components[index]
             var refused = false
             if unsafe live.findComponent(batch.bytes(component)) == nil {
                 let name = batch.name(component)
-                refused = !rules.policy.declaredComponents.contains(name)
+                refused =
+                    !rules.policy.declaredComponents.contains(name)
                     && !admits(name, in: batch, by: rules)
             }
             componentRefused.append(refused)
             fine = fine && !refused
         }
         shapeRefused.removeAll(keepingCapacity: true)
-        for unsafe shape in unsafe batch.shapes {
+        for index in 0..<(unsafe batch.shapes.count) {
+            let shape = unsafe batch.shapes[index]
             var refused = false
             if !fine {
                 for position in 0..<Int(shape.count) {
@@ -161,7 +169,8 @@ struct FrameJudge: ~Copyable {
     private func admits(
         _ component: Name, in batch: borrowing EventBatch, by rules: Rules
     ) -> Bool {
-        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
+        for index in 0..<(unsafe batch.tenants.count) where tenantAllowed[index] {
+            let tenant = unsafe batch.tenants[index]
             let admitted = rules.registry.admitComponent(
                 component, of: batch.name(tenant), max: rules.options.componentsPerTenantMax)
             if !admitted { return false }

@@ -27,7 +27,9 @@ package struct SequenceSet: Equatable, Sendable {
         if range.upperBound <= watermark { return .contained }
         if range.lowerBound < watermark { return .partly }
         let index = firstIndex(endingAbove: range.lowerBound)
-        guard index < ranges.count, ranges[index].lowerBound < range.upperBound else { return .absent }
+        guard index < ranges.count, ranges[index].lowerBound < range.upperBound else {
+            return .absent
+        }
         return ranges[index].lowerBound <= range.lowerBound
             && range.upperBound <= ranges[index].upperBound ? .contained : .partly
     }
@@ -39,8 +41,10 @@ package struct SequenceSet: Equatable, Sendable {
         let first = firstIndex(endingAtOrAbove: merged.lowerBound)
         var next = first
         while next < ranges.count, ranges[next].lowerBound <= merged.upperBound {
-            merged = Swift.min(merged.lowerBound, ranges[next].lowerBound)
-                ..< Swift.max(merged.upperBound, ranges[next].upperBound)
+            merged =
+                Swift.min(
+                    merged.lowerBound, ranges[next].lowerBound)..<Swift.max(
+                    merged.upperBound, ranges[next].upperBound)
             next += 1
         }
         if merged.lowerBound <= watermark {

@@ -41,7 +41,8 @@ struct ShardState: ~Copyable {
         let counted = counter.count(
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
-        for unsafe tenant in unsafe batch.tenants {
+        for index in 0..<(unsafe batch.tenants.count) {
+            let tenant = unsafe batch.tenants[index]
             unsafe sources[index].note(tenant: batch.bytes(tenant))
         }
         applyToSource(at: index, record, counted, end: end)

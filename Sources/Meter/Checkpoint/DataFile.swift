@@ -42,14 +42,14 @@ package enum DataFileKind: String, CaseIterable, Sendable {
 
 /// A file name of the data directory, the one place where kinds and spans are written down:
 ///
-///     journal-<start>.mj   segment-<from>-<to>.ms   dedup-<0>-<to>.md
+///     journal-<number>   segment-<from>-<to>.ms   dedup-<0>-<to>.md
 ///     ids-<from>-<to>.mi   details-<from>-<to>.mt   <any of them>.tmp
 ///
 /// Positions are 16 lower-case hexadecimal digits, so that names sort like positions. Exactly one text
 /// stands for one name: what parses is formatted back to the same text.
 package enum DataFileName: Hashable, Sendable {
-    /// The journal file that begins at a position.
-    case journal(start: UInt64)
+    /// A journal file, by its number; `JournalFiles` says how it is written.
+    case journal(number: UInt64)
     /// A sealed file that covers a span of the journal.
     case sealed(DataFileKind, JournalSpan)
     /// A file that was being written.
@@ -70,7 +70,7 @@ package enum DataFileName: Hashable, Sendable {
     /// The name as it stands in the directory.
     package var text: String {
         switch self {
-        case .journal(let start): "journal-\(Hexadecimal.text(start)).mj"
+        case .journal(let number): JournalFiles.name(number)
         case .sealed(let kind, let span):
             "\(kind.rawValue)-\(Hexadecimal.text(span.from))-\(Hexadecimal.text(span.to))."
                 + kind.pathExtension
@@ -82,12 +82,10 @@ package enum DataFileName: Hashable, Sendable {
     var temporaryText: String { text + Self.temporarySuffix }
 
     private static func parse(_ text: String) -> DataFileName? {
+        if let number = JournalFiles.number(in: text) { return .journal(number: number) }
         let stem = text.split(separator: ".", omittingEmptySubsequences: false)
         guard stem.count == 2 else { return nil }
         let parts = stem[0].split(separator: "-", omittingEmptySubsequences: false)
-        if parts.count == 2, parts[0] == "journal", let start = position(parts[1]) {
-            return .journal(start: start)
-        }
         guard parts.count == 3, let kind = DataFileKind(rawValue: String(parts[0])),
             let from = position(parts[1]), let to = position(parts[2]), from < to,
             kind != .dedup || from == 0

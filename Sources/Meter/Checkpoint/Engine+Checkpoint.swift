@@ -169,7 +169,9 @@ extension Engine {
         let candidates = files.map {
             MergePolicy.Candidate(name: $0.name, byteCount: $0.byteCount)
         }
-        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin) else { return nil }
+        guard let names = MergePolicy.next(candidates, countMin: options.mergeCountMin) else {
+            return nil
+        }
         let inputs = files.filter { names.contains($0.name) }
         let merged: IdentifierFile
         do throws(SealedFileError) {

@@ -22,8 +22,8 @@ package struct LiveFiles: Equatable, Sendable {
     package private(set) var dedup: File?
     /// Details before the checkpoint, in order, without overlap; gaps are where they were erased.
     package private(set) var details: [File] = []
-    /// Where the journal's files begin, ascending.
-    package private(set) var journalStarts: [UInt64] = []
+    /// The numbers of the journal's files, ascending.
+    package private(set) var journalNumbers: [UInt64] = []
     /// Files before the checkpoint that a wider one replaces. They may be removed.
     package private(set) var superseded: [String] = []
     /// Files that reach beyond the checkpoint, of a checkpoint that was not completed. They may be removed
@@ -46,7 +46,7 @@ package struct LiveFiles: Equatable, Sendable {
         var live = LiveFiles()
         for name in names.sorted() {
             switch DataFileName(name) {
-            case .journal(let start): live.journalStarts.append(start)
+            case .journal(let number): live.journalNumbers.append(number)
             case .sealed(let kind, let span):
                 files[kind, default: []].append(File(name: name, span: span))
             case .temporary: live.temporary.append(name)

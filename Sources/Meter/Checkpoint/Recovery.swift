@@ -70,7 +70,8 @@ extension Engine {
         var replayed = Replaying(options: options)
         let reading: JournalReading
         do throws(ReplayError<EngineError>) {
-            reading = try journal.replay(from: rebuilding.checkpoint) { (record) throws(EngineError) in
+            reading = try journal.replay(from: rebuilding.checkpoint) {
+                (record) throws(EngineError) in
                 try replayed.apply(record, to: &rebuilding)
             }
         } catch {

@@ -33,8 +33,9 @@ enum SourceCoding {
         bytes.appendVarint(source.counts.behind)
         bytes.appendVarint(source.counts.inConflict)
         bytes.appendVarint(source.counts.refused.count)
-        for (reason, count) in source.counts.refused.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-        {
+        for (reason, count) in source.counts.refused.sorted(by: {
+            $0.key.rawValue < $1.key.rawValue
+        }) {
             bytes.append(reason.rawValue)
             bytes.appendVarint(count)
         }

@@ -75,7 +75,8 @@ internal import MeterWire
         for _ in unsafe 0..<batch.agents.count { seriesOfAgent.append(BatchCounter.unresolved) }
         if unsafe batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
         componentNumbers.removeAll(keepingCapacity: true)
-        for unsafe component in unsafe batch.components {
+        for index in 0..<(unsafe batch.components.count) {
+            let component = unsafe batch.components[index]
             componentNumbers.append(unsafe live.internComponent(batch.bytes(component)))
         }
     }
@@ -134,9 +135,10 @@ internal import MeterWire
         let shape = unsafe batch.shapes[Int(event.shape)]
         for position in 0..<Int(shape.count) {
             let component = unsafe batch.shapeComponents[Int(shape.first) &+ position]
-            unsafe keys[keyCount] = CounterKey(
-                series: series, component: componentNumbers[Int(component)], minute: minute
-            ).rawValue
+            unsafe keys[keyCount] =
+                CounterKey(
+                    series: series, component: componentNumbers[Int(component)], minute: minute
+                ).rawValue
             keyCount &+= 1
         }
     }

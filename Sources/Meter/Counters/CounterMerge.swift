@@ -24,7 +24,8 @@ enum CounterMerge {
 
     /// The packed key of a ranked row: ranks are below the limits of `CounterKey`.
     private static func order(_ row: UsageRow) -> UInt64 {
-        CounterKey(series: row.series, component: row.component, minute: row.minute.rawValue).rawValue
+        CounterKey(series: row.series, component: row.component, minute: row.minute.rawValue)
+            .rawValue
     }
 
     /// Adds neighbours with the same key, unless the sum would leave 64 bits.

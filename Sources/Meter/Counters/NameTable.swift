@@ -21,7 +21,9 @@ internal import MeterWire
     init(seed: UInt64) { self.seed = seed }
 
     var count: Int { entries.count }
-    var byteCount: Int { arena.count + entries.count * MemoryLayout<Entry>.stride + index.count * 4 }
+    var byteCount: Int {
+        arena.count + entries.count * MemoryLayout<Entry>.stride + index.count * 4
+    }
 
     /// The number of the name; a new one if it is not known yet.
     mutating func intern(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
@@ -60,8 +62,10 @@ internal import MeterWire
     private func equal(_ entry: Entry, _ bytes: UnsafeRawBufferPointer) -> Bool {
         guard entry.byteCount == bytes.count else { return false }
         return unsafe arena.withUnsafeBytes { arena in
-            unsafe UnsafeRawBufferPointer(rebasing: arena[entry.offset..<entry.offset + entry.byteCount])
-                .elementsEqual(bytes)
+            unsafe UnsafeRawBufferPointer(
+                rebasing: arena[entry.offset..<entry.offset + entry.byteCount]
+            )
+            .elementsEqual(bytes)
         }
     }
 

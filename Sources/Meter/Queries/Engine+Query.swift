@@ -20,7 +20,8 @@ extension Engine {
     /// - Parameter now: With nothing appended since, the answer is of this time.
     /// - Throws: `.segment` if a segment cannot be read; damaged blocks are named in the answer instead.
     /// - Complexity: O(live keys) under the shards' locks, then O(rows of the blocks that can match).
-    package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer {
+    package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer
+    {
         var accumulator = UsageAccumulator(query)
         var completeThrough: Timestamp? = Timestamp(milliseconds: .max)
         let pinned = withFrozenShards {

@@ -177,6 +177,8 @@ final class DatagramReceiver {
                 hasUrgent = true
             } else {
                 debts[source]?.owed.receive(upTo: outcome.position)
+                // What repeats something durable waits for no sync: none may come.
+                if outcome.position <= answeredDurable { hasUrgent = true }
             }
         }
         metrics.datagrams.add(count)

@@ -26,8 +26,9 @@ package struct ReportStatus: Sendable {
     package var openIntents: [OpenIntent]
     /// What keeps figures from being told, or makes one doubtful.
     package var findings: [ReportFinding]
-    /// Rows by what became of them in their last turn.
+    /// Rows that showed what the ledger says when their last turn ended.
     package var unchangedRows: Int
+    /// Rows that did not: held back, looked up, or silent for the turn of the month.
     package var heldRows: Int
 
     /// One word.
@@ -67,8 +68,7 @@ extension Reporter {
         for line in lines.values.joined() {
             switch line.verdict {
             case .unchanged: unchanged += 1
-            case .held: held += 1
-            case .tell, .inFlight: break
+            case .held, .tell, .inFlight: held += 1
             }
         }
         return ReportStatus(

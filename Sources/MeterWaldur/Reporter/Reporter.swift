@@ -130,7 +130,10 @@ package struct Reporter: Sendable {
         if phase == .idle { begin(at: moment) }
         while true {
             switch phase {
-            case .idle: return .rest(until: wakeTime)
+            case .idle:
+                // A cycle may have been asked for while the last one ran.
+                guard requested != nil else { return .rest(until: wakeTime) }
+                begin(at: moment)
             case .listing: return .listResources
             case .offerings:
                 if let offering = offeringsToRead.last { return .readOffering(offering) }

@@ -28,8 +28,7 @@ struct InspectedFile {
         let counting = Set((live.segments + live.identifiers + live.details).map(\.name))
         for name in names {
             switch DataFileName(name) {
-            case .journal(let start):
-                rows.append([name, "journal", "\(start)", "", "journal"])
+            case .journal: rows.append([name, "journal", "", "", "journal"])
             case .sealed(let kind, let span):
                 let isLive = counting.contains(name) || live.dedup?.name == name
                 rows.append([
@@ -99,8 +98,13 @@ struct InspectedFile {
         columns = [
             ">position", "kind", "received", ">principal", "source", ">first", ">events", "verdict",
         ]
-        var start: UInt64 = 0
-        if case .journal(let named) = DataFileName(name) { start = named }
+        let start: UInt64
+        do throws(DiskError) {
+            start = try JournalStart.read(name, on: disk) ?? 0
+        } catch {
+            remarks.append("\(error)")
+            return
+        }
         var random = SystemRandomNumberGenerator()
         var lines: [[String]] = []
         var count = 0

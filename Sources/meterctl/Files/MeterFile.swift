@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Meter
+internal import MeterWire
 
 /// What a file of Meter's is, told by its first bytes whatever its name says.
 enum MeterFileKind: Equatable {
@@ -40,7 +41,8 @@ struct MeterPath {
         guard let values = try? FileManager.default.attributesOfItem(atPath: path),
             let type = values[.type] as? FileAttributeType
         else {
-            throw CommandFailure(.failed, "\(path) is not there", next: "check the path: ls -l \(path)")
+            throw CommandFailure(
+                .failed, "\(path) is not there", next: "check the path: ls -l \(path)")
         }
         let isDirectory =
             type == .typeDirectory
@@ -57,24 +59,45 @@ struct MeterPath {
 
     /// What the first bytes of a file say.
     static func kind(of name: String, on disk: any Disk) throws(DiskError) -> MeterFileKind? {
-        let file = try disk.open(name)
-        var bytes = [UInt8](repeating: 0, count: 8)
-        let count = try bytes.fill(from: file)
-        return MeterFileKind(firstBytes: Array(bytes.prefix(count)))
+        MeterFileKind(firstBytes: try [UInt8].first(8, of: disk.open(name)))
+    }
+}
+
+/// Where a journal file begins, as its header says; it has two copies of it, a sector each.
+enum JournalStart {
+    private static let sectorByteCount = 512
+
+    /// nil where both copies are damaged, which opening the journal then reports.
+    static func read(_ name: String, on disk: any Disk) throws(DiskError) -> UInt64? {
+        let bytes = try [UInt8].first(2 * sectorByteCount, of: disk.open(name))
+        for start in [0, sectorByteCount] where bytes.count >= start + sectorByteCount {
+            let sector = bytes[start..<start + sectorByteCount]
+            let sum = Checksum.crc32c(Array(sector.dropLast(4)))
+            guard UInt64(sum) == integer(sector.suffix(4)) else { continue }
+            return integer(sector.dropFirst(32).prefix(8))
+        }
+        return nil
+    }
+
+    private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
 extension [UInt8] {
-    /// Reads the file's first bytes into the array; returns how many there were.
-    fileprivate mutating func fill(from file: any DiskFile) throws(DiskError) -> Int {
+    /// The file's first bytes; fewer where it is shorter.
+    fileprivate static func first(
+        _ wanted: Int, of file: any DiskFile
+    ) throws(DiskError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: wanted)
         var failure: DiskError?
-        let count = unsafe withUnsafeMutableBytes { target -> Int in
+        let count = unsafe bytes.withUnsafeMutableBytes { target -> Int in
             do throws(DiskError) { return try unsafe file.read(at: 0, into: target) } catch {
                 failure = error
                 return 0
             }
         }
         if let failure { throw failure }
-        return count
+        return Array(bytes.prefix(count))
     }
 }

@@ -32,11 +32,22 @@ struct Verification {
         let names = try disk.list().sorted()
         let live = LiveFiles.find(names)
         var bookFound = false
+        var first: UInt64?
         for name in names {
-            if case .sealed = DataFileName(name) { sealed(name, isNamed: true) }
-            if try MeterPath.kind(of: name, on: disk) == .book { bookFound = true }
+            switch try MeterPath.kind(of: name, on: disk) {
+            case .sealed: sealed(name, isNamed: DataFileName(name) != nil)
+            case .book: bookFound = true
+            case .journal:
+                let start = try JournalStart.read(name, on: disk)
+                first = min(first ?? .max, start ?? live.checkpoint)
+            case nil:
+                // A file that should be one of Meter's and does not begin like it.
+                if Self.isNamedLikeOurs(name) {
+                    add(name, "unknown", .damaged, "does not begin as its name says")
+                }
+            }
         }
-        if let first = live.journalStarts.first {
+        if let first {
             // Kept files below the checkpoint are read, too: they are evidence.
             journal(OverlayDisk(disk), from: min(first, live.checkpoint))
         } else if live.checkpoint > 0 {
@@ -59,9 +70,8 @@ struct Verification {
         switch try MeterPath.kind(of: name, on: disk) {
         case .sealed: sealed(name, isNamed: false)
         case .journal:
-            var start: UInt64 = 0
-            if case .journal(let named) = DataFileName(name) { start = named }
-            journal(OverlayDisk(disk, only: [name]), from: start)
+            journal(
+                OverlayDisk(disk, only: [name]), from: try JournalStart.read(name, on: disk) ?? 0)
         case .book:
             let shown = OverlayDisk(disk, only: [name])
             do throws(DiskError) {
@@ -81,6 +91,14 @@ struct Verification {
     }
 
     // MARK: - Kinds
+
+    private static func isNamedLikeOurs(_ name: String) -> Bool {
+        switch DataFileName(name) {
+        case .journal, .sealed: true
+        case .temporary: false
+        case nil: name.hasPrefix("journal-") || name.hasPrefix("book.")
+        }
+    }
 
     private mutating func sealed(_ name: String, isNamed: Bool) {
         let file: SealedFile
@@ -120,7 +138,8 @@ struct Verification {
         for stated in segment.totals {
             let sum = found[UsageGroup(component: stated.component)] ?? UsageTotal()
             guard sum == stated.total else {
-                return "the rows of \(stated.component) add up to \(sum.sum) in \(sum.count) amounts, "
+                return
+                    "the rows of \(stated.component) add up to \(sum.sum) in \(sum.count) amounts, "
                     + "the footer states \(stated.total.sum) in \(stated.total.count)"
             }
         }
@@ -163,7 +182,9 @@ struct Verification {
         let damage = recovery.damage.filter { !isExpected($0) }
         for damage in damage { add(damage.file, "book", .damaged, damage.description) }
         for aside in recovery.aside { add(aside.file, "book", .note, aside.description) }
-        if damage.isEmpty { add(name, "book", .good, "\(recovery.entryCount) decisions, chain intact") }
+        if damage.isEmpty {
+            add(name, "book", .good, "\(recovery.entryCount) decisions, chain intact")
+        }
     }
 
     private mutating func add(

@@ -46,7 +46,9 @@ struct Table {
     /// `18204551` as `18 204 551`; other text as it is.
     static func grouped(_ number: String) -> String {
         let digits = number.drop { $0 == "-" || $0 == "+" }
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else { return number }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
+            return number
+        }
         var text = ""
         for (index, digit) in digits.enumerated() {
             if index > 0, (digits.count - index).isMultiple(of: 3) { text += " " }

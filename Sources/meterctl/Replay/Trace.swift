@@ -45,7 +45,8 @@ struct Trace {
                 throw TraceError(line: number, reason: "three fields are needed")
             }
             guard let time = Self.microseconds(fields[0]) else {
-                throw TraceError(line: number, reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff")
+                throw TraceError(
+                    line: number, reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff")
             }
             guard let input = Self.natural(fields[1]), let output = Self.natural(fields[2]) else {
                 throw TraceError(line: number, reason: "tokens must be whole numbers")

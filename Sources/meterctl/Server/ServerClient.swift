@@ -74,7 +74,9 @@ struct ServerClient {
     }
 
     /// What a problem document means for the exit code.
-    static func failure(_ status: Int, _ json: JSONValue?, _ address: ServerAddress) -> CommandFailure {
+    static func failure(
+        _ status: Int, _ json: JSONValue?, _ address: ServerAddress
+    ) -> CommandFailure {
         let title = json?["title"]?.string ?? "the server answered \(status)"
         let detail = json?["detail"]?.string
         let exit: ExitStatus =

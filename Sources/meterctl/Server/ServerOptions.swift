@@ -6,7 +6,8 @@ struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The server's administration socket.",
-            discussion: "Otherwise METER_ADMIN_SOCKET, or admin.sock in --data.", valueName: "path"))
+            discussion: "Otherwise METER_ADMIN_SOCKET, or admin.sock in --data.", valueName: "path")
+    )
     var socket: String?
 
     @Option(
@@ -23,7 +24,8 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file that holds an HTTP key (mtr_http_...).", discussion: "Otherwise METER_KEY_FILE.",
+            "A file that holds an HTTP key (mtr_http_...).",
+            discussion: "Otherwise METER_KEY_FILE.",
             valueName: "path"))
     var keyFile: String?
 
@@ -39,9 +41,11 @@ struct ServerOptions: ParsableArguments {
             }
             let path = keyFile ?? environment["METER_KEY_FILE"]
             let trimmed = url.hasSuffix("/") ? String(url.dropLast()) : url
-            return .network(trimmed, key: try path.map { path throws(CommandFailure) in
-                try LocalFile.secret(path)
-            })
+            return .network(
+                trimmed,
+                key: try path.map { path throws(CommandFailure) in
+                    try LocalFile.secret(path)
+                })
         }
         if let socket = environment["METER_ADMIN_SOCKET"] { return .socket(socket) }
         return .socket((environment["METER_DATA"] ?? "data") + "/admin.sock")

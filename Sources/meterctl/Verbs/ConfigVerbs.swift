@@ -45,7 +45,8 @@ struct ConfigVerbs: AsyncParsableCommand {
             if let named = ProcessInfo.processInfo.environment["METER_SERVER_PROGRAM"] {
                 return named
             }
-            let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+            let own =
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
                 ?? CommandLine.arguments[0]
             return URL(filePath: own).deletingLastPathComponent().appending(path: "MeterServer")
                 .path

@@ -5,7 +5,8 @@ internal import MeterWire
 
 struct EmitVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "emit", abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
+        commandName: "emit",
+        abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
         discussion: """
             Exits 0 when the event is counted and durable, 1 when it was refused, 5 when no answer came \
             in time.
@@ -53,9 +54,12 @@ struct EmitVerb: Verb {
         }
         guard isDurable else {
             throw CommandFailure(
-                .unavailable, "no answer from \(endpoint) in \(timeout) s; it is not known whether "
+                .unavailable,
+                "no answer from \(endpoint) in \(timeout) s; it is not known whether "
                     + "the event is counted",
-                next: "check the address, the key (meterctl keys list) and the server (meterctl status)")
+                next:
+                    "check the address, the key (meterctl keys list) and the server (meterctl status)"
+            )
         }
         switch output.output {
         case .json:
@@ -68,7 +72,8 @@ struct EmitVerb: Verb {
         guard statistics.refused == 0 else {
             throw CommandFailure(
                 .failed, "the server refused the event",
-                next: "see why: meterctl sources list; is the key for this tenant? is the time near?")
+                next:
+                    "see why: meterctl sources list; is the key for this tenant? is the time near?")
         }
     }
 
@@ -76,7 +81,8 @@ struct EmitVerb: Verb {
         var amounts: [ComponentAmount] = []
         for text in amount {
             let parts = text.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, let number = UInt64(parts[1]), number <= UInt64(Int64.max) else {
+            guard parts.count == 2, let number = UInt64(parts[1]), number <= UInt64(Int64.max)
+            else {
                 throw CommandFailure(.usage, "--amount \(text) is not component=amount")
             }
             amounts.append(ComponentAmount(String(parts[0]), number))

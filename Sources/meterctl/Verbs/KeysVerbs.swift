@@ -22,11 +22,15 @@ struct KeysVerbs: AsyncParsableCommand {
         var kind: String
         @Option(help: "The key is this tenant's own.")
         var tenant: String?
-        @Option(help: "The key is a platform's that emits for this tenant, or all; may be repeated.")
+        @Option(
+            help: "The key is a platform's that emits for this tenant, or all; may be repeated.")
         var platform: [String] = []
         @Option(help: "The key is another one of a principal that has keys already.")
         var principal: UInt64?
-        @Option(help: "ingest, usage or admin; may be repeated. Otherwise ingest for wire, usage for http.")
+        @Option(
+            help:
+                "ingest, usage or admin; may be repeated. Otherwise ingest for wire, usage for http."
+        )
         var scope: [String] = []
         @Option(help: "What people call it.")
         var label: String?

@@ -25,7 +25,8 @@ struct MapVerbs: AsyncParsableCommand {
         var agent: String
         @Option(help: "The Waldur resource's uuid.")
         var resource: String
-        @Option(help: "The access's uuid, where the platform has given it one; otherwise it is made.")
+        @Option(
+            help: "The access's uuid, where the platform has given it one; otherwise it is made.")
         var access: String?
         @Option(help: "Which Waldur, where there are several.")
         var waldur: String?
@@ -100,7 +101,8 @@ struct MapVerbs: AsyncParsableCommand {
             }
             let errors = answer.json.list("findings").count { $0.cell("severity") == "error" }
             guard errors == 0 else {
-                throw CommandFailure(.differences, "\(errors) bindings would not be billed as they are")
+                throw CommandFailure(
+                    .differences, "\(errors) bindings would not be billed as they are")
             }
         }
     }

@@ -86,7 +86,8 @@ struct ReplayVerb: Verb {
         }
         guard isDurable else {
             throw CommandFailure(
-                .unavailable, "\(report.outstanding) events are not known to be on the server's disk",
+                .unavailable,
+                "\(report.outstanding) events are not known to be on the server's disk",
                 next: "check the server: meterctl status; what is missing: meterctl sources gaps")
         }
         guard report.uncounted == 0 else {
@@ -96,7 +97,8 @@ struct ReplayVerb: Verb {
         }
         if let again, again.duplicateCount < again.eventCount {
             throw CommandFailure(
-                .unavailable, "the server told \(again.duplicateCount) duplicates of "
+                .unavailable,
+                "the server told \(again.duplicateCount) duplicates of "
                     + "\(again.eventCount) events that were sent again")
         }
     }

@@ -41,7 +41,8 @@ struct ReportVerbs: AsyncParsableCommand {
             if states.contains("in-flight") || states.contains("unknown") {
                 throw CommandFailure(
                     .unavailable, "it is not known what became of some calls",
-                    next: "nothing is repeated before it was read back; see: meterctl report status")
+                    next: "nothing is repeated before it was read back; see: meterctl report status"
+                )
             }
             if states.contains(where: { $0 != "unchanged" }) {
                 throw CommandFailure(

@@ -5,7 +5,8 @@ internal import MeterWaldur
 
 struct VerifyVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Checks Meter's files, without a server and changing nothing.",
+        commandName: "verify",
+        abstract: "Checks Meter's files, without a server and changing nothing.",
         discussion: """
             A directory is checked as a whole: every file, whether they fit together, and the sums that \
             they state. A single file is known by its first bytes, whatever its name is. Exits 3 where \
@@ -22,7 +23,8 @@ struct VerifyVerb: Verb {
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
-        let named = paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
+        let named =
+            paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
         var table = Table("state", "kind", "file", "detail")
         var json: [String] = []
         var damaged = 0

@@ -35,10 +35,12 @@ struct AdministrationTests {
 
     @Test func `a second key of a principal counts as the same principal`() async throws {
         let server = try await TestServer()
-        let first = try await server.call("POST", "/admin/v1/keys", #"{"kind":"wire","platform":["all"]}"#)
+        let first = try await server.call(
+            "POST", "/admin/v1/keys", #"{"kind":"wire","platform":["all"]}"#)
         let number = try #require(first.json["principal"]?["id"]?.string)
         let second = try await server.call(
-            "POST", "/admin/v1/keys", "{\"kind\":\"http\",\"principal\":\(number),\"scopes\":[\"ingest\"]}")
+            "POST", "/admin/v1/keys",
+            "{\"kind\":\"http\",\"principal\":\(number),\"scopes\":[\"ingest\"]}")
         #expect(second.json["principal"]?["id"]?.string == number)
         let wire = try #require(first.json["key"]?.string)
         let wireKey = try #require(WireKey(text: wire))
@@ -50,7 +52,8 @@ struct AdministrationTests {
     @Test(arguments: [
         "{}", "[]", "{", #"{"kind":"http"}"#, #"{"kind":"ftp","tenant":"a"}"#,
         #"{"kind":"http","tenant":"a","platform":["b"]}"#, #"{"kind":"http","tenant":""}"#,
-        #"{"kind":"http","tenant":"a","scopes":["root"]}"#, #"{"kind":"http","tenant":"a","scopes":[]}"#,
+        #"{"kind":"http","tenant":"a","scopes":["root"]}"#,
+        #"{"kind":"http","tenant":"a","scopes":[]}"#,
         #"{"kind":"wire","tenant":"a","scopes":["usage"]}"#, #"{"kind":"http","principal":99}"#,
         #"{"kind":"http","tenant":"a","expires":"yesterday"}"#,
         #"{"kind":"http","tenant":"a","expires":"2001-01-01T00:00:00Z"}"#,
@@ -102,7 +105,8 @@ struct AdministrationTests {
         // Without a Waldur nothing can be told, so nothing may be live.
         let live = try await server.call(
             "POST", "/admin/v1/map",
-            #"{"tenant":"a","agent":"b","resource":"9f3c0000000000000000000000000001","class":"live"}"#)
+            #"{"tenant":"a","agent":"b","resource":"9f3c0000000000000000000000000001","class":"live"}"#
+        )
         #expect(live.status == 409)
         let map = try await server.call("GET", "/admin/v1/map")
         #expect(map.json["bindings"]?.array?.count == 1)
@@ -126,14 +130,16 @@ struct AdministrationTests {
                 ["id": "\"\(id)\"", "time": time],
                 data: ["tenant": "\"\(tenant)\"", "amounts": "{\"in\":\(amount)}"])
         }
-        let body = "[" + event("1", "acme", "5") + "," + event("2", "other", "\"7\"") + ","
+        let body =
+            "[" + event("1", "acme", "5") + "," + event("2", "other", "\"7\"") + ","
             + event("3", "third", "9") + "," + event("1", "acme", "5") + ","
             + event("2", "other", "8") + "]"
         let first = try await server.call("POST", "/api/v1/events", body, key: runtime)
         #expect(first.status == 207)
         func outcomes(_ reply: TestServer.Reply) -> [String] {
             reply.json["results"]?.array?.map {
-                ($0["outcome"]?.string ?? "") + ($0["reason"].flatMap(\.string).map { " " + $0 } ?? "")
+                ($0["outcome"]?.string ?? "")
+                    + ($0["reason"].flatMap(\.string).map { " " + $0 } ?? "")
             } ?? []
         }
         #expect(

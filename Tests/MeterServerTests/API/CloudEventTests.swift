@@ -97,13 +97,17 @@ struct CloudEventTests {
     }
 
     @Test(arguments: [
-        ("specversion", "\"0.3\"", ItemRefusal.Reason.specversion), ("specversion", "1.0", .wrongType),
+        ("specversion", "\"0.3\"", ItemRefusal.Reason.specversion),
+        ("specversion", "1.0", .wrongType),
         ("id", "7", .wrongType), ("id", "\"\"", .badName), ("id", "null", .wrongType),
-        ("source", "{}", .wrongType), ("type", "[]", .wrongType), ("type", "\"\"", .missingAttribute),
+        ("source", "{}", .wrongType), ("type", "[]", .wrongType),
+        ("type", "\"\"", .missingAttribute),
         ("time", "1795343400", .wrongType), ("time", "\"2026-11-22T10:30:00\"", .badTime),
-        ("time", "\"2026-11-31T10:30:00Z\"", .badTime), ("time", "\"1969-12-31T23:59:59Z\"", .badTime),
+        ("time", "\"2026-11-31T10:30:00Z\"", .badTime),
+        ("time", "\"1969-12-31T23:59:59Z\"", .badTime),
         ("subject", "true", .wrongType), ("subject", "\"\"", .badName),
-        ("subject", "\"a\\u0007\"", .badName), ("data", "[]", .wrongType), ("data", "\"{}\"", .wrongType),
+        ("subject", "\"a\\u0007\"", .badName), ("data", "[]", .wrongType),
+        ("data", "\"{}\"", .wrongType),
         ("data", "null", .wrongType), ("data_base64", "\"e30=\"", .unsupportedData),
         ("datacontenttype", "\"text/plain\"", .unsupportedData),
     ])
@@ -131,7 +135,8 @@ struct CloudEventTests {
         ("amounts", "{\"x\":1,\"\\u0078\":1}", .repeatedMember),
         ("tenant", "5", .wrongType), ("tenant", "\"a\\nb\"", .badName), ("model", "[]", .wrongType),
         ("user", "{}", .wrongType), ("outcome", "\"fine\"", .unknownOutcome),
-        ("outcome", "1", .wrongType), ("access", "\"xyz\"", .badAccess), ("access", "12", .wrongType),
+        ("outcome", "1", .wrongType), ("access", "\"xyz\"", .badAccess),
+        ("access", "12", .wrongType),
         ("duration_ms", "-1", .negativeAmount), ("duration_ms", "1.5", .notAnInteger),
         ("duration_ms", "\"x\"", .notAnInteger), ("duration_ms", "[]", .wrongType),
     ])
@@ -164,7 +169,8 @@ struct CloudEventTests {
     @Test func `extensions, sequence among them, decide nothing`() throws {
         let plain = try read(Self.event())[0]
         let extended = try read(
-            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"]))[0]
+            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"]))[
+                0]
         #expect(extended.result == plain.result)
         #expect(extended.id == plain.id)
     }
@@ -181,7 +187,9 @@ struct CloudEventTests {
 
     @Test func `a body that is not JSON is refused whole, wherever it breaks`() {
         let good = Self.event()
-        for body in ["[" + good, "[" + good + ",]", good + "x", "[" + good + "]]", "", "[" + good + " {}]"] {
+        for body in [
+            "[" + good, "[" + good + ",]", good + "x", "[" + good + "]]", "", "[" + good + " {}]",
+        ] {
             #expect(throws: CloudEventReader.Failure.self) { try read(body) }
         }
         #expect(throws: CloudEventReader.Failure.notEvents) { try read("42") }
@@ -202,7 +210,8 @@ struct CloudEventTests {
         let other = try read(
             Self.event(
                 ["time": "\"2026-11-22T11:30:00.125+01:00\""],
-                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]))[0].result.get()
+                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]))[0].result
+            .get()
         #expect(one.normalisedContent == other.normalisedContent)
         var changed = one
         changed.amounts[0].amount += 1

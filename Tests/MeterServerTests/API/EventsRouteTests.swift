@@ -87,7 +87,8 @@ struct EventsRouteTests {
         let one = CloudEventTests.event()
         let two = CloudEventTests.event(
             ["id": "\"2\"", "time": "\"2026-11-22T10:29:00Z\""], data: ["model": "\"m\""])
-        _ = try await send("[\(one),\(two)]", to: sink, as: FakeCallers.holder(.platformForAll, id: 9))
+        _ = try await send(
+            "[\(one),\(two)]", to: sink, as: FakeCallers.holder(.platformForAll, id: 9))
         let call = try #require(sink.calls.withLock { $0.first })
         #expect(call.principal == PrincipalID(rawValue: 9))
         #expect(call.events.baseTime == 1_795_343_400_125)
@@ -128,7 +129,8 @@ struct EventsRouteTests {
         }
         #expect(try await send("{", type: EventsRoute.single).status == 400)
         #expect(
-            try await send("[" + Array(repeating: event, count: 101).joined(separator: ",") + "]").status
+            try await send("[" + Array(repeating: event, count: 101).joined(separator: ",") + "]")
+                .status
                 == 413)
         #expect(try await send("[]").status == 200)
     }

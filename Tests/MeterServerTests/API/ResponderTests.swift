@@ -29,10 +29,13 @@ struct ResponderTests {
 
     private func responder(_ door: APIDoor, isInsecure: Bool = false) -> APIResponder {
         var holders: [String: Credential] = [:]
-        for (id, scopes) in [(1, KeyScopes.ingest), (2, .usage), (4, .admin)] as [(UInt64, KeyScopes)] {
+        for (id, scopes) in [(1, KeyScopes.ingest), (2, .usage), (4, .admin)]
+            as [(UInt64, KeyScopes)]
+        {
             holders[Self.key(id).text] = Credential(
                 key: KeyID(rawValue: id),
-                principal: Principal(id: PrincipalID(rawValue: id), kind: .tenant("acme"), label: ""),
+                principal: Principal(
+                    id: PrincipalID(rawValue: id), kind: .tenant("acme"), label: ""),
                 scopes: scopes)
         }
         let insecure = Credential(
@@ -54,7 +57,8 @@ struct ResponderTests {
                 call throws(Problem) in echo(call)
             },
             APIRoute(.put, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
-            APIRoute(.delete, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
+            APIRoute(.delete, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call)
+            },
         ]
         return APIResponder(
             door: door, table: RouteTable(routes),
@@ -162,7 +166,10 @@ struct ResponderTests {
         let network = responder(.network)
         let reply = try await send("GET", "/usage/a%2Fb/of/%C3%BC?x=1", key: key, to: network)
         #expect(reply.body.hasPrefix("[\"ü\", \"a/b\"]"))
-        for target in ["/usage/a/of/", "/usage//of/b", "/usage/a/of/b/", "/usage/a/of/%FF", "/usage/a/of/%", "/Open", "//open"] {
+        for target in [
+            "/usage/a/of/", "/usage//of/b", "/usage/a/of/b/", "/usage/a/of/%FF", "/usage/a/of/%",
+            "/Open", "//open",
+        ] {
             #expect(try await send("GET", target, key: key, to: network).status == 404, "\(target)")
         }
     }
@@ -198,7 +205,8 @@ struct ResponderTests {
             "POST", "/ingest", key: key, headers: [.contentLength: "1073741824"], to: network)
         #expect(announced.status == 413)
         let packed = try await send(
-            "POST", "/ingest", key: key, body: "x", headers: [.contentEncoding: "gzip"], to: network)
+            "POST", "/ingest", key: key, body: "x", headers: [.contentEncoding: "gzip"], to: network
+        )
         #expect(packed.status == 415)
         let typed = try await send(
             "POST", "/ingest", key: key, body: "x",

@@ -39,7 +39,9 @@ struct UsageRoutesTests {
         _ target: String, as caller: Caller = .localAdministrator
     ) async throws -> (status: Int, json: JSONValue, text: String) {
         let parts = target.split(separator: "?", maxSplits: 1)
-        guard case .route(let route, let names) = try table().match(method: "GET", path: String(parts[0]))
+        guard
+            case .route(let route, let names) = try table().match(
+                method: "GET", path: String(parts[0]))
         else { return (404, .null, "") }
         let answer: APIAnswer
         do throws(Problem) {
@@ -77,7 +79,8 @@ struct UsageRoutesTests {
         #expect(rows[1]["windowStart"]?.string == "2026-11-02T00:00:00Z")
         #expect(rows[1]["windowEnd"]?.string == "2026-11-03T00:00:00Z")
         let empty = try await ask(
-            "/api/v1/meters/nothing/query?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z&windowSize=DAY")
+            "/api/v1/meters/nothing/query?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z&windowSize=DAY"
+        )
         #expect(values(empty.json) == ["0", "0"])
     }
 
@@ -141,7 +144,8 @@ struct UsageRoutesTests {
             #expect(foreign.status == 404)
             #expect(unknown.status == 404)
             #expect(
-                foreign.text.replacing("other", with: "") == unknown.text.replacing("nobody", with: ""))
+                foreign.text.replacing("other", with: "")
+                    == unknown.text.replacing("nobody", with: ""))
             #expect(!foreign.text.contains("secret") || target.contains("secret"))
         }
     }
@@ -149,7 +153,9 @@ struct UsageRoutesTests {
     @Test func `a tenant's key sees its own tenant alone, whatever it asks`() async throws {
         let own = FakeCallers.holder(.tenant("acme"))
         let period = "from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z"
-        for query in ["", "&groupBy=tenant,agent", "&subject=secret", "&subject=bot&groupBy=tenant"] {
+        for query in [
+            "", "&groupBy=tenant,agent", "&subject=secret", "&subject=bot&groupBy=tenant",
+        ] {
             let answer = try await ask("/api/v1/meters/in/query?\(period)\(query)", as: own)
             #expect(answer.status == 200)
             #expect(!answer.text.contains("other"))

@@ -59,7 +59,8 @@ struct OutputTests {
         #expect(try text([]) == "data/admin.sock")
         #expect(try text([], ["METER_DATA": "/d"]) == "/d/admin.sock")
         #expect(try text([], ["METER_DATA": "/d", "METER_ADMIN_SOCKET": "/s"]) == "/s")
-        #expect(try text([], ["METER_URL": "http://h:1/", "METER_ADMIN_SOCKET": "/s"]) == "http://h:1")
+        #expect(
+            try text([], ["METER_URL": "http://h:1/", "METER_ADMIN_SOCKET": "/s"]) == "http://h:1")
         #expect(try text(["--data", "/x"], ["METER_URL": "http://h:1"]) == "/x/admin.sock")
         #expect(try text(["--socket", "/y", "--data", "/x"]) == "/y")
         #expect(throws: CommandFailure.self) { try text(["--url", "ftp://h"]) }

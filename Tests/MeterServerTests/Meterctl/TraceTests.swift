@@ -20,7 +20,8 @@ struct TraceTests {
                     offset: 20_576_020_040, inputTokens: 0, outputTokens: 999_999_999_999_999_999),
             ])
         #expect(trace.duration == 20_576_020_040)
-        let unix = try Trace(Array("\(Trace.header)\n2024-02-29 23:59:59.5,1,2\n2024-03-01 00:00:00,3,4\n".utf8))
+        let unix = try Trace(
+            Array("\(Trace.header)\n2024-02-29 23:59:59.5,1,2\n2024-03-01 00:00:00,3,4\n".utf8))
         #expect(unix.calls.map(\.offset) == [0, 500_000])
     }
 

@@ -94,7 +94,8 @@ final class EngineHistory {
                     + "found \(counted.sorted())")
         }
         guard found == naive(counted) else {
-            throw EngineMismatch(description: "found something else than frames \(counted.sorted())")
+            throw EngineMismatch(
+                description: "found something else than frames \(counted.sorted())")
         }
         for number in 0..<run.oracle.sent { try send(number, to: harness) }
         guard try harness.totals() == naive(Set(0..<run.oracle.sent)) else {

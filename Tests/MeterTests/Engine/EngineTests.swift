@@ -38,7 +38,9 @@ import Testing
         #expect(Conservation.check(counts, of: EngineHarness.principal).isEmpty)
     }
 
-    @Test func `an overlap is kept as evidence, counted nowhere, and quarantines the source`() throws {
+    @Test func `an overlap is kept as evidence, counted nowhere, and quarantines the source`()
+        throws
+    {
         var workload = EventWorkload(seed: 2)
         let harness = try EngineHarness(disk: SimulatedDisk())
         var maker = FrameMaker(source: 1)

@@ -24,7 +24,7 @@ import Testing
             DataFileName.sealed(.details, span).text
                 == "details-0000000000000000-000000000000abcd.mt"
         )
-        #expect(DataFileName.journal(start: 0xABCD).text == "journal-000000000000abcd.mj")
+        #expect(DataFileName.journal(number: 12).text == "journal-0000000012")
     }
 
     @Test(arguments: [
@@ -34,8 +34,8 @@ import Testing
         "segment-000000000000abcd-0000000000000000.ms",
         "segment-0000000000000000-0000000000000000.ms",
         "segment-+000000000000000-000000000000abcd.ms", "segment-0-1.ms",
-        "dedup-0000000000000001-000000000000abcd.md", "journal-000000000000abcd.ms",
-        "journal-0000000000000000-000000000000abcd.mj", "LOCK", "book-0000000000000000.mb",
+        "dedup-0000000000000001-000000000000abcd.md", "journal-12",
+        "journal-0000000000000000-000000000000abcd", "LOCK", "book-0000000000000000.mb",
     ])
     func `a name that is never given is not recognised`(text: String) {
         #expect(DataFileName(text) == nil)
@@ -46,7 +46,7 @@ import Testing
             let file = DataFileName.sealed(kind, JournalSpan(from: 0, to: .max))
             #expect(DataFileName(file.text) == file)
         }
-        #expect(DataFileName("journal-ffffffffffffffff.mj") == .journal(start: .max))
+        #expect(DataFileName("journal-12345678901") == .journal(number: 12_345_678_901))
         #expect(DataFileName("segment-x.ms.tmp") == .temporary("segment-x.ms.tmp"))
     }
 
@@ -61,7 +61,7 @@ import Testing
             name(.segment, 0, 5), name(.segment, 5, 9), name(.segment, 0, 9),
             name(.segment, 9, 12), name(.segment, 12, 20), name(.identifiers, 0, 9),
             name(.identifiers, 9, 12), name(.dedup, 0, 9), name(.dedup, 0, 12),
-            "segment-1.ms.tmp", "journal-0000000000000005.mj", "journal-000000000000000c.mj",
+            "segment-1.ms.tmp", "journal-0000000005", "journal-0000000012",
             "notes.txt",
         ])
         #expect(live.checkpoint == 12)
@@ -70,7 +70,7 @@ import Testing
             live.identifiers.map(\.name) == [name(.identifiers, 0, 9), name(.identifiers, 9, 12)]
         )
         #expect(live.dedup?.name == name(.dedup, 0, 12))
-        #expect(live.journalStarts == [5, 12])
+        #expect(live.journalNumbers == [5, 12])
         #expect(
             live.superseded
                 == [name(.dedup, 0, 9), name(.segment, 0, 5), name(.segment, 5, 9)]

@@ -119,7 +119,8 @@ struct KeyRoutes {
     private func revoke(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow(["reason"])
         guard let bytes = Hexadecimal.bytes(call.parts["id"] ?? ""), bytes.count == 8 else {
-            throw .badQuery("A key's id has 16 hexadecimal digits; `meterctl keys list` shows them.")
+            throw .badQuery(
+                "A key's id has 16 hexadecimal digits; `meterctl keys list` shows them.")
         }
         let id = KeyID(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
         let reason = try call.query.one("reason")

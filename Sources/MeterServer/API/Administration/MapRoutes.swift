@@ -31,13 +31,13 @@ struct MapRoutes {
         return .json([
             "bindings": .array(bound.map(Self.json)),
             "unbound": .array(
-                    unbound.sorted { $0.id < $1.id }.map { access in
-                        [
-                            "access": .string(access.id.description),
-                            "tenant": .string(access.tenant.description),
-                            "agent": .string(access.agent.description),
-                        ]
-                    }),
+                unbound.sorted { $0.id < $1.id }.map { access in
+                    [
+                        "access": .string(access.id.description),
+                        "tenant": .string(access.tenant.description),
+                        "agent": .string(access.agent.description),
+                    ]
+                }),
         ])
     }
 
@@ -114,7 +114,8 @@ struct MapRoutes {
         let configured = context.configuration.waldur?.id
         if let name = try fields.optional("waldur") {
             guard configured == nil || configured == name else {
-                throw .badBody("There is no Waldur `\(QueryItems.shown(name))` in the configuration.")
+                throw .badBody(
+                    "There is no Waldur `\(QueryItems.shown(name))` in the configuration.")
             }
             return WaldurID(name)
         }

@@ -66,7 +66,8 @@ struct ReportRoutes {
         ])
     }
 
-    static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl {
+    static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl
+    {
         guard let control else {
             throw .precondition(
                 "The server reports to no Waldur; start it with --waldur-url and "

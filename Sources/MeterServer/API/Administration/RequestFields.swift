@@ -44,7 +44,9 @@ struct RequestFields {
     /// A list of strings; nil where it is missing.
     func texts(_ name: String) throws(Problem) -> [String]? {
         guard let value = members[name], !value.isNull else { return nil }
-        guard let elements = value.array else { throw .badBody("`\(name)` is an array of strings.") }
+        guard let elements = value.array else {
+            throw .badBody("`\(name)` is an array of strings.")
+        }
         var texts: [String] = []
         for element in elements {
             guard let text = element.string else {
@@ -60,7 +62,9 @@ struct RequestFields {
         switch members[name] {
         case nil, .null: return nil
         case .string(let digits), .number(let digits):
-            guard let number = UInt64(digits) else { throw .badBody("`\(name)` is a whole number.") }
+            guard let number = UInt64(digits) else {
+                throw .badBody("`\(name)` is a whole number.")
+            }
             return number
         default: throw .badBody("`\(name)` is a whole number.")
         }

@@ -42,7 +42,9 @@ struct SourceRoutes {
                 JSONMember("duplicate", .decimal(source.counts.duplicate)),
                 JSONMember("inConflict", .decimal(source.counts.inConflict)),
                 JSONMember(
-                    "completeThrough", .optional(source.completeThrough.map(RFC3339.text))),
+                    "completeThrough",
+                    .optional(
+                        source.completeThrough.map { RFC3339.text(min($0, context.clock.now())) })),
             ])
     }
 

@@ -25,15 +25,18 @@ struct StatusRoutes {
             "time": .string(RFC3339.text(context.clock.now())),
             "ready": .boolean(context.readiness.isReady),
             "reasons": .array(context.readiness.entries.map { HealthCondition($0).json }),
-            "journal": ["appended": .decimal(engine.appended), "durable": .decimal(engine.durable)],
+            "journal": [
+                "appended": .decimal(engine.appended), "durable": .decimal(engine.durable),
+            ],
             "events": Self.json(counts),
             "sources": [
-                    "total": .count(sources.count),
-                    "unclean": .count(sources.count { $0.isUnclean }),
-                    "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
-                    "quarantined": .count(sources.count { $0.isQuarantined }),
-                ],
-            "completeThrough": .optional(Self.completeThrough(sources).map(RFC3339.text)),
+                "total": .count(sources.count),
+                "unclean": .count(sources.count { $0.isUnclean }),
+                "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
+                "quarantined": .count(sources.count { $0.isQuarantined }),
+            ],
+            "completeThrough": .optional(
+                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -51,14 +54,16 @@ struct StatusRoutes {
         ]
     }
 
-    /// Of the source that lags most; nil where one is unknown, or there is none.
-    private static func completeThrough(_ sources: [SourceSummary]) -> Timestamp? {
-        var least: Timestamp?
+    /// Of the source that lags most; nil where one is unknown.
+    private static func completeThrough(
+        _ sources: [SourceSummary], at now: Timestamp
+    ) -> Timestamp? {
+        var least = now
         for source in sources {
             guard let through = source.completeThrough else { return nil }
-            if least.map({ through < $0 }) ?? true { least = through }
+            least = min(least, through)
         }
-        return least == Timestamp(milliseconds: .max) ? nil : least
+        return least
     }
 }
 

@@ -32,7 +32,8 @@ final class APICounters: Sendable {
             "Keys that were shown and not accepted, by reason.", labels: ["reason"],
             keysRefused.samples)
         text.family(
-            "meter_http_events_total", .counter, "Events in answered requests, by what became of them.",
+            "meter_http_events_total", .counter,
+            "Events in answered requests, by what became of them.",
             labels: ["result", "reason"], events.samples)
     }
 }

@@ -44,13 +44,15 @@ extension Problem {
     package static func scope(_ scope: String) -> Problem {
         Problem(
             "missing-scope", status: 403, title: "The key may not do this",
-            detail: "The key lacks the scope `\(scope)`; an administrator can make one that has it.")
+            detail: "The key lacks the scope `\(scope)`; an administrator can make one that has it."
+        )
     }
 
     /// The one answer for a tenant that does not exist and for one that is somebody else's.
     package static let unknownTenant = Problem(
         "unknown-tenant", status: 404, title: "No such tenant",
-        detail: "The tenant is not known to this key. Check its spelling, or use that tenant's key.")
+        detail: "The tenant is not known to this key. Check its spelling, or use that tenant's key."
+    )
 
     package static let notFound = Problem(
         "not-found", status: 404, title: "No such resource",
@@ -81,7 +83,8 @@ extension Problem {
     }
 
     package static func queryCost(_ detail: String) -> Problem {
-        Problem("query-too-large", status: 422, title: "The answer would be too large", detail: detail)
+        Problem(
+            "query-too-large", status: 422, title: "The answer would be too large", detail: detail)
     }
 
     package static func precondition(_ detail: String) -> Problem {

@@ -70,7 +70,8 @@ struct EventDraft {
         guard seen.contains(.data) else { throw missing("data") }
         guard let agent = subject ?? agent else { throw missing("subject") }
         if let other = self.agent, !other.utf8.elementsEqual(agent.utf8) {
-            throw ItemRefusal(.agentMismatch, "subject and data.agent are the same, or one is left out")
+            throw ItemRefusal(
+                .agentMismatch, "subject and data.agent are the same, or one is left out")
         }
         guard let tenant = tenant ?? rules.tenant else { throw missing("data.tenant") }
         guard !amounts.isEmpty else {

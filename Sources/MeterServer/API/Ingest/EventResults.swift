@@ -61,7 +61,9 @@ struct EventResults {
             JSONMember("index", .count(index)), JSONMember("id", .optional(line.id)),
             JSONMember("outcome", .string(line.line.outcome)),
         ]
-        if !line.line.reason.isEmpty { members.append(JSONMember("reason", .string(line.line.reason))) }
+        if !line.line.reason.isEmpty {
+            members.append(JSONMember("reason", .string(line.line.reason)))
+        }
         if let detail = line.detail { members.append(JSONMember("detail", .string(detail))) }
         return .object(members)
     }

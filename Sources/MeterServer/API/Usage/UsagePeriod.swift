@@ -91,7 +91,8 @@ package struct UsagePeriod: Sendable {
         _ zone: String, _ first: Int, _ last: Int
     ) throws(Problem) -> ZoneOffsets {
         guard let offsets = ZoneOffsets(zone: zone, from: first, to: last) else {
-            throw .badQuery("`windowTimeZone` is a name of the IANA database, such as Europe/Berlin.")
+            throw .badQuery(
+                "`windowTimeZone` is a name of the IANA database, such as Europe/Berlin.")
         }
         return offsets
     }
@@ -100,7 +101,8 @@ package struct UsagePeriod: Sendable {
         guard let text = try items.one(name) else { return nil }
         guard let time = RFC3339.time(text), let minute = Minute(time) else {
             throw .badQuery(
-                "`\(name)` is RFC 3339 with an offset, such as 2026-11-01T00:00:00Z (write + as %2B).")
+                "`\(name)` is RFC 3339 with an offset, such as 2026-11-01T00:00:00Z (write + as %2B)."
+            )
         }
         guard time.milliseconds % 60_000 == 0 else {
             throw .badQuery("`\(name)` is a whole minute: usage is counted by the minute.")

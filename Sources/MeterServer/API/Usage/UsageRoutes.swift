@@ -102,10 +102,11 @@ struct UsageRoutes {
             total.count &+= part.count
             if period.size != nil {
                 windows.append(
-                    .object(period.windowMembers(window) + [
-                        JSONMember("value", .decimal(part.sum)),
-                        JSONMember("count", .decimal(part.count)),
-                    ]))
+                    .object(
+                        period.windowMembers(window) + [
+                            JSONMember("value", .decimal(part.sum)),
+                            JSONMember("count", .decimal(part.count)),
+                        ]))
             }
         }
         var members = [
@@ -128,7 +129,8 @@ struct UsageRoutes {
                     "time": .string(RFC3339.text(answer.asOf)),
                 ]),
             JSONMember("completeThrough", .optional(answer.completeThrough.map(RFC3339.text))),
-            JSONMember("reconciledThrough", .optional(source.reconciledThrough().map(RFC3339.text))),
+            JSONMember(
+                "reconciledThrough", .optional(source.reconciledThrough().map(RFC3339.text))),
         ]
     }
 

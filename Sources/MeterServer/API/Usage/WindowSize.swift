@@ -79,7 +79,8 @@ package enum WindowBoundaries {
             // Within a stretch local time only grows: midnight is shown at one moment, or was before.
             let shown = midnight - stretch.offset
             let start = index == 0 ? Int.min : stretch.start
-            let end = index + 1 < offsets.stretches.count ? offsets.stretches[index + 1].start : .max
+            let end =
+                index + 1 < offsets.stretches.count ? offsets.stretches[index + 1].start : .max
             if shown < end { return max(shown, start) }
         }
         return midnight
