@@ -89,6 +89,9 @@ final class TestServer {
         return reply.json["key"]?.string ?? "refused: \(reply.text)"
     }
 
+    /// The data directory.
+    var data: String { context.configuration.dataDirectory }
+
     /// The time of the moment as events have it.
     var now: String { RFC3339.text(context.clock.now()) }
 }

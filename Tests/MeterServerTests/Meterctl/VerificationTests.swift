@@ -14,7 +14,7 @@ struct VerificationTests {
                 ["id": "\"\(number)\"", "time": "\"\(server.now)\""])
             #expect(try await server.call("POST", "/api/v1/events", event, key: key).status == 200)
         }
-        return server.context.configuration.dataDirectory
+        return server.data
     }
 
     private func copy(_ directory: String, to other: String) throws -> String {
