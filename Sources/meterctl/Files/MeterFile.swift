@@ -41,7 +41,11 @@ struct MeterPath {
         guard let values = try? FileManager.default.attributesOfItem(atPath: path),
             let type = values[.type] as? FileAttributeType
         else {
-            throw CommandFailure(.failed, "\(path) is not there", next: "check the path: ls -l \(path)")
+            throw CommandFailure(
+                .failed,
+                "\(path) is not there",
+                next: "check the path: ls -l \(path)"
+            )
         }
         let isDirectory =
             type == .typeDirectory
@@ -86,7 +90,8 @@ enum JournalStart {
 extension [UInt8] {
     /// The file's first bytes; fewer where it is shorter.
     fileprivate static func first(
-        _ wanted: Int, of file: any DiskFile
+        _ wanted: Int,
+        of file: any DiskFile
     ) throws(DiskError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: wanted)
         var failure: DiskError?

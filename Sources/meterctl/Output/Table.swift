@@ -21,7 +21,8 @@ struct Table {
 
     mutating func add(_ cells: [String]) {
         rows.append(
-            columns.indices.map { $0 < cells.count ? Self.printable(cells[$0]) : "" })
+            columns.indices.map { $0 < cells.count ? Self.printable(cells[$0]) : "" }
+        )
     }
 
     /// The lines, each with its end; none at all where there are no rows.
@@ -46,7 +47,9 @@ struct Table {
     /// `18204551` as `18 204 551`; other text as it is.
     static func grouped(_ number: String) -> String {
         let digits = number.drop { $0 == "-" || $0 == "+" }
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else { return number }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
+            return number
+        }
         var text = ""
         for (index, digit) in digits.enumerated() {
             if index > 0, (digits.count - index).isMultiple(of: 3) { text += " " }

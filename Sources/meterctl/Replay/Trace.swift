@@ -45,7 +45,10 @@ struct Trace {
                 throw TraceError(line: number, reason: "three fields are needed")
             }
             guard let time = Self.microseconds(fields[0]) else {
-                throw TraceError(line: number, reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff")
+                throw TraceError(
+                    line: number,
+                    reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff"
+                )
             }
             guard let input = Self.natural(fields[1]), let output = Self.natural(fields[2]) else {
                 throw TraceError(line: number, reason: "tokens must be whole numbers")
@@ -56,7 +59,8 @@ struct Trace {
                 throw TraceError(line: number, reason: "the time is before that of the line above")
             }
             calls.append(
-                TraceCall(offset: time - start, inputTokens: input, outputTokens: output))
+                TraceCall(offset: time - start, inputTokens: input, outputTokens: output)
+            )
         }
         guard !calls.isEmpty else { throw TraceError(line: 1, reason: "there are no calls") }
         self.calls = calls

@@ -7,7 +7,11 @@ enum LocalFile {
         do {
             return [UInt8](try Data(contentsOf: URL(filePath: path)))
         } catch {
-            throw CommandFailure(.failed, "\(path) cannot be read", next: "check the path: ls -l \(path)")
+            throw CommandFailure(
+                .failed,
+                "\(path) cannot be read",
+                next: "check the path: ls -l \(path)"
+            )
         }
     }
 

@@ -5,14 +5,16 @@ internal import MeterWire
 
 struct EmitVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "emit", abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
+        commandName: "emit",
+        abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
         discussion: """
             Exits 0 when the event is counted and durable, 1 when it was refused, 5 when no answer came \
             in time.
 
               meterctl emit --tcp 127.0.0.1:7482 --wire-key-file runtime.key \\
                   --tenant acme --agent support-bot --amount input_tokens=1204
-            """)
+            """
+    )
 
     @Option(help: "The tenant.")
     var tenant: String
@@ -21,7 +23,9 @@ struct EmitVerb: Verb {
     @Option(
         help: ArgumentHelp(
             "How much of a component; may be repeated. agent_calls=1 is added if it is not named.",
-            valueName: "component=amount"))
+            valueName: "component=amount"
+        )
+    )
     var amount: [String] = []
     @Option(help: "When: 2026-11-22T10:30:00Z; now otherwise.")
     var time: String?
@@ -53,22 +57,29 @@ struct EmitVerb: Verb {
         }
         guard isDurable else {
             throw CommandFailure(
-                .unavailable, "no answer from \(endpoint) in \(timeout) s; it is not known whether "
+                .unavailable,
+                "no answer from \(endpoint) in \(timeout) s; it is not known whether "
                     + "the event is counted",
-                next: "check the address, the key (meterctl keys list) and the server (meterctl status)")
+                next:
+                    "check the address, the key (meterctl keys list) and the server (meterctl status)"
+            )
         }
         switch output.output {
         case .json:
             Terminal.line(
                 "{\"source\":\"\(statistics.source)\",\"accepted\":\"\(statistics.accepted)\","
-                    + "\"refused\":\"\(statistics.refused)\"}")
+                    + "\"refused\":\"\(statistics.refused)\"}"
+            )
         case .table:
             Terminal.line("source \(statistics.source): accepted \(statistics.accepted)")
         }
         guard statistics.refused == 0 else {
             throw CommandFailure(
-                .failed, "the server refused the event",
-                next: "see why: meterctl sources list; is the key for this tenant? is the time near?")
+                .failed,
+                "the server refused the event",
+                next:
+                    "see why: meterctl sources list; is the key for this tenant? is the time near?"
+            )
         }
     }
 
@@ -76,7 +87,8 @@ struct EmitVerb: Verb {
         var amounts: [ComponentAmount] = []
         for text in amount {
             let parts = text.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, let number = UInt64(parts[1]), number <= UInt64(Int64.max) else {
+            guard parts.count == 2, let number = UInt64(parts[1]), number <= UInt64(Int64.max)
+            else {
                 throw CommandFailure(.usage, "--amount \(text) is not component=amount")
             }
             amounts.append(ComponentAmount(String(parts[0]), number))
@@ -105,7 +117,15 @@ struct EmitVerb: Verb {
             moment = named
         }
         return UsageEvent(
-            time: moment, tenant: tenant, agent: agent, amounts: amounts, access: accessID,
-            model: model, user: user, outcome: outcome, durationMilliseconds: durationMs)
+            time: moment,
+            tenant: tenant,
+            agent: agent,
+            amounts: amounts,
+            access: accessID,
+            model: model,
+            user: user,
+            outcome: outcome,
+            durationMilliseconds: durationMs
+        )
     }
 }

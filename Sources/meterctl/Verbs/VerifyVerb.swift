@@ -5,7 +5,8 @@ internal import MeterWaldur
 
 struct VerifyVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Checks Meter's files, without a server and changing nothing.",
+        commandName: "verify",
+        abstract: "Checks Meter's files, without a server and changing nothing.",
         discussion: """
             A directory is checked as a whole: every file, whether they fit together, and the sums that \
             they state. A single file is known by its first bytes, whatever its name is. Exits 3 where \
@@ -15,14 +16,16 @@ struct VerifyVerb: Verb {
 
               meterctl verify /var/lib/meter
               meterctl verify /backup/segment-0000000000000000-0000000000a1b2c3.ms
-            """)
+            """
+    )
 
     @Argument(help: "Data directories and files; METER_DATA or ./data otherwise.")
     var paths: [String] = []
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
-        let named = paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
+        let named =
+            paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
         var table = Table("state", "kind", "file", "detail")
         var json: [String] = []
         var damaged = 0
@@ -40,8 +43,10 @@ struct VerifyVerb: Verb {
         }
         guard damaged == 0 else {
             throw CommandFailure(
-                .damage, "\(damaged) times damage",
-                next: "keep the directory as it is, and restore the named files from a copy")
+                .damage,
+                "\(damaged) times damage",
+                next: "keep the directory as it is, and restore the named files from a copy"
+            )
         }
     }
 

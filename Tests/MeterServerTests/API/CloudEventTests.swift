@@ -6,7 +6,8 @@ import Testing
 struct CloudEventTests {
     /// A good event whose members a test replaces: `nil` takes one away.
     static func event(
-        _ changes: [String: String?] = [:], data: [String: String?] = [:]
+        _ changes: [String: String?] = [:],
+        data: [String: String?] = [:]
     ) -> String {
         var members: [String: String?] = [
             "specversion": "\"1.0\"", "id": "\"1\"", "source": "\"/agents\"",
@@ -30,10 +31,12 @@ struct CloudEventTests {
     }
 
     private func read(
-        _ body: String, tenant: String? = nil
+        _ body: String,
+        tenant: String? = nil
     ) throws(CloudEventReader.Failure) -> [CloudEvent] {
         try CloudEventReader.read(
-            Array(body.utf8), rules: CloudEventRules(eventCountMax: 3, tenant: tenant)
+            Array(body.utf8),
+            rules: CloudEventRules(eventCountMax: 3, tenant: tenant)
         ).events
     }
 
@@ -59,13 +62,19 @@ struct CloudEventTests {
         #expect(
             usage
                 == UsageEvent(
-                    time: Timestamp(milliseconds: 1_795_343_400_125), tenant: "acme",
+                    time: Timestamp(milliseconds: 1_795_343_400_125),
+                    tenant: "acme",
                     agent: "support-bot",
                     amounts: [
                         ComponentAmount("agent_calls", 1), ComponentAmount("input_tokens", 12),
                     ],
                     access: AccessID(high: 0x0123_4567_89ab_cdef, low: 0x0123_4567_89ab_cdef),
-                    model: "m-1", user: "u", outcome: .cached, durationMilliseconds: 250))
+                    model: "m-1",
+                    user: "u",
+                    outcome: .cached,
+                    durationMilliseconds: 250
+                )
+        )
     }
 
     @Test func `optional members may be null or missing`() throws {
@@ -97,18 +106,24 @@ struct CloudEventTests {
     }
 
     @Test(arguments: [
-        ("specversion", "\"0.3\"", ItemRefusal.Reason.specversion), ("specversion", "1.0", .wrongType),
+        ("specversion", "\"0.3\"", ItemRefusal.Reason.specversion),
+        ("specversion", "1.0", .wrongType),
         ("id", "7", .wrongType), ("id", "\"\"", .badName), ("id", "null", .wrongType),
-        ("source", "{}", .wrongType), ("type", "[]", .wrongType), ("type", "\"\"", .missingAttribute),
+        ("source", "{}", .wrongType), ("type", "[]", .wrongType),
+        ("type", "\"\"", .missingAttribute),
         ("time", "1795343400", .wrongType), ("time", "\"2026-11-22T10:30:00\"", .badTime),
-        ("time", "\"2026-11-31T10:30:00Z\"", .badTime), ("time", "\"1969-12-31T23:59:59Z\"", .badTime),
+        ("time", "\"2026-11-31T10:30:00Z\"", .badTime),
+        ("time", "\"1969-12-31T23:59:59Z\"", .badTime),
         ("subject", "true", .wrongType), ("subject", "\"\"", .badName),
-        ("subject", "\"a\\u0007\"", .badName), ("data", "[]", .wrongType), ("data", "\"{}\"", .wrongType),
+        ("subject", "\"a\\u0007\"", .badName), ("data", "[]", .wrongType),
+        ("data", "\"{}\"", .wrongType),
         ("data", "null", .wrongType), ("data_base64", "\"e30=\"", .unsupportedData),
         ("datacontenttype", "\"text/plain\"", .unsupportedData),
     ])
     func `an attribute that breaks a rule refuses its event`(
-        name: String, value: String, expected: ItemRefusal.Reason
+        name: String,
+        value: String,
+        expected: ItemRefusal.Reason
     ) throws {
         #expect(try reason(Self.event([name: value])) == expected)
     }
@@ -131,12 +146,15 @@ struct CloudEventTests {
         ("amounts", "{\"x\":1,\"\\u0078\":1}", .repeatedMember),
         ("tenant", "5", .wrongType), ("tenant", "\"a\\nb\"", .badName), ("model", "[]", .wrongType),
         ("user", "{}", .wrongType), ("outcome", "\"fine\"", .unknownOutcome),
-        ("outcome", "1", .wrongType), ("access", "\"xyz\"", .badAccess), ("access", "12", .wrongType),
+        ("outcome", "1", .wrongType), ("access", "\"xyz\"", .badAccess),
+        ("access", "12", .wrongType),
         ("duration_ms", "-1", .negativeAmount), ("duration_ms", "1.5", .notAnInteger),
         ("duration_ms", "\"x\"", .notAnInteger), ("duration_ms", "[]", .wrongType),
     ])
     func `data that breaks a rule refuses its event`(
-        name: String, value: String, expected: ItemRefusal.Reason
+        name: String,
+        value: String,
+        expected: ItemRefusal.Reason
     ) throws {
         #expect(try reason(Self.event(data: [name: value])) == expected)
     }
@@ -164,7 +182,8 @@ struct CloudEventTests {
     @Test func `extensions, sequence among them, decide nothing`() throws {
         let plain = try read(Self.event())[0]
         let extended = try read(
-            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"]))[0]
+            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"])
+        )[0]
         #expect(extended.result == plain.result)
         #expect(extended.id == plain.id)
     }
@@ -181,7 +200,9 @@ struct CloudEventTests {
 
     @Test func `a body that is not JSON is refused whole, wherever it breaks`() {
         let good = Self.event()
-        for body in ["[" + good, "[" + good + ",]", good + "x", "[" + good + "]]", "", "[" + good + " {}]"] {
+        for body in [
+            "[" + good, "[" + good + ",]", good + "x", "[" + good + "]]", "", "[" + good + " {}]",
+        ] {
             #expect(throws: CloudEventReader.Failure.self) { try read(body) }
         }
         #expect(throws: CloudEventReader.Failure.notEvents) { try read("42") }
@@ -202,7 +223,9 @@ struct CloudEventTests {
         let other = try read(
             Self.event(
                 ["time": "\"2026-11-22T11:30:00.125+01:00\""],
-                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]))[0].result.get()
+                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]
+            )
+        )[0].result.get()
         #expect(one.normalisedContent == other.normalisedContent)
         var changed = one
         changed.amounts[0].amount += 1

@@ -17,19 +17,28 @@ struct ReplayTests {
         return try Trace(Array(lines.joined(separator: "\n").utf8))
     }
 
-    @Test func `a trace over both ways is counted once, and its frames once more not at all`() throws {
+    @Test func `a trace over both ways is counted once, and its frames once more not at all`()
+        throws
+    {
         let site = try TestSite(seed: 77)
         let (_, key) = try site.addKey()
         let server = try site.start()
         let trace = try trace(600)
         let assignment = TraceAssignment(
-            tenants: ["t1", "t2"], agents: ["a1", "a2", "a3"],
+            tenants: ["t1", "t2"],
+            agents: ["a1", "a2", "a3"],
             start: TraceAssignment.start(
-                now: Clocks.wall(), duration: trace.duration, speed: nil))
+                now: Clocks.wall(),
+                duration: trace.duration,
+                speed: nil
+            )
+        )
         let udp = try #require(server.addresses.udp.flatMap { Endpoint("udp://\($0)") })
         let tcp = try #require(server.addresses.tcp.flatMap { Endpoint("tcp://\($0)") })
         let run = ReplayRun(
-            endpoints: [udp, tcp], protection: .signed(key), keepsFrames: true
+            endpoints: [udp, tcp],
+            protection: .signed(key),
+            keepsFrames: true
         ) {
             EmitterOptions(endpoint: $0, protection: .signed(key))
         }

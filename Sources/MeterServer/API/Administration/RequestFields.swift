@@ -18,7 +18,8 @@ struct RequestFields {
         for name in members.keys.sorted() where !allowed.contains(name) {
             throw .badBody(
                 "The member `\(QueryItems.shown(name))` is not known here. Known are "
-                    + allowed.sorted().joined(separator: ", ") + ".")
+                    + allowed.sorted().joined(separator: ", ") + "."
+            )
         }
         self.members = members
     }
@@ -44,7 +45,9 @@ struct RequestFields {
     /// A list of strings; nil where it is missing.
     func texts(_ name: String) throws(Problem) -> [String]? {
         guard let value = members[name], !value.isNull else { return nil }
-        guard let elements = value.array else { throw .badBody("`\(name)` is an array of strings.") }
+        guard let elements = value.array else {
+            throw .badBody("`\(name)` is an array of strings.")
+        }
         var texts: [String] = []
         for element in elements {
             guard let text = element.string else {
@@ -60,7 +63,9 @@ struct RequestFields {
         switch members[name] {
         case nil, .null: return nil
         case .string(let digits), .number(let digits):
-            guard let number = UInt64(digits) else { throw .badBody("`\(name)` is a whole number.") }
+            guard let number = UInt64(digits) else {
+                throw .badBody("`\(name)` is a whole number.")
+            }
             return number
         default: throw .badBody("`\(name)` is a whole number.")
         }
@@ -95,7 +100,8 @@ struct RequestFields {
 extension BookStore {
     /// Books decisions on behalf of a caller; refusals become problems that say what to do.
     func decide(
-        _ decisions: [Decision], _ caller: Caller
+        _ decisions: [Decision],
+        _ caller: Caller
     ) throws(Problem) -> [BookEntry] {
         do throws(BookError) {
             return try append(decisions, author: caller.author)

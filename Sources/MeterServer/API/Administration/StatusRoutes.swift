@@ -25,16 +25,19 @@ struct StatusRoutes {
             "time": .string(RFC3339.text(context.clock.now())),
             "ready": .boolean(context.readiness.isReady),
             "reasons": .array(context.readiness.entries.map { HealthCondition($0).json }),
-            "journal": ["appended": .decimal(engine.appended), "durable": .decimal(engine.durable)],
+            "journal": [
+                "appended": .decimal(engine.appended), "durable": .decimal(engine.durable),
+            ],
             "events": Self.json(counts),
             "sources": [
-                    "total": .count(sources.count),
-                    "unclean": .count(sources.count { $0.isUnclean }),
-                    "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
-                    "quarantined": .count(sources.count { $0.isQuarantined }),
-                ],
+                "total": .count(sources.count),
+                "unclean": .count(sources.count { $0.isUnclean }),
+                "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
+                "quarantined": .count(sources.count { $0.isQuarantined }),
+            ],
             "completeThrough": .optional(
-                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
+                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)
+            ),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -54,7 +57,8 @@ struct StatusRoutes {
 
     /// Of the source that lags most; nil where one is unknown.
     private static func completeThrough(
-        _ sources: [SourceSummary], at now: Timestamp
+        _ sources: [SourceSummary],
+        at now: Timestamp
     ) -> Timestamp? {
         var least = now
         for source in sources {
@@ -68,7 +72,9 @@ struct StatusRoutes {
 extension HealthCondition {
     init(_ entry: Readiness.Entry) {
         self.init(
-            reason: entry.reason.rawValue, detail: entry.detail,
-            isBlocking: entry.reason.isBlocking)
+            reason: entry.reason.rawValue,
+            detail: entry.detail,
+            isBlocking: entry.reason.isBlocking
+        )
     }
 }
