@@ -22,5 +22,6 @@ struct Meterctl: AsyncParsableCommand {
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
             ReconcileVerb.self, KeysVerbs.self, MapVerbs.self, ComponentsVerbs.self,
             ConfigVerbs.self,
-        ])
+        ]
+    )
 }

@@ -60,7 +60,7 @@ final class LoadRun: Sendable {
             write(message)
             sentBytes += frame.count
         }
-        unsafe pthread_join(thread, nil)
+        pthread_join(thread, nil)
     }
 
     private func write(_ bytes: [UInt8]) {
@@ -69,7 +69,7 @@ final class LoadRun: Sendable {
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe send(
                     socket, $0.baseAddress?.advanced(by: offset), bytes.count - offset,
-                    CInt(MSG_NOSIGNAL.rawValue))
+                    CInt(MSG_NOSIGNAL))
             }
             precondition(count > 0, "the server keeps the connection: errno \(errno)")
             offset += count

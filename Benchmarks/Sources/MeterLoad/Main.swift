@@ -52,7 +52,7 @@ struct MeterLoad {
     }
 
     static func connected(_ host: String, _ port: UInt16) throws -> CInt {
-        let descriptor = unsafe socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

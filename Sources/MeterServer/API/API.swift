@@ -16,11 +16,14 @@ struct API: Sendable {
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(
-                sink: door, hash: hash, counters: counters,
+                sink: door,
+                hash: hash,
+                counters: counters,
                 behindMilliseconds: context.engine.options.behindMilliseconds,
                 eventCountMax: 10_000,
                 bodyByteCountMax: context.configuration.limits.httpBodyByteCount
-            ).route)
+            ).route
+        )
         // One query fewer than there are cores would be none here; two never wait for each other long.
         routes += UsageRoutes(source: door, gate: QueryGate(limit: 2)).routes
         routes += StatusRoutes(context: context, reporting: reporting).routes
@@ -39,8 +42,12 @@ struct API: Sendable {
     /// What answers at one door.
     func responder(for door: APIDoor) -> APIResponder {
         APIResponder(
-            door: door, table: table, access: ContextAccess(context: context), counters: counters,
-            bodyTimeout: context.configuration.limits.httpTimeout)
+            door: door,
+            table: table,
+            access: ContextAccess(context: context),
+            counters: counters,
+            bodyTimeout: context.configuration.limits.httpTimeout
+        )
     }
 }
 
@@ -57,7 +64,11 @@ private struct ContextAccess: APIAccess {
         return Credential(
             key: KeyID(rawValue: 0),
             principal: Principal(
-                id: .insecureLoopback, kind: .platformForAll, label: "insecure loopback"),
-            scopes: .ingest)
+                id: .insecureLoopback,
+                kind: .platformForAll,
+                label: "insecure loopback"
+            ),
+            scopes: .ingest
+        )
     }
 }

@@ -23,28 +23,39 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
     func reconciledThrough() -> Timestamp? { reporting?.reconciledThrough() }
 
     func ingest(
-        _ events: EventsToIngest, from principal: PrincipalID
+        _ events: EventsToIngest,
+        from principal: PrincipalID
     ) async throws(Problem) -> [ItemOutcome] {
         let epoch = context.waiters.epoch
         let outcome = receivers.ingest(
             IngestBatch(
-                principal: principal, baseTime: events.baseTime, payload: events.payload,
-                identities: events.identities), at: context.clock.now())
+                principal: principal,
+                baseTime: events.baseTime,
+                payload: events.payload,
+                identities: events.identities
+            ),
+            at: context.clock.now()
+        )
         if let deferral = outcome.deferral {
             context.metrics.deferrals.add("http", deferral.rawValue)
             throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
         }
         switch await context.waiters.wait(
-            for: outcome.position, epoch: epoch, timeout: Self.patience)
+            for: outcome.position,
+            epoch: epoch,
+            timeout: Self.patience
+        )
         {
         case .durable: return outcome.items
         case .givenUp:
             throw .unavailable(
-                "The disk failed and nothing of the request is counted; send it again.")
+                "The disk failed and nothing of the request is counted; send it again."
+            )
         case .timedOut:
             throw .unavailable(
                 "The disk is too slow and the events are not durable yet; send them again, their "
-                    + "ids keep them from counting twice.")
+                    + "ids keep them from counting twice."
+            )
         }
     }
 
@@ -55,11 +66,15 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
             guard pending.damage.isEmpty else {
                 throw .unavailable(
                     "Damage was found in files that the answer needs; nothing is answered rather "
-                        + "than too little. An operator sees it in `meterctl status`.")
+                        + "than too little. An operator sees it in `meterctl status`."
+                )
             }
             if let answer = context.engine.answer(pending) { return answer }
             let outcome = await context.waiters.wait(
-                for: pending.position, epoch: epoch, timeout: Self.patience)
+                for: pending.position,
+                epoch: epoch,
+                timeout: Self.patience
+            )
             if outcome == .timedOut {
                 throw .unavailable("The disk is too slow; what was asked for is not durable yet.")
             }

@@ -49,7 +49,8 @@ struct InspectedFile {
             let file = try SealedFile(anyName: name, on: disk)
             remarks.append(
                 "\(file.kind.rawValue), span [\(file.span.from), \(file.span.to)), "
-                    + "\(file.pieceCount) pieces, \(file.byteCount) bytes")
+                    + "\(file.pieceCount) pieces, \(file.byteCount) bytes"
+            )
             guard file.kind == .segment else {
                 columns = [">piece", ">bytes"]
                 for index in 0..<file.pieceCount {
@@ -72,7 +73,8 @@ struct InspectedFile {
                 }
                 remarks.append(
                     "\(segment.rowCount) rows, \(segment.series.count) series, "
-                        + "minutes \(minutes ?? "none")")
+                        + "minutes \(minutes ?? "none")"
+                )
             } catch { remarks.append(error.description) }
         } catch {
             remarks.append("\(error)")
@@ -110,7 +112,9 @@ struct InspectedFile {
         var count = 0
         do throws(ReplayError<Never>) {
             let (_, recovery) = try Journal.open(
-                disk: OverlayDisk(disk, only: [name]), from: start, random: &random
+                disk: OverlayDisk(disk, only: [name]),
+                from: start,
+                random: &random
             ) { record in
                 count += 1
                 if lines.count < limit { lines.append(Self.line(record)) }

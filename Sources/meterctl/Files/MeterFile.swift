@@ -42,7 +42,10 @@ struct MeterPath {
             let type = values[.type] as? FileAttributeType
         else {
             throw CommandFailure(
-                .failed, "\(path) is not there", next: "check the path: ls -l \(path)")
+                .failed,
+                "\(path) is not there",
+                next: "check the path: ls -l \(path)"
+            )
         }
         let isDirectory =
             type == .typeDirectory
@@ -87,7 +90,8 @@ enum JournalStart {
 extension [UInt8] {
     /// The file's first bytes; fewer where it is shorter.
     fileprivate static func first(
-        _ wanted: Int, of file: any DiskFile
+        _ wanted: Int,
+        of file: any DiskFile
     ) throws(DiskError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: wanted)
         var failure: DiskError?

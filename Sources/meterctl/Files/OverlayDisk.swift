@@ -69,7 +69,8 @@ final class MemoryFile: DiskFile {
     }
 
     func read(
-        at offset: Int, into target: UnsafeMutableRawBufferPointer
+        at offset: Int,
+        into target: UnsafeMutableRawBufferPointer
     ) throws(DiskError) -> Int {
         let wanted = target.count
         let part = bytes.withLock { bytes in

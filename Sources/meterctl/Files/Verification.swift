@@ -52,8 +52,11 @@ struct Verification {
             journal(OverlayDisk(disk), from: min(first, live.checkpoint))
         } else if live.checkpoint > 0 {
             add(
-                "journal", "journal", .damaged,
-                "there is no journal file, though the checkpoint at \(live.checkpoint) needs one")
+                "journal",
+                "journal",
+                .damaged,
+                "there is no journal file, though the checkpoint at \(live.checkpoint) needs one"
+            )
         }
         if bookFound { try book() }
         for name in live.superseded { add(name, "leftover", .note, "another file covers its span") }
@@ -71,7 +74,9 @@ struct Verification {
         case .sealed: sealed(name, isNamed: false)
         case .journal:
             journal(
-                OverlayDisk(disk, only: [name]), from: try JournalStart.read(name, on: disk) ?? 0)
+                OverlayDisk(disk, only: [name]),
+                from: try JournalStart.read(name, on: disk) ?? 0
+            )
         case .book:
             let shown = OverlayDisk(disk, only: [name])
             do throws(DiskError) {
@@ -84,7 +89,9 @@ struct Verification {
                         case .fileMissing, .headerMismatch: true
                         default: false
                         }
-                    }, as: name)
+                    },
+                    as: name
+                )
             } catch { add(name, "book", .damaged, "\(error)") }
         case nil: add(name, "unknown", .damaged, "does not begin like any file of Meter's")
         }
@@ -120,8 +127,11 @@ struct Verification {
                 return add(name, "segment", .damaged, contradiction)
             }
             add(
-                name, "segment", .good,
-                "\(segment.rowCount) rows of \(segment.series.count) series, span \(span)")
+                name,
+                "segment",
+                .good,
+                "\(segment.rowCount) rows of \(segment.series.count) series, span \(span)"
+            )
         } catch {
             add(name, "segment", .damaged, "\(error)")
         }
@@ -131,7 +141,10 @@ struct Verification {
     private static func contradiction(in segment: Segment) throws(SegmentError) -> String? {
         var accumulator = UsageAccumulator(
             UsageQuery(
-                windows: [Minute(rawValue: 0), Minute(rawValue: .max)], grouping: [.component]))
+                windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
+                grouping: [.component]
+            )
+        )
         let scan = try segment.scan(into: &accumulator)
         if let first = scan.damaged.first { return first.error.description }
         let found = accumulator.finish()
@@ -158,14 +171,20 @@ struct Verification {
             }
             if let tail = recovery.tornTail {
                 add(
-                    tail.file, "journal", .note,
+                    tail.file,
+                    "journal",
+                    .note,
                     "\(tail.byteCount) bytes at the end are of a commit that never finished; nothing "
-                        + "of it was acknowledged")
+                        + "of it was acknowledged"
+                )
             }
             if recovery.damaged.isEmpty {
                 add(
-                    "journal", "journal", .good,
-                    "\(records) records in [\(start), \(recovery.end))")
+                    "journal",
+                    "journal",
+                    .good,
+                    "\(records) records in [\(start), \(recovery.end))"
+                )
             }
         } catch {
             add("journal", "journal", .damaged, error.description)
@@ -177,7 +196,9 @@ struct Verification {
     }
 
     private mutating func report(
-        _ recovery: BookRecovery, ignoring isExpected: (BookDamage) -> Bool, as name: String
+        _ recovery: BookRecovery,
+        ignoring isExpected: (BookDamage) -> Bool,
+        as name: String
     ) {
         let damage = recovery.damage.filter { !isExpected($0) }
         for damage in damage { add(damage.file, "book", .damaged, damage.description) }
@@ -188,7 +209,10 @@ struct Verification {
     }
 
     private mutating func add(
-        _ file: String, _ kind: String, _ state: Finding.State, _ detail: String
+        _ file: String,
+        _ kind: String,
+        _ state: Finding.State,
+        _ detail: String
     ) {
         findings.append(Finding(file: file, kind: kind, state: state, detail: detail))
     }

@@ -21,7 +21,8 @@ struct Table {
 
     mutating func add(_ cells: [String]) {
         rows.append(
-            columns.indices.map { $0 < cells.count ? Self.printable(cells[$0]) : "" })
+            columns.indices.map { $0 < cells.count ? Self.printable(cells[$0]) : "" }
+        )
     }
 
     /// The lines, each with its end; none at all where there are no rows.

@@ -18,7 +18,9 @@ struct EmitterTarget: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Seconds by which the clock on claims is moved, as the server's --clock-offset-seconds.",
-            valueName: "seconds"))
+            valueName: "seconds"
+        )
+    )
     var clockOffset: Int64 = 0
 
     func validate() throws {
@@ -35,8 +37,10 @@ struct EmitterTarget: ParsableArguments {
         guard let wireKeyFile else { return nil }
         guard let key = WireKey(text: try LocalFile.secret(wireKeyFile)) else {
             throw CommandFailure(
-                .failed, "\(wireKeyFile) does not hold a wire key",
-                next: "make one: meterctl keys create wire --platform all > \(wireKeyFile)")
+                .failed,
+                "\(wireKeyFile) does not hold a wire key",
+                next: "make one: meterctl keys create wire --platform all > \(wireKeyFile)"
+            )
         }
         return key
     }

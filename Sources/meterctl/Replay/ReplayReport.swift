@@ -32,7 +32,8 @@ struct ReplayReport {
 
     var table: Table {
         var table = Table(
-            columns: ["what"] + lanes.map { ">\($0.endpoint)" } + (lanes.count > 1 ? [">all"] : []))
+            columns: ["what"] + lanes.map { ">\($0.endpoint)" } + (lanes.count > 1 ? [">all"] : [])
+        )
         for (name, value) in figures {
             let cells = lanes.map { Table.grouped(String(value($0.statistics))) }
             table.add([name] + cells + [Table.grouped(String(sum(value)))])
@@ -57,7 +58,8 @@ struct ReplayReport {
         if let again {
             members.append(
                 "\"resent\":{\"frames\":\"\(again.frameCount)\",\"events\":\"\(again.eventCount)\","
-                    + "\"duplicates\":\"\(again.duplicateCount)\"}")
+                    + "\"duplicates\":\"\(again.duplicateCount)\"}"
+            )
         }
         return "{" + members.joined(separator: ",") + "}"
     }

@@ -16,7 +16,9 @@ final class ReplayRun {
     private var ended: Int64 = 0
 
     init(
-        endpoints: [Endpoint], protection: WireProtection, keepsFrames: Bool,
+        endpoints: [Endpoint],
+        protection: WireProtection,
+        keepsFrames: Bool,
         options: (Endpoint) -> EmitterOptions
     ) {
         self.protection = protection
@@ -68,8 +70,11 @@ final class ReplayRun {
             let frames = lane.frames.all
             let before = lane.emitter.statistics
             let outcome = FrameReplay.send(
-                frames, to: lane.endpoint, protection: protection,
-                timeoutMilliseconds: timeoutMilliseconds)
+                frames,
+                to: lane.endpoint,
+                protection: protection,
+                timeoutMilliseconds: timeoutMilliseconds
+            )
             total.frameCount += frames.count
             total.eventCount += before.sealed
             total.duplicateCount += outcome.duplicate - min(outcome.duplicate, before.duplicate)
@@ -79,8 +84,10 @@ final class ReplayRun {
 
     func report(_ trace: Trace, _ again: ResentFrames?) -> ReplayReport {
         ReplayReport(
-            lanes: lanes.map { ($0.endpoint, $0.emitter.statistics) }, again: again,
-            milliseconds: (ended - began) / 1_000)
+            lanes: lanes.map { ($0.endpoint, $0.emitter.statistics) },
+            again: again,
+            milliseconds: (ended - began) / 1_000
+        )
     }
 }
 

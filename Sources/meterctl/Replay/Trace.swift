@@ -46,7 +46,9 @@ struct Trace {
             }
             guard let time = Self.microseconds(fields[0]) else {
                 throw TraceError(
-                    line: number, reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff")
+                    line: number,
+                    reason: "the time must be YYYY-MM-DD hh:mm:ss.fffffff"
+                )
             }
             guard let input = Self.natural(fields[1]), let output = Self.natural(fields[2]) else {
                 throw TraceError(line: number, reason: "tokens must be whole numbers")
@@ -57,7 +59,8 @@ struct Trace {
                 throw TraceError(line: number, reason: "the time is before that of the line above")
             }
             calls.append(
-                TraceCall(offset: time - start, inputTokens: input, outputTokens: output))
+                TraceCall(offset: time - start, inputTokens: input, outputTokens: output)
+            )
         }
         guard !calls.isEmpty else { throw TraceError(line: 1, reason: "there are no calls") }
         self.calls = calls

@@ -46,6 +46,7 @@ struct TraceAssignment {
                 ComponentAmount("input_tokens", call.inputTokens),
                 ComponentAmount("output_tokens", call.outputTokens),
                 ComponentAmount("agent_calls", 1),
-            ])
+            ]
+        )
     }
 }

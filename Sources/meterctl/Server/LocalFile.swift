@@ -8,7 +8,10 @@ enum LocalFile {
             return [UInt8](try Data(contentsOf: URL(filePath: path)))
         } catch {
             throw CommandFailure(
-                .failed, "\(path) cannot be read", next: "check the path: ls -l \(path)")
+                .failed,
+                "\(path) cannot be read",
+                next: "check the path: ls -l \(path)"
+            )
         }
     }
 

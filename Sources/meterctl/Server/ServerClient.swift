@@ -21,7 +21,10 @@ struct ServerClient {
     ///
     /// - Throws: ``CommandFailure`` for any answer that is not 2xx, by what the problem document says.
     func call(
-        _ method: Method, _ path: String, query: [(String, String)] = [], body: String? = nil,
+        _ method: Method,
+        _ path: String,
+        query: [(String, String)] = [],
+        body: String? = nil,
         contentType: String = "application/json"
     ) async throws(CommandFailure) -> Answer {
         let (status, bytes) = try await send(method, path, query, body, contentType)
@@ -29,14 +32,19 @@ struct ServerClient {
         guard (200..<300).contains(status) else { throw Self.failure(status, json, address) }
         guard let json else {
             throw CommandFailure(
-                .failed, "\(address.text) did not answer JSON",
-                next: "check that the address is a Meter server: meterctl status")
+                .failed,
+                "\(address.text) did not answer JSON",
+                next: "check that the address is a Meter server: meterctl status"
+            )
         }
         return Answer(bytes: bytes, json: json)
     }
 
     private func send(
-        _ method: Method, _ path: String, _ query: [(String, String)], _ body: String?,
+        _ method: Method,
+        _ path: String,
+        _ query: [(String, String)],
+        _ body: String?,
         _ contentType: String
     ) async throws(CommandFailure) -> (Int, [UInt8]) {
         var target = path
@@ -62,8 +70,10 @@ struct ServerClient {
             return (Int(response.status.code), Array(buffer.readableBytesView))
         } catch {
             throw CommandFailure(
-                .unavailable, "no server answers at \(address.text) (\(Self.cause(error)))",
-                next: "start it: MeterServer --data DIRECTORY; or name it: --data, --socket, --url")
+                .unavailable,
+                "no server answers at \(address.text) (\(Self.cause(error)))",
+                next: "start it: MeterServer --data DIRECTORY; or name it: --data, --socket, --url"
+            )
         }
     }
 
@@ -75,7 +85,9 @@ struct ServerClient {
 
     /// What a problem document means for the exit code.
     static func failure(
-        _ status: Int, _ json: JSONValue?, _ address: ServerAddress
+        _ status: Int,
+        _ json: JSONValue?,
+        _ address: ServerAddress
     ) -> CommandFailure {
         let title = json?["title"]?.string ?? "the server answered \(status)"
         let detail = json?["detail"]?.string

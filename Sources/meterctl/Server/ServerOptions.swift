@@ -6,27 +6,37 @@ struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The server's administration socket.",
-            discussion: "Otherwise METER_ADMIN_SOCKET, or admin.sock in --data.", valueName: "path")
+            discussion: "Otherwise METER_ADMIN_SOCKET, or admin.sock in --data.",
+            valueName: "path"
+        )
     )
     var socket: String?
 
     @Option(
         help: ArgumentHelp(
             "The server's data directory, in which its administration socket is.",
-            discussion: "Otherwise METER_DATA, or ./data.", valueName: "directory"))
+            discussion: "Otherwise METER_DATA, or ./data.",
+            valueName: "directory"
+        )
+    )
     var data: String?
 
     @Option(
         help: ArgumentHelp(
             "A server over TCP, such as http://127.0.0.1:7480; needs --key-file.",
-            discussion: "Otherwise METER_URL.", valueName: "url"))
+            discussion: "Otherwise METER_URL.",
+            valueName: "url"
+        )
+    )
     var url: String?
 
     @Option(
         help: ArgumentHelp(
             "A file that holds an HTTP key (mtr_http_...).",
             discussion: "Otherwise METER_KEY_FILE.",
-            valueName: "path"))
+            valueName: "path"
+        )
+    )
     var keyFile: String?
 
     /// What the options and the environment say together; options win over environment.
@@ -45,7 +55,8 @@ struct ServerOptions: ParsableArguments {
                 trimmed,
                 key: try path.map { path throws(CommandFailure) in
                     try LocalFile.secret(path)
-                })
+                }
+            )
         }
         if let socket = environment["METER_ADMIN_SOCKET"] { return .socket(socket) }
         return .socket((environment["METER_DATA"] ?? "data") + "/admin.sock")

@@ -5,13 +5,16 @@ internal import MeterWire
 
 struct BookVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "book", abstract: "The decisions: who changed what, when.",
-        subcommands: [Tail.self])
+        commandName: "book",
+        abstract: "The decisions: who changed what, when.",
+        subcommands: [Tail.self]
+    )
 
     struct Tail: Verb {
         static let configuration = CommandConfiguration(
             abstract: "The newest decisions.",
-            discussion: "With --offline the files are read, and no server is needed.")
+            discussion: "With --offline the files are read, and no server is needed."
+        )
 
         @Option(name: .shortAndLong, help: "How many decisions to show, up to 1000.")
         var number = 20
@@ -34,7 +37,11 @@ struct BookVerbs: AsyncParsableCommand {
                 var table = Table(">no", "time", "author", "decision", "what")
                 for line in json.list("entries") {
                     BookVerbs.add(
-                        line.cell("number"), line.cell("time"), line["entry"] ?? .null, to: &table)
+                        line.cell("number"),
+                        line.cell("time"),
+                        line["entry"] ?? .null,
+                        to: &table
+                    )
                 }
                 return table
             }
@@ -59,7 +66,11 @@ struct BookVerbs: AsyncParsableCommand {
                 case .table:
                     let json = (try? JSONParser.parse(Array(entry.json.utf8))) ?? .null
                     BookVerbs.add(
-                        String(entry.number), TimeText.text(entry.time) ?? "", json, to: &table)
+                        String(entry.number),
+                        TimeText.text(entry.time) ?? "",
+                        json,
+                        to: &table
+                    )
                 }
             }
             if output.output == .table { Terminal.data(table.text) }
@@ -71,13 +82,20 @@ struct BookVerbs: AsyncParsableCommand {
     }
 
     private static func add(
-        _ number: String, _ time: String, _ entry: JSONValue, to table: inout Table
+        _ number: String,
+        _ time: String,
+        _ entry: JSONValue,
+        to table: inout Table
     ) {
         let shown = entry.object ?? [:]
         let rest = shown.keys.sorted().filter { $0 != "author" && $0 != "decision" }
             .map { "\($0)=\(shown[$0]?.cell ?? "")" }
         table.add(
-            number, time, entry.cell("author"), entry.cell("decision"),
-            rest.joined(separator: " "))
+            number,
+            time,
+            entry.cell("author"),
+            entry.cell("decision"),
+            rest.joined(separator: " ")
+        )
     }
 }

@@ -3,8 +3,10 @@ internal import MeterWaldur
 
 struct ComponentsVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "components", abstract: "What is metered, and in which units.",
-        subcommands: [Set.self, List.self])
+        commandName: "components",
+        abstract: "What is metered, and in which units.",
+        subcommands: [Set.self, List.self]
+    )
 
     struct Set: Verb {
         static let configuration = CommandConfiguration(
@@ -15,7 +17,8 @@ struct ComponentsVerbs: AsyncParsableCommand {
 
                   meterctl components set input_tokens --unit token
                   meterctl components set tool_seconds --unit ms --reported-unit s --units-per-reported 1000
-                """)
+                """
+        )
         @Argument(help: "The component's name, as events and the Waldur offering have it.")
         var component: String
         @Option(help: "The smallest unit, in which events carry it.")
@@ -30,12 +33,14 @@ struct ComponentsVerbs: AsyncParsableCommand {
         func perform() async throws(CommandFailure) {
             let answer = try await ServerClient(address: try server.address())
                 .call(
-                    .put, "/admin/v1/components/\(ServerClient.encode(component))",
+                    .put,
+                    "/admin/v1/components/\(ServerClient.encode(component))",
                     body: RequestBody.object([
                         ("unit", RequestBody.string(unit)),
                         ("reportedUnit", RequestBody.string(reportedUnit)),
                         ("unitsPerReported", RequestBody.string(String(unitsPerReported))),
-                    ]))
+                    ])
+                )
             answer.show(output.output, nothing: "") { ComponentsVerbs.table([$0]) }
         }
     }
@@ -49,7 +54,8 @@ struct ComponentsVerbs: AsyncParsableCommand {
             let answer = try await ServerClient(address: try server.address())
                 .call(.get, "/admin/v1/components")
             answer.show(
-                output.output, nothing: "no components yet; declare one: meterctl components set"
+                output.output,
+                nothing: "no components yet; declare one: meterctl components set"
             ) { ComponentsVerbs.table($0.list("components")) }
         }
     }
@@ -58,8 +64,11 @@ struct ComponentsVerbs: AsyncParsableCommand {
         var table = Table("component", "unit", "reported unit", ">units per reported")
         for component in components {
             table.add(
-                component.cell("component"), component.cell("unit"),
-                component.cell("reportedUnit"), component.number("unitsPerReported"))
+                component.cell("component"),
+                component.cell("unit"),
+                component.cell("reportedUnit"),
+                component.number("unitsPerReported")
+            )
         }
         return table
     }

@@ -3,7 +3,10 @@ internal import Foundation
 
 struct ConfigVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "The server's configuration.", subcommands: [Check.self])
+        commandName: "config",
+        abstract: "The server's configuration.",
+        subcommands: [Check.self]
+    )
 
     struct Check: Verb {
         static let configuration = CommandConfiguration(
@@ -13,10 +16,12 @@ struct ConfigVerbs: AsyncParsableCommand {
                 can never disagree. Exits 78 and names the key where something is wrong.
 
                   meterctl config check --config /etc/meter/meter.yaml
-                """)
+                """
+        )
         @Argument(
             parsing: .captureForPassthrough,
-            help: "Flags of MeterServer.")
+            help: "Flags of MeterServer."
+        )
         var flags: [String] = []
 
         func perform() async throws(CommandFailure) {
@@ -28,15 +33,19 @@ struct ConfigVerbs: AsyncParsableCommand {
                 try process.run()
             } catch {
                 throw CommandFailure(
-                    .failed, "\(program) cannot be run",
-                    next: "put MeterServer beside meterctl, or name it in METER_SERVER_PROGRAM")
+                    .failed,
+                    "\(program) cannot be run",
+                    next: "put MeterServer beside meterctl, or name it in METER_SERVER_PROGRAM"
+                )
             }
             process.waitUntilExit()
             // The server's own words are on stderr already.
             guard process.terminationStatus == 0 else {
                 throw CommandFailure(
                     process.terminationStatus == ExitStatus.configuration.rawValue
-                        ? .configuration : .failed, "the configuration is not good")
+                        ? .configuration : .failed,
+                    "the configuration is not good"
+                )
             }
         }
 

@@ -13,7 +13,8 @@ struct EmitVerb: Verb {
 
               meterctl emit --tcp 127.0.0.1:7482 --wire-key-file runtime.key \\
                   --tenant acme --agent support-bot --amount input_tokens=1204
-            """)
+            """
+    )
 
     @Option(help: "The tenant.")
     var tenant: String
@@ -22,7 +23,9 @@ struct EmitVerb: Verb {
     @Option(
         help: ArgumentHelp(
             "How much of a component; may be repeated. agent_calls=1 is added if it is not named.",
-            valueName: "component=amount"))
+            valueName: "component=amount"
+        )
+    )
     var amount: [String] = []
     @Option(help: "When: 2026-11-22T10:30:00Z; now otherwise.")
     var time: String?
@@ -65,15 +68,18 @@ struct EmitVerb: Verb {
         case .json:
             Terminal.line(
                 "{\"source\":\"\(statistics.source)\",\"accepted\":\"\(statistics.accepted)\","
-                    + "\"refused\":\"\(statistics.refused)\"}")
+                    + "\"refused\":\"\(statistics.refused)\"}"
+            )
         case .table:
             Terminal.line("source \(statistics.source): accepted \(statistics.accepted)")
         }
         guard statistics.refused == 0 else {
             throw CommandFailure(
-                .failed, "the server refused the event",
+                .failed,
+                "the server refused the event",
                 next:
-                    "see why: meterctl sources list; is the key for this tenant? is the time near?")
+                    "see why: meterctl sources list; is the key for this tenant? is the time near?"
+            )
         }
     }
 
@@ -111,7 +117,15 @@ struct EmitVerb: Verb {
             moment = named
         }
         return UsageEvent(
-            time: moment, tenant: tenant, agent: agent, amounts: amounts, access: accessID,
-            model: model, user: user, outcome: outcome, durationMilliseconds: durationMs)
+            time: moment,
+            tenant: tenant,
+            agent: agent,
+            amounts: amounts,
+            access: accessID,
+            model: model,
+            user: user,
+            outcome: outcome,
+            durationMilliseconds: durationMs
+        )
     }
 }

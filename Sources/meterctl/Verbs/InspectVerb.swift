@@ -5,14 +5,16 @@ internal import MeterWire
 
 struct InspectVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Shows what a data directory or one of its files holds.",
+        commandName: "inspect",
+        abstract: "Shows what a data directory or one of its files holds.",
         discussion: """
             Nothing is changed and no server is needed. Journal files show their records, books their \
             decisions, segments their sums.
 
               meterctl inspect /var/lib/meter
               meterctl inspect /var/lib/meter/journal-0000000000000000.mj --limit 1000
-            """)
+            """
+    )
 
     @Argument(help: "A data directory or a file.")
     var path: String

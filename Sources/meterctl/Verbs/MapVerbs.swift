@@ -3,8 +3,10 @@ internal import MeterWaldur
 
 struct MapVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "map", abstract: "Which agent's usage is told for which Waldur resource.",
-        subcommands: [Set.self, List.self, Check.self])
+        commandName: "map",
+        abstract: "Which agent's usage is told for which Waldur resource.",
+        subcommands: [Set.self, List.self, Check.self]
+    )
 
     struct Set: Verb {
         static let configuration = CommandConfiguration(
@@ -18,7 +20,8 @@ struct MapVerbs: AsyncParsableCommand {
 
                 --live is refused where Waldur already shows usage for the resource's plan period: such \
                 a figure would be overwritten.
-                """)
+                """
+        )
         @Option(help: "The tenant: the Waldur customer's uuid, or what the platform calls it.")
         var tenant: String
         @Option(help: "What the emitter calls the agent.")
@@ -26,7 +29,8 @@ struct MapVerbs: AsyncParsableCommand {
         @Option(help: "The Waldur resource's uuid.")
         var resource: String
         @Option(
-            help: "The access's uuid, where the platform has given it one; otherwise it is made.")
+            help: "The access's uuid, where the platform has given it one; otherwise it is made."
+        )
         var access: String?
         @Option(help: "Which Waldur, where there are several.")
         var waldur: String?
@@ -52,7 +56,8 @@ struct MapVerbs: AsyncParsableCommand {
         func perform() async throws(CommandFailure) {
             let answer = try await ServerClient(address: try server.address())
                 .call(
-                    .post, "/admin/v1/map",
+                    .post,
+                    "/admin/v1/map",
                     body: RequestBody.object([
                         ("tenant", RequestBody.string(tenant)),
                         ("agent", RequestBody.string(agent)),
@@ -62,7 +67,8 @@ struct MapVerbs: AsyncParsableCommand {
                         ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
                         ("class", RequestBody.string(live ? "live" : bindingClass)),
                         ("label", RequestBody.string(label)),
-                    ]))
+                    ])
+                )
             answer.show(output.output, nothing: "") { MapVerbs.table([$0]) }
         }
     }
@@ -84,7 +90,8 @@ struct MapVerbs: AsyncParsableCommand {
     struct Check: Verb {
         static let configuration = CommandConfiguration(
             abstract: "Compares bindings and components with Waldur's offerings.",
-            discussion: "Exits 2 where usage would not be billed as things are.")
+            discussion: "Exits 2 where usage would not be billed as things are."
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -95,26 +102,45 @@ struct MapVerbs: AsyncParsableCommand {
                 var table = Table("severity", "what", "detail")
                 for finding in json.list("findings") {
                     table.add(
-                        finding.cell("severity"), finding.cell("subject"), finding.cell("detail"))
+                        finding.cell("severity"),
+                        finding.cell("subject"),
+                        finding.cell("detail")
+                    )
                 }
                 return table
             }
             let errors = answer.json.list("findings").count { $0.cell("severity") == "error" }
             guard errors == 0 else {
                 throw CommandFailure(
-                    .differences, "\(errors) bindings would not be billed as they are")
+                    .differences,
+                    "\(errors) bindings would not be billed as they are"
+                )
             }
         }
     }
 
     static func table(_ bindings: [JSONValue]) -> Table {
         var table = Table(
-            "access", "tenant", "agent", "waldur", "resource", "from", "to", "class")
+            "access",
+            "tenant",
+            "agent",
+            "waldur",
+            "resource",
+            "from",
+            "to",
+            "class"
+        )
         for binding in bindings {
             table.add(
-                binding.cell("access"), binding.cell("tenant"), binding.cell("agent"),
-                binding.cell("waldur"), binding.cell("resource"), binding.cell("from"),
-                binding.cell("to"), binding["class"]?.cell ?? "not bound")
+                binding.cell("access"),
+                binding.cell("tenant"),
+                binding.cell("agent"),
+                binding.cell("waldur"),
+                binding.cell("resource"),
+                binding.cell("from"),
+                binding.cell("to"),
+                binding["class"]?.cell ?? "not bound"
+            )
         }
         return table
     }

@@ -5,7 +5,8 @@ internal import MeterWire
 
 struct ReplayVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Sends a trace of LLM calls as agent runtimes would.",
+        commandName: "replay",
+        abstract: "Sends a trace of LLM calls as agent runtimes would.",
         discussion: """
             The trace is CSV with the columns TIMESTAMP,ContextTokens,GeneratedTokens. It names nobody \
             and lies in the past, so call i (from 0), with T tenants and A agents, is counted as:
@@ -24,7 +25,8 @@ struct ReplayVerb: Verb {
 
             Exits 0 when every event is counted and durable, 1 when some were refused, 5 when some are \
             not known to be durable after --timeout.
-            """)
+            """
+    )
 
     @Argument(help: "The trace.")
     var file: String
@@ -68,11 +70,15 @@ struct ReplayVerb: Verb {
         let assignment = try assignment(trace)
         let protection = target.protection(try target.key())
         let run = ReplayRun(
-            endpoints: try target.endpoints(), protection: protection, keepsFrames: resend,
-            options: { target.options($0, protection) })
+            endpoints: try target.endpoints(),
+            protection: protection,
+            keepsFrames: resend,
+            options: { target.options($0, protection) }
+        )
         Terminal.talk(
             "\(trace.calls.count) calls over \(Self.seconds(trace.duration)) s, first at "
-                + (TimeText.text(assignment.start) ?? "-"))
+                + (TimeText.text(assignment.start) ?? "-")
+        )
         run.send(trace, assignment, speed: speed == 0 ? nil : speed)
         let isDurable = run.finish(timeoutMilliseconds: timeout * 1_000)
         let again = resend && isDurable ? run.resend(timeoutMilliseconds: timeout * 1_000) : nil
@@ -88,25 +94,31 @@ struct ReplayVerb: Verb {
             throw CommandFailure(
                 .unavailable,
                 "\(report.outstanding) events are not known to be on the server's disk",
-                next: "check the server: meterctl status; what is missing: meterctl sources gaps")
+                next: "check the server: meterctl status; what is missing: meterctl sources gaps"
+            )
         }
         guard report.uncounted == 0 else {
             throw CommandFailure(
-                .failed, "\(report.uncounted) events were refused, in conflict or dropped",
-                next: "see whose: meterctl sources list")
+                .failed,
+                "\(report.uncounted) events were refused, in conflict or dropped",
+                next: "see whose: meterctl sources list"
+            )
         }
         if let again, again.duplicateCount < again.eventCount {
             throw CommandFailure(
                 .unavailable,
                 "the server told \(again.duplicateCount) duplicates of "
-                    + "\(again.eventCount) events that were sent again")
+                    + "\(again.eventCount) events that were sent again"
+            )
         }
     }
 
     private func assignment(_ trace: Trace) throws(CommandFailure) -> TraceAssignment {
         var first = TraceAssignment.start(
             now: Clocks.wall().advanced(byMilliseconds: target.clockOffset * 1_000),
-            duration: trace.duration, speed: speed == 0 ? nil : speed)
+            duration: trace.duration,
+            speed: speed == 0 ? nil : speed
+        )
         if let start {
             guard let named = TimeText.timestamp(start) else {
                 throw CommandFailure(.usage, "--start is UTC such as 2026-11-15T10:00:00Z")
@@ -115,7 +127,9 @@ struct ReplayVerb: Verb {
         }
         return TraceAssignment(
             tenants: tenant.isEmpty ? (1...tenants).map { "tenant-\($0)" } : tenant,
-            agents: agent.isEmpty ? (1...agents).map { "agent-\($0)" } : agent, start: first)
+            agents: agent.isEmpty ? (1...agents).map { "agent-\($0)" } : agent,
+            start: first
+        )
     }
 
     private static func seconds(_ microseconds: Int64) -> String {

@@ -3,12 +3,15 @@ internal import MeterWaldur
 
 struct ReportVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "What Waldur is told.",
-        subcommands: [Preview.self, Submit.self, Status.self, Resume.self])
+        commandName: "report",
+        abstract: "What Waldur is told.",
+        subcommands: [Preview.self, Submit.self, Status.self, Resume.self]
+    )
 
     struct Preview: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "What would be told now; nothing is sent.")
+            abstract: "What would be told now; nothing is sent."
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -28,7 +31,8 @@ struct ReportVerbs: AsyncParsableCommand {
             discussion: """
                 Totals are absolute: telling the same again changes nothing, and figures that Waldur has \
                 already are skipped. Exits 5 where it is not known what became of a call.
-                """)
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -40,14 +44,17 @@ struct ReportVerbs: AsyncParsableCommand {
             let states = answer.json.list("rows").map { $0.cell("state") }
             if states.contains("in-flight") || states.contains("unknown") {
                 throw CommandFailure(
-                    .unavailable, "it is not known what became of some calls",
+                    .unavailable,
+                    "it is not known what became of some calls",
                     next: "nothing is repeated before it was read back; see: meterctl report status"
                 )
             }
             if states.contains(where: { $0 != "unchanged" }) {
                 throw CommandFailure(
-                    .precondition, "not everything could be told",
-                    next: "see why: meterctl report preview; meterctl map check")
+                    .precondition,
+                    "not everything could be told",
+                    next: "see why: meterctl report preview; meterctl map check"
+                )
             }
         }
     }
@@ -62,11 +69,22 @@ struct ReportVerbs: AsyncParsableCommand {
                 .call(.get, "/admin/v1/report/status")
             answer.show(output.output, nothing: "the server reports to no Waldur") { json in
                 var table = Table(
-                    "waldur", "state", "last success", ">open", ">unknown", "detail")
+                    "waldur",
+                    "state",
+                    "last success",
+                    ">open",
+                    ">unknown",
+                    "detail"
+                )
                 for line in json.list("reporting") {
                     table.add(
-                        line.cell("waldur"), line.cell("state"), line.cell("lastSuccess"),
-                        line.cell("openIntents"), line.cell("unknownIntents"), line.cell("detail"))
+                        line.cell("waldur"),
+                        line.cell("state"),
+                        line.cell("lastSuccess"),
+                        line.cell("openIntents"),
+                        line.cell("unknownIntents"),
+                        line.cell("detail")
+                    )
                 }
                 return table
             }
@@ -81,7 +99,8 @@ struct ReportVerbs: AsyncParsableCommand {
                 because a total that arrives too early freezes the old price for all of it:
 
                   meterctl report resume 2026-12
-                """)
+                """
+        )
         @Argument(help: "The new month, such as 2026-12.")
         var month: String
         @Option(help: "Which Waldur, where there are several.")
@@ -92,22 +111,37 @@ struct ReportVerbs: AsyncParsableCommand {
         func perform() async throws(CommandFailure) {
             let answer = try await ServerClient(address: try server.address())
                 .call(
-                    .post, "/admin/v1/report/resume",
+                    .post,
+                    "/admin/v1/report/resume",
                     body: RequestBody.object([
                         ("month", RequestBody.string(month)),
                         ("waldur", RequestBody.string(waldur)),
-                    ]))
+                    ])
+                )
             answer.show(output.output, nothing: "reporting goes on in \(month)") { _ in Table() }
         }
     }
 
     static func table(_ answer: JSONValue) -> Table {
         var table = Table(
-            "tenants", "resource", "month", "component", ">ledger", ">waldur shows", "state")
+            "tenants",
+            "resource",
+            "month",
+            "component",
+            ">ledger",
+            ">waldur shows",
+            "state"
+        )
         for row in answer.list("rows") {
             table.add(
-                row.cell("tenants"), row.cell("resource"), row.cell("month"), row.cell("component"),
-                row.cell("ours"), row.cell("shown"), row.cell("state"))
+                row.cell("tenants"),
+                row.cell("resource"),
+                row.cell("month"),
+                row.cell("component"),
+                row.cell("ours"),
+                row.cell("shown"),
+                row.cell("state")
+            )
         }
         return table
     }

@@ -3,8 +3,11 @@ internal import MeterWaldur
 
 struct SourcesVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sources", abstract: "Emitters: what came, what is missing, what contradicts.",
-        subcommands: [List.self, Gaps.self, Conflicts.self], defaultSubcommand: List.self)
+        commandName: "sources",
+        abstract: "Emitters: what came, what is missing, what contradicts.",
+        subcommands: [List.self, Gaps.self, Conflicts.self],
+        defaultSubcommand: List.self
+    )
 
     struct List: Verb {
         static let configuration = CommandConfiguration(abstract: "Every source and its state.")
@@ -27,7 +30,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                 Open gaps may still be filled: the emitter sends again until it is told that its frames \
                 are durable, and from its spool after a restart. Given up are those of which the emitter \
                 itself says that they will not come. Exits 4 where a gap is neither filled nor accepted.
-                """)
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -36,20 +40,34 @@ struct SourcesVerbs: AsyncParsableCommand {
                 .call(.get, "/admin/v1/sources/gaps")
             answer.show(output.output, nothing: "no gaps") { json in
                 var table = Table(
-                    "source", ">from", ">to", ">events", "kind", "accepted", "tenants")
+                    "source",
+                    ">from",
+                    ">to",
+                    ">events",
+                    "kind",
+                    "accepted",
+                    "tenants"
+                )
                 for gap in json.list("gaps") {
                     table.add(
-                        gap.cell("source"), gap.number("from"), gap.number("to"),
-                        gap.number("events"), gap.cell("kind"), gap.cell("accepted"),
-                        gap.cell("tenants"))
+                        gap.cell("source"),
+                        gap.number("from"),
+                        gap.number("to"),
+                        gap.number("events"),
+                        gap.cell("kind"),
+                        gap.cell("accepted"),
+                        gap.cell("tenants")
+                    )
                 }
                 return table
             }
             let open = answer.json.list("gaps").count { !($0["accepted"]?.isTrue ?? false) }
             guard open == 0 else {
                 throw CommandFailure(
-                    .precondition, "\(open) gaps are neither filled nor accepted",
-                    next: "start the emitter again so that it sends what it has spooled")
+                    .precondition,
+                    "\(open) gaps are neither filled nor accepted",
+                    next: "start the emitter again so that it sends what it has spooled"
+                )
             }
         }
     }
@@ -57,7 +75,8 @@ struct SourcesVerbs: AsyncParsableCommand {
     struct Conflicts: Verb {
         static let configuration = CommandConfiguration(
             abstract: "Sources whose frames contradict each other.",
-            discussion: "Exits 4 where there are any.")
+            discussion: "Exits 4 where there are any."
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -70,24 +89,43 @@ struct SourcesVerbs: AsyncParsableCommand {
             }
             guard conflicts.isEmpty else {
                 throw CommandFailure(
-                    .precondition, "\(conflicts.count) sources are in conflict",
-                    next: "find out which two processes share a source's state (a cloned machine?)")
+                    .precondition,
+                    "\(conflicts.count) sources are in conflict",
+                    next: "find out which two processes share a source's state (a cloned machine?)"
+                )
             }
         }
     }
 
     static func table(_ sources: [JSONValue]) -> Table {
         var table = Table(
-            "source", "principal", "state", "last seen", ">accepted", ">refused", ">duplicate",
-            ">conflict", ">missing", ">given up", "complete through")
+            "source",
+            "principal",
+            "state",
+            "last seen",
+            ">accepted",
+            ">refused",
+            ">duplicate",
+            ">conflict",
+            ">missing",
+            ">given up",
+            "complete through"
+        )
         for source in sources {
             let label = source.cell("label")
             table.add(
                 source.cell("source"),
                 label.isEmpty || label == "-" ? source.cell("principal") : label,
-                source.cell("state"), source.cell("lastSeen"), source.number("accepted"),
-                source.number("refused"), source.number("duplicate"), source.number("inConflict"),
-                source.number("missing"), source.number("givenUp"), source.cell("completeThrough"))
+                source.cell("state"),
+                source.cell("lastSeen"),
+                source.number("accepted"),
+                source.number("refused"),
+                source.number("duplicate"),
+                source.number("inConflict"),
+                source.number("missing"),
+                source.number("givenUp"),
+                source.cell("completeThrough")
+            )
         }
         return table
     }

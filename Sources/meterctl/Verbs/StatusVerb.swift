@@ -3,8 +3,10 @@ internal import MeterWaldur
 
 struct StatusVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Health, position, sources and reporting at a glance.",
-        discussion: "Exits 4 where the server is not ready.")
+        commandName: "status",
+        abstract: "Health, position, sources and reporting at a glance.",
+        discussion: "Exits 4 where the server is not ready."
+    )
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
@@ -42,7 +44,8 @@ struct StatusVerb: Verb {
                 "sources",
                 "\(sources.cell("total")), \(sources.cell("unclean")) without a last claim, "
                     + "\(sources.cell("incomplete")) with holes, "
-                    + "\(sources.cell("quarantined")) quarantined")
+                    + "\(sources.cell("quarantined")) quarantined"
+            )
         }
         table.add("complete through", status.cell("completeThrough"))
         table.add("reconciled through", status.cell("reconciledThrough"))
@@ -50,7 +53,8 @@ struct StatusVerb: Verb {
         for reporting in status.list("reporting") {
             table.add(
                 "reporting to \(reporting.cell("waldur"))",
-                "\(reporting.cell("state")): \(reporting.cell("detail"))")
+                "\(reporting.cell("state")): \(reporting.cell("detail"))"
+            )
         }
         return table
     }

@@ -3,7 +3,8 @@ internal import MeterWaldur
 
 struct UsageVerb: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "usage", abstract: "What was used: totals or a series of one component.",
+        commandName: "usage",
+        abstract: "What was used: totals or a series of one component.",
         discussion: """
             Periods are half-open, [from, to): usage at `to` is not in it. Without --from the period \
             begins with this month, without --to it ends now.
@@ -11,7 +12,8 @@ struct UsageVerb: Verb {
               meterctl usage input_tokens --by tenant
               meterctl usage output_tokens --tenant acme --window DAY --zone Europe/Berlin
               meterctl usage --tenant acme --agent support-bot        (all components)
-            """)
+            """
+    )
 
     @Argument(help: "The component; may be left out where one --tenant and one --agent are named.")
     var component: String?
@@ -30,7 +32,10 @@ struct UsageVerb: Verb {
     var agent: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Keep apart by tenant, agent or access; may be repeated.", valueName: "what"))
+            "Keep apart by tenant, agent or access; may be repeated.",
+            valueName: "what"
+        )
+    )
     var by: [String] = []
 
     @OptionGroup var server: ServerOptions
@@ -55,13 +60,18 @@ struct UsageVerb: Verb {
             query += tenant.map { ("tenant", $0) } + agent.map { ("subject", $0) }
             query += by.map { ("groupBy", $0) }
             answer = try await client.call(
-                .get, "/api/v1/meters/\(ServerClient.encode(component))/query", query: query)
+                .get,
+                "/api/v1/meters/\(ServerClient.encode(component))/query",
+                query: query
+            )
             answer.show(output.output, nothing: "nothing was used in the period") { Self.rows($0) }
         } else {
             answer = try await client.call(
                 .get,
                 "/api/v1/tenants/\(ServerClient.encode(tenant[0]))/agents/"
-                    + "\(ServerClient.encode(agent[0]))/usage", query: query)
+                    + "\(ServerClient.encode(agent[0]))/usage",
+                query: query
+            )
             answer.show(output.output, nothing: "nothing was used in the period") {
                 Self.components($0)
             }
@@ -79,7 +89,8 @@ struct UsageVerb: Verb {
             table.add(
                 [row.cell("windowStart"), row.cell("windowEnd")]
                     + dimensions.map { row["groupBy"]?.cell($0) ?? "" }
-                    + [row.number("value"), row.number("count")])
+                    + [row.number("value"), row.number("count")]
+            )
         }
         return table
     }
@@ -90,12 +101,20 @@ struct UsageVerb: Verb {
             let name = component.cell("component")
             for window in component.list("series") {
                 table.add(
-                    name, window.cell("windowStart"), window.cell("windowEnd"),
-                    window.number("value"), window.number("count"))
+                    name,
+                    window.cell("windowStart"),
+                    window.cell("windowEnd"),
+                    window.number("value"),
+                    window.number("count")
+                )
             }
             table.add(
-                name, answer.cell("from"), answer.cell("to"), component.number("total"),
-                component.number("count"))
+                name,
+                answer.cell("from"),
+                answer.cell("to"),
+                component.number("total"),
+                component.number("count")
+            )
         }
         return table
     }

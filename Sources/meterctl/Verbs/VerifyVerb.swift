@@ -16,7 +16,8 @@ struct VerifyVerb: Verb {
 
               meterctl verify /var/lib/meter
               meterctl verify /backup/segment-0000000000000000-0000000000a1b2c3.ms
-            """)
+            """
+    )
 
     @Argument(help: "Data directories and files; METER_DATA or ./data otherwise.")
     var paths: [String] = []
@@ -42,8 +43,10 @@ struct VerifyVerb: Verb {
         }
         guard damaged == 0 else {
             throw CommandFailure(
-                .damage, "\(damaged) times damage",
-                next: "keep the directory as it is, and restore the named files from a copy")
+                .damage,
+                "\(damaged) times damage",
+                next: "keep the directory as it is, and restore the named files from a copy"
+            )
         }
     }
 

@@ -10,8 +10,10 @@ struct AdministrationTests {
     @Test func `keys are made, shown once, open what they may, and are revoked`() async throws {
         let server = try await TestServer()
         let made = try await server.call(
-            "POST", "/admin/v1/keys",
-            #"{"kind":"http","tenant":"acme","scopes":["usage","ingest"],"label":"portal"}"#)
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"http","tenant":"acme","scopes":["usage","ingest"],"label":"portal"}"#
+        )
         #expect(made.status == 201)
         let key = try #require(made.json["key"]?.string)
         let id = try #require(made.json["id"]?.string)
@@ -36,11 +38,16 @@ struct AdministrationTests {
     @Test func `a second key of a principal counts as the same principal`() async throws {
         let server = try await TestServer()
         let first = try await server.call(
-            "POST", "/admin/v1/keys", #"{"kind":"wire","platform":["all"]}"#)
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"wire","platform":["all"]}"#
+        )
         let number = try #require(first.json["principal"]?["id"]?.string)
         let second = try await server.call(
-            "POST", "/admin/v1/keys",
-            "{\"kind\":\"http\",\"principal\":\(number),\"scopes\":[\"ingest\"]}")
+            "POST",
+            "/admin/v1/keys",
+            "{\"kind\":\"http\",\"principal\":\(number),\"scopes\":[\"ingest\"]}"
+        )
         #expect(second.json["principal"]?["id"]?.string == number)
         let wire = try #require(first.json["key"]?.string)
         let wireKey = try #require(WireKey(text: wire))
@@ -69,42 +76,59 @@ struct AdministrationTests {
     @Test func `a tenant's key never administers`() async throws {
         let server = try await TestServer()
         let reply = try await server.call(
-            "POST", "/admin/v1/keys", #"{"kind":"http","tenant":"a","scopes":["admin"]}"#)
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"http","tenant":"a","scopes":["admin"]}"#
+        )
         #expect(reply.status == 409)
     }
 
     @Test func `components and bindings are decided, listed and in the book`() async throws {
         let server = try await TestServer()
         let set = try await server.call(
-            "PUT", "/admin/v1/components/tool_seconds",
-            #"{"unit":"ms","reportedUnit":"s","unitsPerReported":"1000"}"#)
+            "PUT",
+            "/admin/v1/components/tool_seconds",
+            #"{"unit":"ms","reportedUnit":"s","unitsPerReported":"1000"}"#
+        )
         #expect(set.status == 200)
         let again = try await server.call(
-            "PUT", "/admin/v1/components/tool_seconds",
-            #"{"unit":"ms","reportedUnit":"s","unitsPerReported":1000}"#)
+            "PUT",
+            "/admin/v1/components/tool_seconds",
+            #"{"unit":"ms","reportedUnit":"s","unitsPerReported":1000}"#
+        )
         #expect(again.status == 200)
         let other = try await server.call(
-            "PUT", "/admin/v1/components/tool_seconds", #"{"unit":"minute"}"#)
+            "PUT",
+            "/admin/v1/components/tool_seconds",
+            #"{"unit":"minute"}"#
+        )
         #expect(other.status == 409)
         let bound = try await server.call(
-            "POST", "/admin/v1/map",
-            #"{"tenant":"acme","agent":"bot","resource":"9f3c0000000000000000000000000001"}"#)
+            "POST",
+            "/admin/v1/map",
+            #"{"tenant":"acme","agent":"bot","resource":"9f3c0000000000000000000000000001"}"#
+        )
         #expect(bound.status == 201)
         #expect(bound.json["class"]?.string == "shadow")
         let access = try #require(bound.json["access"]?.string)
         let overlapping = try await server.call(
-            "POST", "/admin/v1/map",
+            "POST",
+            "/admin/v1/map",
             "{\"tenant\":\"acme\",\"agent\":\"bot\",\"access\":\"\(access)\",\"resource\":"
-                + "\"9f3c0000000000000000000000000002\"}")
+                + "\"9f3c0000000000000000000000000002\"}"
+        )
         #expect(overlapping.status == 409)
         let foreign = try await server.call(
-            "POST", "/admin/v1/map",
+            "POST",
+            "/admin/v1/map",
             "{\"tenant\":\"evil\",\"agent\":\"bot\",\"access\":\"\(access)\",\"resource\":"
-                + "\"9f3c0000000000000000000000000002\"}")
+                + "\"9f3c0000000000000000000000000002\"}"
+        )
         #expect(foreign.status == 409)
         // Without a Waldur nothing can be told, so nothing may be live.
         let live = try await server.call(
-            "POST", "/admin/v1/map",
+            "POST",
+            "/admin/v1/map",
             #"{"tenant":"a","agent":"b","resource":"9f3c0000000000000000000000000001","class":"live"}"#
         )
         #expect(live.status == 409)
@@ -122,13 +146,15 @@ struct AdministrationTests {
     @Test func `what is sent is counted once and asked for`() async throws {
         let server = try await TestServer()
         let runtime = try await server.makeKey(
-            #"{"kind":"http","platform":["acme","other"],"scopes":["ingest","usage"]}"#)
+            #"{"kind":"http","platform":["acme","other"],"scopes":["ingest","usage"]}"#
+        )
         let portal = try await server.makeKey(#"{"kind":"http","tenant":"acme"}"#)
         let time = "\"\(server.now)\""
         func event(_ id: String, _ tenant: String, _ amount: String) -> String {
             CloudEventTests.event(
                 ["id": "\"\(id)\"", "time": time],
-                data: ["tenant": "\"\(tenant)\"", "amounts": "{\"in\":\(amount)}"])
+                data: ["tenant": "\"\(tenant)\"", "amounts": "{\"in\":\(amount)}"]
+            )
         }
         let body =
             "[" + event("1", "acme", "5") + "," + event("2", "other", "\"7\"") + ","
@@ -145,17 +171,23 @@ struct AdministrationTests {
         #expect(
             outcomes(first) == [
                 "accepted", "accepted", "refused tenant-not-allowed", "duplicate", "in-conflict",
-            ])
+            ]
+        )
         #expect(server.context.engine.durable == server.context.engine.appended)
         let second = try await server.call("POST", "/api/v1/events", body, key: runtime)
         #expect(
             outcomes(second) == [
                 "duplicate", "duplicate", "refused tenant-not-allowed", "duplicate", "in-conflict",
-            ])
+            ]
+        )
         // Another principal's ids are its own.
         let own = try await server.makeKey(#"{"kind":"http","tenant":"acme","scopes":["ingest"]}"#)
         let same = try await server.call(
-            "POST", "/api/v1/events", event("1", "acme", "5"), key: own)
+            "POST",
+            "/api/v1/events",
+            event("1", "acme", "5"),
+            key: own
+        )
         #expect(outcomes(same) == ["accepted"])
         func value(_ target: String, _ key: String?) async throws -> [String] {
             let reply = try await server.call("GET", target, key: key)
@@ -165,10 +197,16 @@ struct AdministrationTests {
         #expect(try await value("/api/v1/meters/in/query", portal) == ["10"])
         #expect(try await value("/api/v1/meters/in/query?groupBy=tenant", nil) == ["10", "7"])
         let foreign = try await server.call(
-            "GET", "/api/v1/tenants/other/agents/support-bot/usage", key: portal)
+            "GET",
+            "/api/v1/tenants/other/agents/support-bot/usage",
+            key: portal
+        )
         #expect(foreign.status == 404)
         let agent = try await server.call(
-            "GET", "/api/v1/tenants/acme/agents/support-bot/usage", key: portal)
+            "GET",
+            "/api/v1/tenants/acme/agents/support-bot/usage",
+            key: portal
+        )
         #expect(agent.json["components"]?.array?.first?["total"]?.string == "10")
         let old = CloudEventTests.event(["id": "\"9\"", "time": "\"2020-01-01T00:00:00Z\""])
         let tooOld = try await server.call("POST", "/api/v1/events", old, key: runtime)
@@ -185,7 +223,8 @@ struct AdministrationTests {
     @Test func `no administration route opens for a tenant or for nobody`() async throws {
         let server = try await TestServer()
         let portal = try await server.makeKey(
-            #"{"kind":"http","tenant":"acme","scopes":["usage","ingest"]}"#)
+            #"{"kind":"http","tenant":"acme","scopes":["usage","ingest"]}"#
+        )
         for route in server.api.routes where route.path.hasPrefix("/admin/") {
             let target = route.path.replacing("{id}", with: "0").replacing("{component}", with: "x")
             let refused = try await server.call(route.method.rawValue, target, key: portal)

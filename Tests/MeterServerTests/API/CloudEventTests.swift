@@ -6,7 +6,8 @@ import Testing
 struct CloudEventTests {
     /// A good event whose members a test replaces: `nil` takes one away.
     static func event(
-        _ changes: [String: String?] = [:], data: [String: String?] = [:]
+        _ changes: [String: String?] = [:],
+        data: [String: String?] = [:]
     ) -> String {
         var members: [String: String?] = [
             "specversion": "\"1.0\"", "id": "\"1\"", "source": "\"/agents\"",
@@ -30,10 +31,12 @@ struct CloudEventTests {
     }
 
     private func read(
-        _ body: String, tenant: String? = nil
+        _ body: String,
+        tenant: String? = nil
     ) throws(CloudEventReader.Failure) -> [CloudEvent] {
         try CloudEventReader.read(
-            Array(body.utf8), rules: CloudEventRules(eventCountMax: 3, tenant: tenant)
+            Array(body.utf8),
+            rules: CloudEventRules(eventCountMax: 3, tenant: tenant)
         ).events
     }
 
@@ -59,13 +62,19 @@ struct CloudEventTests {
         #expect(
             usage
                 == UsageEvent(
-                    time: Timestamp(milliseconds: 1_795_343_400_125), tenant: "acme",
+                    time: Timestamp(milliseconds: 1_795_343_400_125),
+                    tenant: "acme",
                     agent: "support-bot",
                     amounts: [
                         ComponentAmount("agent_calls", 1), ComponentAmount("input_tokens", 12),
                     ],
                     access: AccessID(high: 0x0123_4567_89ab_cdef, low: 0x0123_4567_89ab_cdef),
-                    model: "m-1", user: "u", outcome: .cached, durationMilliseconds: 250))
+                    model: "m-1",
+                    user: "u",
+                    outcome: .cached,
+                    durationMilliseconds: 250
+                )
+        )
     }
 
     @Test func `optional members may be null or missing`() throws {
@@ -112,7 +121,9 @@ struct CloudEventTests {
         ("datacontenttype", "\"text/plain\"", .unsupportedData),
     ])
     func `an attribute that breaks a rule refuses its event`(
-        name: String, value: String, expected: ItemRefusal.Reason
+        name: String,
+        value: String,
+        expected: ItemRefusal.Reason
     ) throws {
         #expect(try reason(Self.event([name: value])) == expected)
     }
@@ -141,7 +152,9 @@ struct CloudEventTests {
         ("duration_ms", "\"x\"", .notAnInteger), ("duration_ms", "[]", .wrongType),
     ])
     func `data that breaks a rule refuses its event`(
-        name: String, value: String, expected: ItemRefusal.Reason
+        name: String,
+        value: String,
+        expected: ItemRefusal.Reason
     ) throws {
         #expect(try reason(Self.event(data: [name: value])) == expected)
     }
@@ -169,8 +182,8 @@ struct CloudEventTests {
     @Test func `extensions, sequence among them, decide nothing`() throws {
         let plain = try read(Self.event())[0]
         let extended = try read(
-            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"]))[
-                0]
+            Self.event(["sequence": "\"5\"", "sequencetype": "\"Integer\"", "traceparent": "[{}]"])
+        )[0]
         #expect(extended.result == plain.result)
         #expect(extended.id == plain.id)
     }
@@ -210,8 +223,9 @@ struct CloudEventTests {
         let other = try read(
             Self.event(
                 ["time": "\"2026-11-22T11:30:00.125+01:00\""],
-                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]))[0].result
-            .get()
+                data: ["amounts": "{\"\\u0062\":2,\"a\":\"1\"}", "outcome": "\"ok\""]
+            )
+        )[0].result.get()
         #expect(one.normalisedContent == other.normalisedContent)
         var changed = one
         changed.amounts[0].amount += 1

@@ -9,7 +9,9 @@ struct DocumentTests {
 
     @Test func `the server hands out the document of the repository`() throws {
         let file = try String(
-            contentsOf: Self.root.appending(path: "Documentation/openapi.yaml"), encoding: .utf8)
+            contentsOf: Self.root.appending(path: "Documentation/openapi.yaml"),
+            encoding: .utf8
+        )
         #expect(OpenAPIDocument.text == file)
     }
 
@@ -37,7 +39,9 @@ struct DocumentTests {
 
     @Test func `every refusal of an event is explained`() throws {
         let page = try String(
-            contentsOf: Self.root.appending(path: "Documentation/UsageAPI.md"), encoding: .utf8)
+            contentsOf: Self.root.appending(path: "Documentation/UsageAPI.md"),
+            encoding: .utf8
+        )
         for reason in ItemRefusal.Reason.allCases {
             #expect(page.contains("`\(reason.rawValue)`"), "\(reason.rawValue)")
         }

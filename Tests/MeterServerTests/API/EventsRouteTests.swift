@@ -10,20 +10,31 @@ struct EventsRouteTests {
     private let now = Timestamp(milliseconds: 1_795_343_400_125)
 
     private func send(
-        _ body: String, type: String = "application/json", to sink: FakeSink? = nil,
+        _ body: String,
+        type: String = "application/json",
+        to sink: FakeSink? = nil,
         as caller: Caller = FakeCallers.holder(.platformForAll)
     ) async throws -> (status: Int, json: JSONValue) {
         let hash = try #require(IdentifierHash(key: [UInt8](repeating: 1, count: 16)))
         let route = EventsRoute(
-            sink: sink ?? FakeSink(now: now), hash: hash, counters: APICounters(),
-            behindMilliseconds: 3_600_000, eventCountMax: 100, bodyByteCountMax: 1 << 20
+            sink: sink ?? FakeSink(now: now),
+            hash: hash,
+            counters: APICounters(),
+            behindMilliseconds: 3_600_000,
+            eventCountMax: 100,
+            bodyByteCountMax: 1 << 20
         ).route
         let answer: APIAnswer
         do throws(Problem) {
             answer = try await route.handler(
                 APICall(
-                    caller: caller, path: "/api/v1/events", query: try QueryItems(""),
-                    contentType: type, body: Array(body.utf8)))
+                    caller: caller,
+                    path: "/api/v1/events",
+                    query: try QueryItems(""),
+                    contentType: type,
+                    body: Array(body.utf8)
+                )
+            )
         } catch {
             answer = .problem(error, instance: "/api/v1/events")
         }
@@ -57,10 +68,14 @@ struct EventsRouteTests {
         let event = CloudEventTests.event()
         let bad = CloudEventTests.event(data: ["amounts": "{\"x\":-1}"])
         let answer = try await send(
-            "[\(event),\(bad),\(event),\(event),\(event)]", type: EventsRoute.batch, to: sink)
+            "[\(event),\(bad),\(event),\(event),\(event)]",
+            type: EventsRoute.batch,
+            to: sink
+        )
         #expect(answer.status == 207)
         #expect(
-            outcomes(answer.json) == ["accepted", "refused", "duplicate", "in-conflict", "refused"])
+            outcomes(answer.json) == ["accepted", "refused", "duplicate", "in-conflict", "refused"]
+        )
         let reasons = answer.json["results"]?.array?.map { $0["reason"]?.string ?? "" }
         #expect(reasons == ["", "negative-amount", "", "", "too-old-for-id-dedup"])
         #expect(answer.json["counts"]?["refused"] == .number("2"))
@@ -70,15 +85,21 @@ struct EventsRouteTests {
 
     @Test func `a single event that is not counted is a problem`() async throws {
         let refused = try await send(
-            CloudEventTests.event(), to: FakeSink(now: now) { _ in .refused(.inFuture) })
+            CloudEventTests.event(),
+            to: FakeSink(now: now) { _ in .refused(.inFuture) }
+        )
         #expect(refused.status == 422)
         #expect(refused.json["type"]?.string == "urn:meter:problem:in-future")
         #expect(outcomes(refused.json) == ["refused"])
         let conflict = try await send(
-            CloudEventTests.event(), to: FakeSink(now: now) { _ in .inConflict })
+            CloudEventTests.event(),
+            to: FakeSink(now: now) { _ in .inConflict }
+        )
         #expect(conflict.status == 409)
         let duplicate = try await send(
-            CloudEventTests.event(), to: FakeSink(now: now) { _ in .duplicate })
+            CloudEventTests.event(),
+            to: FakeSink(now: now) { _ in .duplicate }
+        )
         #expect(duplicate.status == 200)
     }
 
@@ -86,9 +107,14 @@ struct EventsRouteTests {
         let sink = FakeSink(now: now)
         let one = CloudEventTests.event()
         let two = CloudEventTests.event(
-            ["id": "\"2\"", "time": "\"2026-11-22T10:29:00Z\""], data: ["model": "\"m\""])
+            ["id": "\"2\"", "time": "\"2026-11-22T10:29:00Z\""],
+            data: ["model": "\"m\""]
+        )
         _ = try await send(
-            "[\(one),\(two)]", to: sink, as: FakeCallers.holder(.platformForAll, id: 9))
+            "[\(one),\(two)]",
+            to: sink,
+            as: FakeCallers.holder(.platformForAll, id: 9)
+        )
         let call = try #require(sink.calls.withLock { $0.first })
         #expect(call.principal == PrincipalID(rawValue: 9))
         #expect(call.events.baseTime == 1_795_343_400_125)
@@ -103,7 +129,10 @@ struct EventsRouteTests {
         let payload = call.events.payload
         try unsafe payload.withUnsafeBytes { bytes in
             try unsafe batch.decode(
-                payload: bytes, eventCount: 2, baseTime: call.events.baseTime)
+                payload: bytes,
+                eventCount: 2,
+                baseTime: call.events.baseTime
+            )
         }
         #expect(batch.eventCount == 2)
     }
@@ -131,7 +160,8 @@ struct EventsRouteTests {
         #expect(
             try await send("[" + Array(repeating: event, count: 101).joined(separator: ",") + "]")
                 .status
-                == 413)
+                == 413
+        )
         #expect(try await send("[]").status == 200)
     }
 

@@ -42,13 +42,17 @@ final class FakeUsage: UsageSource {
                 agent: grouping.contains(.agent) ? amount.agent : nil,
                 access: grouping.contains(.access) ? amount.access : nil,
                 component: grouping.contains(.component) ? amount.component : nil,
-                window: grouping.contains(.window) ? window : nil)
+                window: grouping.contains(.window) ? window : nil
+            )
             totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
             totals[group, default: UsageTotal()].count += 1
         }
         return UsageAnswer(
-            totals: totals, position: 77, asOf: moment,
-            completeThrough: moment.advanced(byMilliseconds: -5_000))
+            totals: totals,
+            position: 77,
+            asOf: moment,
+            completeThrough: moment.advanced(byMilliseconds: -5_000)
+        )
     }
 }
 
@@ -65,7 +69,8 @@ final class FakeSink: EventSink {
     private let problem: Problem?
 
     init(
-        now: Timestamp, failing problem: Problem? = nil,
+        now: Timestamp,
+        failing problem: Problem? = nil,
         decide: @escaping @Sendable (Int) -> ItemOutcome = { _ in .accepted }
     ) {
         moment = now
@@ -76,7 +81,8 @@ final class FakeSink: EventSink {
     func now() -> Timestamp { moment }
 
     func ingest(
-        _ events: EventsToIngest, from principal: PrincipalID
+        _ events: EventsToIngest,
+        from principal: PrincipalID
     ) async throws(Problem) -> [ItemOutcome] {
         if let problem { throw problem }
         calls.withLock { $0.append(Call(events: events, principal: principal)) }
@@ -87,13 +93,17 @@ final class FakeSink: EventSink {
 /// Callers of three kinds.
 enum FakeCallers {
     static func holder(
-        _ kind: Principal.Kind, _ scopes: KeyScopes = [.usage, .ingest], id: UInt64 = 1
+        _ kind: Principal.Kind,
+        _ scopes: KeyScopes = [.usage, .ingest],
+        id: UInt64 = 1
     ) -> Caller {
         .holder(
             Credential(
                 key: KeyID(rawValue: id),
                 principal: Principal(id: PrincipalID(rawValue: id), kind: kind, label: ""),
-                scopes: scopes))
+                scopes: scopes
+            )
+        )
     }
 }
 

@@ -28,7 +28,8 @@ struct IdentifierHashTests {
                     0x0a, 0xff, 0xe4,
                 ]
             ),
-        ] as [(Int, [UInt8])])
+        ] as [(Int, [UInt8])]
+    )
     func `it is SipHash-2-4 with 128 bits`(count: Int, expected: [UInt8]) throws {
         let hash = try #require(IdentifierHash(key: (0..<16).map { UInt8($0) }))
         let (high, low) = hash.hash((0..<count).map { UInt8($0) })
@@ -42,7 +43,11 @@ struct IdentifierHashTests {
         let hash = try #require(IdentifierHash(key: [UInt8](repeating: 7, count: 16)))
         func identity(_ principal: UInt64, _ source: String, _ id: String) -> EventIdentity {
             hash.identity(
-                principal: PrincipalID(rawValue: principal), source: source, id: id, content: [1])
+                principal: PrincipalID(rawValue: principal),
+                source: source,
+                id: id,
+                content: [1]
+            )
         }
         let all = [
             identity(1, "a", "bc"), identity(1, "ab", "c"), identity(2, "a", "bc"),

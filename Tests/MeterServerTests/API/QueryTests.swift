@@ -6,7 +6,8 @@ import Testing
 struct QueryTests {
     @Test func `queries are decoded strictly`() throws {
         let items = try QueryItems(
-            "subject=a%20b&subject=c+d&from=2026-01-01T00%3A00%3A00%2B01:00&x")
+            "subject=a%20b&subject=c+d&from=2026-01-01T00%3A00%3A00%2B01:00&x"
+        )
         #expect(items.all("subject") == ["a b", "c d"])
         #expect(try items.one("from") == "2026-01-01T00:00:00+01:00")
         #expect(try items.one("x") == "")

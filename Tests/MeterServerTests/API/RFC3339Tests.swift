@@ -14,7 +14,8 @@ struct RFC3339Tests {
             ("2026-11-22T05:00:00.125-05:30", 1_795_343_400_125),
             ("2016-12-31T23:59:60Z", 1_483_228_799_999),
             ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
-        ] as [(String, Int64)])
+        ] as [(String, Int64)]
+    )
     func `times are read to the millisecond`(text: String, milliseconds: Int64) {
         #expect(RFC3339.time(text) == Timestamp(milliseconds: milliseconds))
     }
@@ -37,12 +38,14 @@ struct RFC3339Tests {
         var seed = Seed(0x7339)
         for _ in 0..<2_000 {
             let time = Timestamp(
-                milliseconds: Int64.random(in: 0...253_402_300_799_999, using: &seed))
+                milliseconds: Int64.random(in: 0...253_402_300_799_999, using: &seed)
+            )
             #expect(RFC3339.time(RFC3339.text(time)) == time)
         }
         #expect(RFC3339.text(Timestamp(milliseconds: 951_827_696_000)) == "2000-02-29T12:34:56Z")
         #expect(
-            RFC3339.text(Timestamp(milliseconds: 951_827_696_007)) == "2000-02-29T12:34:56.007Z")
+            RFC3339.text(Timestamp(milliseconds: 951_827_696_007)) == "2000-02-29T12:34:56.007Z"
+        )
     }
 
     @Test func `every day follows the one before`() {

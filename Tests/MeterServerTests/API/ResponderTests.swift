@@ -24,7 +24,10 @@ struct ResponderTests {
 
     private static func key(_ id: UInt64) -> KeyText {
         KeyText(
-            kind: .http, id: KeyID(rawValue: id), secret: Secret([UInt8](repeating: 9, count: 32)))
+            kind: .http,
+            id: KeyID(rawValue: id),
+            secret: Secret([UInt8](repeating: 9, count: 32))
+        )
     }
 
     private func responder(_ door: APIDoor, isInsecure: Bool = false) -> APIResponder {
@@ -35,17 +38,23 @@ struct ResponderTests {
             holders[Self.key(id).text] = Credential(
                 key: KeyID(rawValue: id),
                 principal: Principal(
-                    id: PrincipalID(rawValue: id), kind: .tenant("acme"), label: ""),
-                scopes: scopes)
+                    id: PrincipalID(rawValue: id),
+                    kind: .tenant("acme"),
+                    label: ""
+                ),
+                scopes: scopes
+            )
         }
         let insecure = Credential(
             key: KeyID(rawValue: 0),
             principal: Principal(id: .insecureLoopback, kind: .platformForAll, label: ""),
-            scopes: .ingest)
+            scopes: .ingest
+        )
         @Sendable func echo(_ call: APICall) -> APIAnswer {
             .text(
                 "\(call.parts.sorted { $0.key < $1.key }.map(\.value)) \(call.body.count) "
-                    + call.contentType)
+                    + call.contentType
+            )
         }
         let routes = [
             APIRoute(.get, "/open") { call throws(Problem) in echo(call) },
@@ -61,9 +70,12 @@ struct ResponderTests {
             },
         ]
         return APIResponder(
-            door: door, table: RouteTable(routes),
+            door: door,
+            table: RouteTable(routes),
             access: FakeAccess(holders: holders, insecureCredential: isInsecure ? insecure : nil),
-            counters: APICounters(), bodyTimeout: .milliseconds(200))
+            counters: APICounters(),
+            bodyTimeout: .milliseconds(200)
+        )
     }
 
     private struct Reply {
@@ -73,25 +85,40 @@ struct ResponderTests {
     }
 
     private func send(
-        _ method: String, _ target: String, key: String? = nil, body: String? = nil,
-        headers: [HTTPField.Name: String] = [:], to responder: APIResponder
+        _ method: String,
+        _ target: String,
+        key: String? = nil,
+        body: String? = nil,
+        headers: [HTTPField.Name: String] = [:],
+        to responder: APIResponder
     ) async throws -> Reply {
         var fields = HTTPFields()
         for (name, value) in headers { fields[name] = value }
         if let key { fields[.authorization] = "Bearer \(key)" }
         let request = Request(
             head: HTTPRequest(
-                method: try #require(HTTPRequest.Method(method)), scheme: nil, authority: nil,
-                path: target, headerFields: fields),
-            body: RequestBody(buffer: ByteBuffer(string: body ?? "")))
+                method: try #require(HTTPRequest.Method(method)),
+                scheme: nil,
+                authority: nil,
+                path: target,
+                headerFields: fields
+            ),
+            body: RequestBody(buffer: ByteBuffer(string: body ?? ""))
+        )
         let context = BasicRequestContext(
             source: ApplicationRequestContextSource(
-                channel: EmbeddedChannel(), logger: Logger(label: "test")))
+                channel: EmbeddedChannel(),
+                logger: Logger(label: "test")
+            )
+        )
         let response = try await responder.respond(to: request, context: context)
         let collector = BodyCollector()
         try await response.body.write(collector)
         return Reply(
-            status: response.status.code, headers: response.headers, body: collector.text)
+            status: response.status.code,
+            headers: response.headers,
+            body: collector.text
+        )
     }
 
     // MARK: -
@@ -105,7 +132,11 @@ struct ResponderTests {
         for route in routes {
             for id in [1, 2, 4] as [UInt64] {
                 let reply = try await send(
-                    route.method, route.target, key: Self.key(id).text, to: network)
+                    route.method,
+                    route.target,
+                    key: Self.key(id).text,
+                    to: network
+                )
                 #expect(reply.status == (id == route.owner ? 200 : 403), "\(route) with \(id)")
             }
             let nobody = try await send(route.method, route.target, to: network)
@@ -135,12 +166,19 @@ struct ResponderTests {
         #expect(answers.count == 1)
         for header in [good, "Basic \(good)", "Bearer", "Bearer\(good)"] {
             let reply = try await send(
-                "GET", "/usage/a/of/b", headers: [.authorization: header], to: responder(.network))
+                "GET",
+                "/usage/a/of/b",
+                headers: [.authorization: header],
+                to: responder(.network)
+            )
             #expect(reply.status == 401)
         }
         let spaced = try await send(
-            "GET", "/usage/a/of/b", headers: [.authorization: "bearer  \(good) "],
-            to: responder(.network))
+            "GET",
+            "/usage/a/of/b",
+            headers: [.authorization: "bearer  \(good) "],
+            to: responder(.network)
+        )
         #expect(spaced.status == 200)
     }
 
@@ -202,15 +240,30 @@ struct ResponderTests {
         #expect(over.status == 413)
         #expect(over.headers[.connection] == "close")
         let announced = try await send(
-            "POST", "/ingest", key: key, headers: [.contentLength: "1073741824"], to: network)
+            "POST",
+            "/ingest",
+            key: key,
+            headers: [.contentLength: "1073741824"],
+            to: network
+        )
         #expect(announced.status == 413)
         let packed = try await send(
-            "POST", "/ingest", key: key, body: "x", headers: [.contentEncoding: "gzip"], to: network
+            "POST",
+            "/ingest",
+            key: key,
+            body: "x",
+            headers: [.contentEncoding: "gzip"],
+            to: network
         )
         #expect(packed.status == 415)
         let typed = try await send(
-            "POST", "/ingest", key: key, body: "x",
-            headers: [.contentType: "Application/JSON ; charset=utf-8"], to: network)
+            "POST",
+            "/ingest",
+            key: key,
+            body: "x",
+            headers: [.contentType: "Application/JSON ; charset=utf-8"],
+            to: network
+        )
         #expect(typed.body.hasSuffix("1 application/json"))
     }
 
@@ -218,12 +271,20 @@ struct ResponderTests {
         let endless = AsyncStream<ByteBuffer> { $0.yield(ByteBuffer(string: "x")) }
         let request = Request(
             head: HTTPRequest(
-                method: .post, scheme: nil, authority: nil, path: "/ingest",
-                headerFields: [.authorization: "Bearer \(Self.key(1).text)"]),
-            body: RequestBody(asyncSequence: endless))
+                method: .post,
+                scheme: nil,
+                authority: nil,
+                path: "/ingest",
+                headerFields: [.authorization: "Bearer \(Self.key(1).text)"]
+            ),
+            body: RequestBody(asyncSequence: endless)
+        )
         let context = BasicRequestContext(
             source: ApplicationRequestContextSource(
-                channel: EmbeddedChannel(), logger: Logger(label: "test")))
+                channel: EmbeddedChannel(),
+                logger: Logger(label: "test")
+            )
+        )
         let response = try await responder(.network).respond(to: request, context: context)
         #expect(response.status.code == 408)
     }

@@ -26,24 +26,46 @@ final class TestServer {
         let configuration = try ServerConfiguration(
             try await ConfigurationValues(
                 arguments: ["--data", path, "--master-key-file", keyFile] + arguments,
-                environment: [:]))
+                environment: [:]
+            )
+        )
         let disk = try POSIXDisk(path: path)
         let (book, state, _) = try Book.open(disk)
         let clock = ServerClock(offsetSeconds: 0)
         let policy = BookStore.policy(
-            of: state, at: clock.now(), masterKey: configuration.masterKey, isInsecure: false)
+            of: state,
+            at: clock.now(),
+            masterKey: configuration.masterKey,
+            isInsecure: false
+        )
         var random = SystemRandomNumberGenerator()
         let (engine, _) = try Engine.open(
-            disk: disk, policy: policy, options: EngineOptions(), random: &random)
+            disk: disk,
+            policy: policy,
+            options: EngineOptions(),
+            random: &random
+        )
         let metrics = ServerMetrics()
         let readiness = Readiness()
         let store = BookStore(
-            book: book, engine: engine, masterKey: configuration.masterKey, isInsecure: false,
-            clock: clock, metrics: metrics, readiness: readiness)
+            book: book,
+            engine: engine,
+            masterKey: configuration.masterKey,
+            isInsecure: false,
+            clock: clock,
+            metrics: metrics,
+            readiness: readiness
+        )
         context = ServerContext(
-            configuration: configuration, clock: clock, engine: engine, book: store,
-            waiters: DurableWaiters(durable: engine.durable), metrics: metrics,
-            readiness: readiness, logger: Logger(label: "test"))
+            configuration: configuration,
+            clock: clock,
+            engine: engine,
+            book: store,
+            waiters: DurableWaiters(durable: engine.durable),
+            metrics: metrics,
+            readiness: readiness,
+            logger: Logger(label: "test")
+        )
         api = try API(context)
         committer = Committer(context: context) {}
         try committer.start()
@@ -59,28 +81,42 @@ final class TestServer {
 
     /// One request; over the socket where no key is shown.
     func call(
-        _ method: String, _ target: String, _ body: String = "", key: String? = nil,
+        _ method: String,
+        _ target: String,
+        _ body: String = "",
+        key: String? = nil,
         type: String = "application/json"
     ) async throws -> Reply {
         var headers: HTTPFields = [.contentType: type]
         if let key { headers[.authorization] = "Bearer \(key)" }
         let request = Request(
             head: HTTPRequest(
-                method: HTTPRequest.Method(method) ?? .get, scheme: nil, authority: nil,
-                path: target, headerFields: headers),
-            body: RequestBody(buffer: ByteBuffer(string: body)))
+                method: HTTPRequest.Method(method) ?? .get,
+                scheme: nil,
+                authority: nil,
+                path: target,
+                headerFields: headers
+            ),
+            body: RequestBody(buffer: ByteBuffer(string: body))
+        )
         let responder = api.responder(for: key == nil ? .administrationSocket : .network)
         let response = try await responder.respond(
             to: request,
             context: BasicRequestContext(
                 source: ApplicationRequestContextSource(
-                    channel: EmbeddedChannel(), logger: context.logger)))
+                    channel: EmbeddedChannel(),
+                    logger: context.logger
+                )
+            )
+        )
         let collector = BodyCollector()
         try await response.body.write(collector)
         let text = collector.text
         return Reply(
-            status: response.status.code, text: text,
-            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null)
+            status: response.status.code,
+            text: text,
+            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null
+        )
     }
 
     /// Makes a key and returns its text.
@@ -88,6 +124,9 @@ final class TestServer {
         let reply = try await call("POST", "/admin/v1/keys", body)
         return reply.json["key"]?.string ?? "refused: \(reply.text)"
     }
+
+    /// The data directory.
+    var data: String { context.configuration.dataDirectory }
 
     /// The time of the moment as events have it.
     var now: String { RFC3339.text(context.clock.now()) }

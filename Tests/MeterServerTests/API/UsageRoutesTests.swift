@@ -15,12 +15,21 @@ struct UsageRoutesTests {
 
     private func table() throws -> RouteTable {
         func amount(
-            _ tenant: Name, _ agent: Name, _ component: Name, _ time: String, _ value: UInt64,
+            _ tenant: Name,
+            _ agent: Name,
+            _ component: Name,
+            _ time: String,
+            _ value: UInt64,
             _ access: AccessID? = nil
         ) throws -> FakeUsage.Amount {
             FakeUsage.Amount(
-                tenant: tenant, agent: agent, access: access, component: component,
-                minute: try minute(time), amount: value)
+                tenant: tenant,
+                agent: agent,
+                access: access,
+                component: component,
+                minute: try minute(time),
+                amount: value
+            )
         }
         let usage = FakeUsage(
             [
@@ -31,23 +40,29 @@ struct UsageRoutesTests {
                 try amount("acme", "a/b ü", "in", "2026-11-03T00:01:00Z", .max),
                 try amount("other", "bot", "in", "2026-11-02T12:00:00Z", 1_000),
                 try amount("other", "secret", "in", "2026-11-02T12:00:00Z", 10_000),
-            ], now: now)
+            ],
+            now: now
+        )
         return RouteTable(UsageRoutes(source: usage, gate: QueryGate(limit: 1)).routes)
     }
 
     private func ask(
-        _ target: String, as caller: Caller = .localAdministrator
+        _ target: String,
+        as caller: Caller = .localAdministrator
     ) async throws -> (status: Int, json: JSONValue, text: String) {
         let parts = target.split(separator: "?", maxSplits: 1)
         guard
             case .route(let route, let names) = try table().match(
-                method: "GET", path: String(parts[0]))
+                method: "GET",
+                path: String(parts[0])
+            )
         else { return (404, .null, "") }
         let answer: APIAnswer
         do throws(Problem) {
             let query = try QueryItems(parts.count > 1 ? String(parts[1]) : "")
             answer = try await route.handler(
-                APICall(caller: caller, path: String(parts[0]), parts: names, query: query))
+                APICall(caller: caller, path: String(parts[0]), parts: names, query: query)
+            )
         } catch {
             answer = .problem(error, instance: String(parts[0]))
         }
@@ -60,7 +75,8 @@ struct UsageRoutesTests {
 
     @Test func `one component adds up over tenants, beyond 64 bits`() async throws {
         let answer = try await ask(
-            "/api/v1/meters/in/query?from=2026-11-01T00:00:00Z&to=2026-11-04T00:00:00Z")
+            "/api/v1/meters/in/query?from=2026-11-01T00:00:00Z&to=2026-11-04T00:00:00Z"
+        )
         #expect(answer.status == 200)
         #expect(values(answer.json) == ["36893488147419114242"])
         #expect(answer.json["asOf"]?["position"]?.string == "77")
@@ -72,7 +88,8 @@ struct UsageRoutesTests {
     @Test func `windows are half-open and empty ones are there`() async throws {
         let answer = try await ask(
             "/api/v1/meters/in/query?from=2026-11-01T00:00:00Z&to=2026-11-05T00:00:00Z"
-                + "&windowSize=DAY&tenant=acme&subject=bot")
+                + "&windowSize=DAY&tenant=acme&subject=bot"
+        )
         #expect(values(answer.json) == ["5", "7", "0", "0"])
         let rows = answer.json["data"]?.array ?? []
         #expect(rows.map { $0["subject"]?.string } == ["bot", "bot", "bot", "bot"])
@@ -87,7 +104,8 @@ struct UsageRoutesTests {
     @Test func `groups are kept apart and sorted`() async throws {
         let answer = try await ask(
             "/api/v1/meters/in/query?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z"
-                + "&groupBy=tenant&groupBy=subject,access")
+                + "&groupBy=tenant&groupBy=subject,access"
+        )
         let groups = answer.json["data"]?.array?.map { $0["groupBy"] ?? .null } ?? []
         #expect(groups.map { $0["tenant"]?.string } == ["acme", "acme", "other", "other"])
         #expect(groups.map { $0["agent"]?.string } == ["bot", "bot", "bot", "secret"])
@@ -98,19 +116,22 @@ struct UsageRoutesTests {
     @Test func `a subject that was asked for is shown with nothing`() async throws {
         let answer = try await ask(
             "/api/v1/meters/in/query?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z"
-                + "&subject=bot&subject=nobody&tenant=acme")
+                + "&subject=bot&subject=nobody&tenant=acme"
+        )
         #expect(values(answer.json) == ["12", "0"])
     }
 
     @Test func `an agent's components come with totals and series`() async throws {
         let answer = try await ask(
             "/api/v1/tenants/acme/agents/bot/usage?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z"
-                + "&windowSize=DAY&component=cached")
+                + "&windowSize=DAY&component=cached"
+        )
         let components = answer.json["components"]?.array ?? []
         #expect(components.map { $0["component"]?.string } == ["cached"])
         let all = try await ask(
             "/api/v1/tenants/acme/agents/bot/usage?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z"
-                + "&windowSize=DAY")
+                + "&windowSize=DAY"
+        )
         let each = all.json["components"]?.array ?? []
         #expect(each.map { $0["component"]?.string } == ["in", "out"])
         #expect(each.map { $0["total"]?.string } == ["12", "70"])
@@ -120,7 +141,8 @@ struct UsageRoutesTests {
     @Test func `an agent's name may hold anything`() async throws {
         let answer = try await ask(
             "/api/v1/tenants/acme/agents/a%2Fb%20%C3%BC/usage?from=2026-11-03T00:00:00Z"
-                + "&to=2026-11-03T00:01:00Z")
+                + "&to=2026-11-03T00:01:00Z"
+        )
         #expect(answer.json["agent"]?.string == "a/b ü")
         #expect(answer.json["components"]?.array?.first?["total"]?.string == "18446744073709551615")
     }
@@ -139,13 +161,16 @@ struct UsageRoutesTests {
             FakeCallers.holder(.tenant("acme")), FakeCallers.holder(.platform(tenants: ["acme"])),
         ] {
             let foreign = try await ask(
-                target.replacing("%", with: "other"), as: caller)
+                target.replacing("%", with: "other"),
+                as: caller
+            )
             let unknown = try await ask(target.replacing("%", with: "nobody"), as: caller)
             #expect(foreign.status == 404)
             #expect(unknown.status == 404)
             #expect(
                 foreign.text.replacing("other", with: "")
-                    == unknown.text.replacing("nobody", with: ""))
+                    == unknown.text.replacing("nobody", with: "")
+            )
             #expect(!foreign.text.contains("secret") || target.contains("secret"))
         }
     }
@@ -166,10 +191,12 @@ struct UsageRoutesTests {
         #expect(values(sum.json) == ["12"])
         let both = FakeCallers.holder(.platform(tenants: ["acme", "other"]))
         #expect(
-            values(try await ask("/api/v1/meters/in/query?\(period)", as: both).json) == ["11012"])
+            values(try await ask("/api/v1/meters/in/query?\(period)", as: both).json) == ["11012"]
+        )
         let all = FakeCallers.holder(.platformForAll)
         #expect(
-            values(try await ask("/api/v1/meters/in/query?\(period)", as: all).json) == ["11012"])
+            values(try await ask("/api/v1/meters/in/query?\(period)", as: all).json) == ["11012"]
+        )
     }
 
     @Test(arguments: [

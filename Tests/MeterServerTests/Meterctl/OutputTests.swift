@@ -15,7 +15,8 @@ struct OutputTests {
                 acme    1 234 567
                 日本            7  x
 
-                """)
+                """
+        )
         #expect(Table("a").text == "")
     }
 
@@ -37,7 +38,10 @@ struct OutputTests {
     @Test func `problems become exit codes`() throws {
         func failure(_ status: Int, _ body: String) throws -> CommandFailure {
             ServerClient.failure(
-                status, try JSONParser.parse(Array(body.utf8)), .socket("/tmp/s"))
+                status,
+                try JSONParser.parse(Array(body.utf8)),
+                .socket("/tmp/s")
+            )
         }
         let refused = try failure(409, #"{"title":"Refused as things stand","detail":"Do this."}"#)
         #expect(refused.status == .precondition)
@@ -60,7 +64,8 @@ struct OutputTests {
         #expect(try text([], ["METER_DATA": "/d"]) == "/d/admin.sock")
         #expect(try text([], ["METER_DATA": "/d", "METER_ADMIN_SOCKET": "/s"]) == "/s")
         #expect(
-            try text([], ["METER_URL": "http://h:1/", "METER_ADMIN_SOCKET": "/s"]) == "http://h:1")
+            try text([], ["METER_URL": "http://h:1/", "METER_ADMIN_SOCKET": "/s"]) == "http://h:1"
+        )
         #expect(try text(["--data", "/x"], ["METER_URL": "http://h:1"]) == "/x/admin.sock")
         #expect(try text(["--socket", "/y", "--data", "/x"]) == "/y")
         #expect(throws: CommandFailure.self) { try text(["--url", "ftp://h"]) }

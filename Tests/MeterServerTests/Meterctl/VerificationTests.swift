@@ -14,7 +14,7 @@ struct VerificationTests {
                 ["id": "\"\(number)\"", "time": "\"\(server.now)\""])
             #expect(try await server.call("POST", "/api/v1/events", event, key: key).status == 200)
         }
-        return server.context.configuration.dataDirectory
+        return server.data
     }
 
     private func copy(_ directory: String, to other: String) throws -> String {
@@ -41,11 +41,14 @@ struct VerificationTests {
             #expect(!alone.contains { $0.state == .damaged }, "\(name): \(alone)")
             // Known by its first bytes, whatever it is called.
             try FileManager.default.copyItem(
-                atPath: "\(data)/\(name)", toPath: "\(scratch.path)/x-\(name).bin")
+                atPath: "\(data)/\(name)",
+                toPath: "\(scratch.path)/x-\(name).bin"
+            )
             if name.hasPrefix("book") { continue }
             let target = try MeterPath("\(scratch.path)/x-\(name).bin")
             #expect(
-                try MeterPath.kind(of: try #require(target.file), on: target.disk) == .journal)
+                try MeterPath.kind(of: try #require(target.file), on: target.disk) == .journal
+            )
         }
         let after = try names(data).map { try Data(contentsOf: URL(filePath: "\(data)/\($0)")) }
         #expect(before == after)
@@ -70,7 +73,9 @@ struct VerificationTests {
                 try bytes.write(to: url)
                 let findings = try VerifyVerb.findings(data)
                 #expect(
-                    findings.contains { $0.state == .damaged }, "\(name) at \(index) of \(size)")
+                    findings.contains { $0.state == .damaged },
+                    "\(name) at \(index) of \(size)"
+                )
             }
         }
     }

@@ -15,7 +15,10 @@ struct ComponentRoutes {
                 ])
             },
             APIRoute(
-                .put, "/admin/v1/components/{component}", scopes: .admin, bodyByteCountMax: 1 << 12
+                .put,
+                "/admin/v1/components/{component}",
+                scopes: .admin,
+                bodyByteCountMax: 1 << 12
             ) { call throws(Problem) in try set(call) },
         ]
     }
@@ -23,11 +26,15 @@ struct ComponentRoutes {
     private func set(_ call: APICall) throws(Problem) -> APIAnswer {
         let name = try RequestFields.name(call.parts["component"] ?? "", "component")
         let fields = try RequestFields(
-            call.body, allowed: ["unit", "reportedUnit", "unitsPerReported"])
+            call.body,
+            allowed: ["unit", "reportedUnit", "unitsPerReported"]
+        )
         let component = Component(
-            name: name, unit: try fields.name("unit").description,
+            name: name,
+            unit: try fields.name("unit").description,
             reportedUnit: try fields.optional("reportedUnit"),
-            unitsPerReported: try fields.natural("unitsPerReported") ?? 1)
+            unitsPerReported: try fields.natural("unitsPerReported") ?? 1
+        )
         // Saying the same again is no decision.
         if context.book.state.components[name] != component {
             _ = try context.book.decide([.componentDeclared(component)], call.caller)

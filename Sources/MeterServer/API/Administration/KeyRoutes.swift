@@ -33,7 +33,8 @@ struct KeyRoutes {
     private func create(_ call: APICall) throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["kind", "scopes", "label", "expires", "principal", "platform", "tenant"])
+            allowed: ["kind", "scopes", "label", "expires", "principal", "platform", "tenant"]
+        )
         guard let kind = KeyText.Kind(rawValue: try fields.text("kind")) else {
             throw .badBody("`kind` is wire (for frames over UDP and TCP) or http.")
         }
@@ -55,18 +56,29 @@ struct KeyRoutes {
         switch kind {
         case .http:
             made = Key.makeHTTP(
-                for: principal.id, scopes: scopes, label: label, expires: expires, using: &random)
+                for: principal.id,
+                scopes: scopes,
+                label: label,
+                expires: expires,
+                using: &random
+            )
         case .wire:
             guard let master = context.book.masterKey else {
                 throw .precondition(
                     "The server has no master key, from which wire keys are derived; start it with "
-                        + "--master-key-file.")
+                        + "--master-key-file."
+                )
             }
             guard scopes == .ingest else {
                 throw .badBody("A wire key has the scope ingest and no other.")
             }
             made = Key.makeWire(
-                for: principal.id, label: label, expires: expires, master: master, using: &random)
+                for: principal.id,
+                label: label,
+                expires: expires,
+                master: master,
+                using: &random
+            )
         }
         var decisions: [Decision] = isNew ? [.principalSet(principal)] : []
         decisions.append(.keyCreated(made.key))
@@ -78,11 +90,14 @@ struct KeyRoutes {
                 "scopes": .array(scopes.names.map { .string($0) }),
                 "label": .string(label), "principal": Self.json(principal),
                 "expires": .optional(expires.map(RFC3339.text)),
-            ], status: 201)
+            ],
+            status: 201
+        )
     }
 
     private func principal(
-        _ fields: RequestFields, label: String
+        _ fields: RequestFields,
+        label: String
     ) throws(Problem) -> (Principal, isNew: Bool) {
         let state = context.book.state
         let platform = try fields.texts("platform")
@@ -111,7 +126,8 @@ struct KeyRoutes {
         default:
             throw .badBody(
                 "Say who holds the key: `tenant` for one tenant's own, `platform` with the tenants "
-                    + "that it emits for (or [\"all\"]), or `principal` for one that has a key.")
+                    + "that it emits for (or [\"all\"]), or `principal` for one that has a key."
+            )
         }
         return (Principal(id: state.nextPrincipal, kind: kind, label: label), true)
     }
@@ -120,12 +136,15 @@ struct KeyRoutes {
         try call.query.allow(["reason"])
         guard let bytes = Hexadecimal.bytes(call.parts["id"] ?? ""), bytes.count == 8 else {
             throw .badQuery(
-                "A key's id has 16 hexadecimal digits; `meterctl keys list` shows them.")
+                "A key's id has 16 hexadecimal digits; `meterctl keys list` shows them."
+            )
         }
         let id = KeyID(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
         let reason = try call.query.one("reason")
         let entries = try context.book.decide(
-            [.keyRevoked(KeyRevocation(id: id, reason: reason))], call.caller)
+            [.keyRevoked(KeyRevocation(id: id, reason: reason))],
+            call.caller
+        )
         return .json([
             "id": .string(id.description),
             "revoked": .optional(entries.last.map { RFC3339.text($0.time) }),
@@ -145,7 +164,9 @@ struct KeyRoutes {
     }
 
     private static func json(
-        _ standing: KeyStanding, _ principal: Principal?, _ now: Timestamp
+        _ standing: KeyStanding,
+        _ principal: Principal?,
+        _ now: Timestamp
     ) -> JSONOutput {
         [
             "id": .string(standing.key.id.description),

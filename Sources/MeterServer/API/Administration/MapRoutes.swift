@@ -37,7 +37,8 @@ struct MapRoutes {
                         "tenant": .string(access.tenant.description),
                         "agent": .string(access.agent.description),
                     ]
-                }),
+                }
+            ),
         ])
     }
 
@@ -47,7 +48,8 @@ struct MapRoutes {
             call.body,
             allowed: [
                 "tenant", "agent", "access", "label", "waldur", "resource", "from", "to", "class",
-            ])
+            ]
+        )
         let state = context.book.state
         let (access, isNew) = try access(fields, state)
         guard let resource = ResourceID(try fields.text("resource")) else {
@@ -56,15 +58,23 @@ struct MapRoutes {
         let className = try fields.optional("class") ?? BindingClass.shadow.rawValue
         guard let bindingClass = BindingClass(rawValue: className) else {
             throw .badBody(
-                "`class` is " + BindingClass.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+                "`class` is " + BindingClass.allCases.map(\.rawValue).joined(separator: ", ") + "."
+            )
         }
         let waldur = try waldur(fields)
         let now = context.clock.now()
         let from = try fields.minute("from") ?? Minute(now)
         guard let from else { throw .badBody("`from` lies before 1970.") }
         let binding = Binding(
-            access: access.id, tenant: access.tenant, agent: access.agent, waldur: waldur,
-            resource: resource, from: from, to: try fields.minute("to"), class: bindingClass)
+            access: access.id,
+            tenant: access.tenant,
+            agent: access.agent,
+            waldur: waldur,
+            resource: resource,
+            from: from,
+            to: try fields.minute("to"),
+            class: bindingClass
+        )
         if bindingClass == .live {
             let control = try ReportRoutes.control(reporting)
             let refusal = try await ReportRoutes.ask { () async throws(ReportingFailure) in
@@ -81,7 +91,8 @@ struct MapRoutes {
     /// The access that is named, or a new one: two projects of a tenant that order the same agent have
     /// an access each, so one is never taken for another by its names alone.
     private func access(
-        _ fields: RequestFields, _ state: BookState
+        _ fields: RequestFields,
+        _ state: BookState
     ) throws(Problem) -> (Access, isNew: Bool) {
         let tenant = try fields.name("tenant")
         let agent = try fields.name("agent")
@@ -92,7 +103,8 @@ struct MapRoutes {
             if let known = state.accesses[id] {
                 guard known.tenant == tenant, known.agent == agent else {
                     throw .precondition(
-                        "The access belongs to agent \(known.agent) of tenant \(known.tenant).")
+                        "The access belongs to agent \(known.agent) of tenant \(known.tenant)."
+                    )
                 }
                 return (known, false)
             }
@@ -104,7 +116,8 @@ struct MapRoutes {
         var random = SystemRandomNumberGenerator()
         let id = AccessID(
             high: .random(in: .min ... .max, using: &random),
-            low: .random(in: .min ... .max, using: &random))
+            low: .random(in: .min ... .max, using: &random)
+        )
         return (
             Access(id: id, tenant: tenant, agent: agent, label: try fields.optional("label")), true
         )
@@ -115,7 +128,8 @@ struct MapRoutes {
         if let name = try fields.optional("waldur") {
             guard configured == nil || configured == name else {
                 throw .badBody(
-                    "There is no Waldur `\(QueryItems.shown(name))` in the configuration.")
+                    "There is no Waldur `\(QueryItems.shown(name))` in the configuration."
+                )
             }
             return WaldurID(name)
         }

@@ -24,7 +24,10 @@ struct ReportRoutes {
                 return .json(["reporting": .array(reporting?.status().map(\.json) ?? [])])
             },
             APIRoute(
-                .post, "/admin/v1/report/resume", scopes: .admin, bodyByteCountMax: 1 << 12
+                .post,
+                "/admin/v1/report/resume",
+                scopes: .admin,
+                bodyByteCountMax: 1 << 12
             ) { call async throws(Problem) in try await resume(call) },
             APIRoute(.get, "/admin/v1/reconcile", scopes: .admin) { call async throws(Problem) in
                 try await reconcile(call)
@@ -71,7 +74,8 @@ struct ReportRoutes {
         guard let control else {
             throw .precondition(
                 "The server reports to no Waldur; start it with --waldur-url and "
-                    + "--waldur-token-file.")
+                    + "--waldur-token-file."
+            )
         }
         return control
     }

@@ -11,7 +11,9 @@ package protocol ReportingControl: Sendable {
     func status() -> [ReportingStatus]
     /// Lets the reporter go on in a month that it held at the end of the one before.
     func resume(
-        waldur: WaldurID?, month: BillingMonth, author: String
+        waldur: WaldurID?,
+        month: BillingMonth,
+        author: String
     ) async throws(ReportingFailure)
     /// Our figures beside Waldur's usage rows, read now.
     ///
@@ -67,8 +69,12 @@ package struct ReportedFigure: Sendable {
     package let tenants: Set<Name>
 
     package init(
-        waldur: WaldurID, resource: ResourceID, planPeriod: PlanPeriodID?, month: BillingMonth,
-        component: Name, tenants: Set<Name>
+        waldur: WaldurID,
+        resource: ResourceID,
+        planPeriod: PlanPeriodID?,
+        month: BillingMonth,
+        component: Name,
+        tenants: Set<Name>
     ) {
         self.waldur = waldur
         self.resource = resource
@@ -128,7 +134,8 @@ package struct ReportPlan: Sendable {
                     JSONMember("ours", .string(row.ours)),
                     JSONMember("shown", .optional(row.waldurs)),
                     JSONMember("state", .string(row.state)),
-                ])
+                ]
+            )
         }
         return [
             "window": .string(window), "rows": .array(rows),
@@ -159,7 +166,11 @@ package struct ReconciliationRow: Sendable {
     package let causes: [String]
 
     package init(
-        figure: ReportedFigure, ours: String, waldurs: String?, difference: String, state: State,
+        figure: ReportedFigure,
+        ours: String,
+        waldurs: String?,
+        difference: String,
+        state: State,
         causes: [String]
     ) {
         self.figure = figure
@@ -177,7 +188,8 @@ package struct ReconciliationRow: Sendable {
                 JSONMember("difference", .string(difference)),
                 JSONMember("state", .string(state.rawValue)),
                 JSONMember("causes", .array(causes.map { .string($0) })),
-            ])
+            ]
+        )
     }
 }
 
@@ -192,7 +204,11 @@ package struct ReportingStatus: Sendable {
     package let unknownIntents: Int
 
     package init(
-        waldur: WaldurID, state: String, detail: String, lastSuccess: Timestamp?, openIntents: Int,
+        waldur: WaldurID,
+        state: String,
+        detail: String,
+        lastSuccess: Timestamp?,
+        openIntents: Int,
         unknownIntents: Int
     ) {
         self.waldur = waldur

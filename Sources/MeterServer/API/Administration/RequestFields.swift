@@ -18,7 +18,8 @@ struct RequestFields {
         for name in members.keys.sorted() where !allowed.contains(name) {
             throw .badBody(
                 "The member `\(QueryItems.shown(name))` is not known here. Known are "
-                    + allowed.sorted().joined(separator: ", ") + ".")
+                    + allowed.sorted().joined(separator: ", ") + "."
+            )
         }
         self.members = members
     }
@@ -99,7 +100,8 @@ struct RequestFields {
 extension BookStore {
     /// Books decisions on behalf of a caller; refusals become problems that say what to do.
     func decide(
-        _ decisions: [Decision], _ caller: Caller
+        _ decisions: [Decision],
+        _ caller: Caller
     ) throws(Problem) -> [BookEntry] {
         do throws(BookError) {
             return try append(decisions, author: caller.author)

@@ -44,8 +44,11 @@ struct SourceRoutes {
                 JSONMember(
                     "completeThrough",
                     .optional(
-                        source.completeThrough.map { RFC3339.text(min($0, context.clock.now())) })),
-            ])
+                        source.completeThrough.map { RFC3339.text(min($0, context.clock.now())) }
+                    )
+                ),
+            ]
+        )
     }
 
     private func gaps() -> [JSONOutput] {
@@ -66,8 +69,10 @@ struct SourceRoutes {
                         JSONMember("accepted", .boolean(isAccepted)),
                         JSONMember(
                             "tenants",
-                            .array(source.tenants.sorted().map { .string($0.description) })),
-                    ])
+                            .array(source.tenants.sorted().map { .string($0.description) })
+                        ),
+                    ]
+                )
             }
         }
     }

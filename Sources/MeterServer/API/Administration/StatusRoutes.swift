@@ -36,7 +36,8 @@ struct StatusRoutes {
                 "quarantined": .count(sources.count { $0.isQuarantined }),
             ],
             "completeThrough": .optional(
-                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)),
+                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)
+            ),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
@@ -56,7 +57,8 @@ struct StatusRoutes {
 
     /// Of the source that lags most; nil where one is unknown.
     private static func completeThrough(
-        _ sources: [SourceSummary], at now: Timestamp
+        _ sources: [SourceSummary],
+        at now: Timestamp
     ) -> Timestamp? {
         var least = now
         for source in sources {
@@ -70,7 +72,9 @@ struct StatusRoutes {
 extension HealthCondition {
     init(_ entry: Readiness.Entry) {
         self.init(
-            reason: entry.reason.rawValue, detail: entry.detail,
-            isBlocking: entry.reason.isBlocking)
+            reason: entry.reason.rawValue,
+            detail: entry.detail,
+            isBlocking: entry.reason.isBlocking
+        )
     }
 }

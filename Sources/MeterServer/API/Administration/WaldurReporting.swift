@@ -33,18 +33,26 @@ final class WaldurReporting: ReportingControl {
         let status = service.status
         return [
             ReportingStatus(
-                waldur: status.waldur, state: status.state.rawValue, detail: status.detail,
-                lastSuccess: status.completedCycle, openIntents: status.openIntents.count,
-                unknownIntents: status.openIntents.count { $0.isUnknown })
+                waldur: status.waldur,
+                state: status.state.rawValue,
+                detail: status.detail,
+                lastSuccess: status.completedCycle,
+                openIntents: status.openIntents.count,
+                unknownIntents: status.openIntents.count { $0.isUnknown }
+            )
         ]
     }
 
     func resume(
-        waldur: WaldurID?, month: BillingMonth, author: String
+        waldur: WaldurID?,
+        month: BillingMonth,
+        author: String
     ) async throws(ReportingFailure) {
         guard waldur == nil || waldur == service.settings.waldur else {
             throw ReportingFailure(
-                .precondition, "The only Waldur is `\(service.settings.waldur)`.")
+                .precondition,
+                "The only Waldur is `\(service.settings.waldur)`."
+            )
         }
         do throws(ReporterTrouble) {
             try await service.resume(month, author: author)
@@ -101,26 +109,40 @@ final class WaldurReporting: ReportingControl {
             rows: preview.rows.map { row in
                 ReportPlan.Row(
                     figure: ReportedFigure(
-                        waldur: row.key.waldur, resource: row.key.resource,
-                        planPeriod: row.key.planPeriod, month: row.key.month,
-                        component: row.key.component, tenants: row.tenants),
+                        waldur: row.key.waldur,
+                        resource: row.key.resource,
+                        planPeriod: row.key.planPeriod,
+                        month: row.key.month,
+                        component: row.key.component,
+                        tenants: row.tenants
+                    ),
                     waldurs: row.line.shown?.description,
-                    ours: (row.line.figure?.amount ?? .zero).description, state: row.state)
-            }, findings: preview.findings.map(\.description),
-            window: preview.window.description)
+                    ours: (row.line.figure?.amount ?? .zero).description,
+                    state: row.state
+                )
+            },
+            findings: preview.findings.map(\.description),
+            window: preview.window.description
+        )
     }
 
     private func row(_ line: Reconciliation.Line) -> ReconciliationRow {
         ReconciliationRow(
             figure: ReportedFigure(
-                waldur: service.settings.waldur, resource: line.resource,
-                planPeriod: line.planPeriod, month: line.month, component: line.component,
-                tenants: line.tenants),
-            ours: line.ours.description, waldurs: line.waldurs?.description,
+                waldur: service.settings.waldur,
+                resource: line.resource,
+                planPeriod: line.planPeriod,
+                month: line.month,
+                component: line.component,
+                tenants: line.tenants
+            ),
+            ours: line.ours.description,
+            waldurs: line.waldurs?.description,
             difference: line.difference.description,
             state: line.isEqual
                 ? .equal : line.isInFlight ? .inFlight : line.isNotTold ? .notTold : .differs,
-            causes: line.causes.map(\.name))
+            causes: line.causes.map(\.name)
+        )
     }
 }
 

@@ -41,8 +41,12 @@ package struct APICall: Sendable {
     package var body: [UInt8]
 
     package init(
-        caller: Caller, path: String, parts: [String: String] = [:], query: QueryItems,
-        contentType: String = "", body: [UInt8] = []
+        caller: Caller,
+        path: String,
+        parts: [String: String] = [:],
+        query: QueryItems,
+        contentType: String = "",
+        body: [UInt8] = []
     ) {
         self.caller = caller
         self.path = path
@@ -80,8 +84,10 @@ package struct APIAnswer: Sendable {
     /// An error, as RFC 9457 has it.
     package static func problem(_ problem: Problem, instance: String) -> APIAnswer {
         var answer = APIAnswer(
-            status: problem.status, contentType: "application/problem+json",
-            body: problem.body(instance: instance).encoded + [0x0A])
+            status: problem.status,
+            contentType: "application/problem+json",
+            body: problem.body(instance: instance).encoded + [0x0A]
+        )
         answer.retryAfter = problem.retryAfter
         return answer
     }

@@ -23,17 +23,30 @@ final class APICounters: Sendable {
     /// Adds the counters to an exposition.
     func write(to text: inout PrometheusText) {
         text.family(
-            "meter_http_requests_total", .counter, "Requests answered, by route and status.",
-            labels: ["route", "status"], requests.samples)
+            "meter_http_requests_total",
+            .counter,
+            "Requests answered, by route and status.",
+            labels: ["route", "status"],
+            requests.samples
+        )
         text.histogram(
-            "meter_http_request_duration_seconds", "Requests, from head to answer.", seconds)
+            "meter_http_request_duration_seconds",
+            "Requests, from head to answer.",
+            seconds
+        )
         text.family(
-            "meter_http_keys_refused_total", .counter,
-            "Keys that were shown and not accepted, by reason.", labels: ["reason"],
-            keysRefused.samples)
+            "meter_http_keys_refused_total",
+            .counter,
+            "Keys that were shown and not accepted, by reason.",
+            labels: ["reason"],
+            keysRefused.samples
+        )
         text.family(
-            "meter_http_events_total", .counter,
+            "meter_http_events_total",
+            .counter,
             "Events in answered requests, by what became of them.",
-            labels: ["result", "reason"], events.samples)
+            labels: ["result", "reason"],
+            events.samples
+        )
     }
 }

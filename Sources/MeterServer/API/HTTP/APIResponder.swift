@@ -43,8 +43,12 @@ struct APIResponder: HTTPResponder {
             switch match {
             case .route(let route, let parts):
                 let call = try await call(
-                    request, route, path: path, parts: parts,
-                    query: split.count > 1 ? String(split[1]) : "")
+                    request,
+                    route,
+                    path: path,
+                    parts: parts,
+                    query: split.count > 1 ? String(split[1]) : ""
+                )
                 answer = try await route.handler(call)
             case .otherMethods(let methods):
                 answer = .problem(.wrongMethod, instance: path)
@@ -56,7 +60,9 @@ struct APIResponder: HTTPResponder {
             answer = .problem(error, instance: path)
             if error.status >= 500 {
                 context.logger.error(
-                    "request failed", metadata: ["problem": "\(error.name)", "path": "\(path)"])
+                    "request failed",
+                    metadata: ["problem": "\(error.name)", "path": "\(path)"]
+                )
             }
         }
         var pattern = "other"
@@ -66,16 +72,24 @@ struct APIResponder: HTTPResponder {
     }
 
     private func call(
-        _ request: Request, _ route: APIRoute, path: String, parts: [String: String], query: String
+        _ request: Request,
+        _ route: APIRoute,
+        path: String,
+        parts: [String: String],
+        query: String
     ) async throws(Problem) -> APICall {
         let caller = try caller(request, for: route)
         let items = try QueryItems(query)
         let body = try await body(of: request, upTo: route.bodyByteCountMax)
         let type = request.headers[.contentType] ?? ""
         return APICall(
-            caller: caller, path: path, parts: parts, query: items,
+            caller: caller,
+            path: path,
+            parts: parts,
+            query: items,
             contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
-            body: body)
+            body: body
+        )
     }
 
     /// Knows the caller and refuses one that may not use the route, before the body is read.
@@ -117,7 +131,8 @@ struct APIResponder: HTTPResponder {
     }
 
     private func body(
-        of request: Request, upTo limit: Int
+        of request: Request,
+        upTo limit: Int
     ) async throws(Problem) -> [UInt8] {
         if let encoding = request.headers[.contentEncoding], encoding != "identity" {
             throw .mediaType("the body as it is, without Content-Encoding")
@@ -145,8 +160,11 @@ struct APIResponder: HTTPResponder {
             throw .badBody("The body ended before it was complete.")
         }
         throw Problem(
-            "timeout", status: 408, title: "The body came too slowly",
-            detail: "A request's body must be complete within \(timeout).")
+            "timeout",
+            status: 408,
+            title: "The body came too slowly",
+            detail: "A request's body must be complete within \(timeout)."
+        )
     }
 
     private static func response(_ answer: APIAnswer, isHead: Bool) -> Response {
@@ -161,8 +179,10 @@ struct APIResponder: HTTPResponder {
         if answer.status == 408 || answer.status == 413 { headers[.connection] = "close" }
         let body = ByteBuffer(bytes: answer.body)
         let response = Response(
-            status: HTTPResponse.Status(code: answer.status), headers: headers,
-            body: ResponseBody(byteBuffer: body))
+            status: HTTPResponse.Status(code: answer.status),
+            headers: headers,
+            body: ResponseBody(byteBuffer: body)
+        )
         return isHead ? response.createHeadResponse() : response
     }
 }

@@ -21,7 +21,10 @@ package struct APIRoute: Sendable {
     package let handler: Handler
 
     package init(
-        _ method: Method, _ path: String, scopes: KeyScopes = [], bodyByteCountMax: Int = 0,
+        _ method: Method,
+        _ path: String,
+        scopes: KeyScopes = [],
+        bodyByteCountMax: Int = 0,
         handler: @escaping Handler
     ) {
         self.method = method

@@ -63,6 +63,8 @@ struct HealthRoutes {
             [
                 "status": .string(isReady ? "ready" : "not-ready"),
                 "reasons": .array(conditions.map(\.json)),
-            ], status: isReady ? 200 : 503)
+            ],
+            status: isReady ? 200 : 503
+        )
     }
 }

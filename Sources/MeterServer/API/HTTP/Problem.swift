@@ -12,7 +12,11 @@ package struct Problem: Error, Sendable {
     package var members: [JSONMember] = []
 
     package init(
-        _ name: String, status: Int, title: String, detail: String, retryAfter: Int? = nil,
+        _ name: String,
+        status: Int,
+        title: String,
+        detail: String,
+        retryAfter: Int? = nil,
         members: [JSONMember] = []
     ) {
         self.name = name
@@ -32,35 +36,49 @@ package struct Problem: Error, Sendable {
                 JSONMember("status", .count(status)),
                 JSONMember("detail", .string(detail)),
                 JSONMember("instance", .string(instance)),
-            ] + members)
+            ] + members
+        )
     }
 }
 
 extension Problem {
     package static let unauthenticated = Problem(
-        "unauthenticated", status: 401, title: "A valid key is needed",
-        detail: "Send `Authorization: Bearer mtr_...`; `meterctl keys create` makes a key.")
+        "unauthenticated",
+        status: 401,
+        title: "A valid key is needed",
+        detail: "Send `Authorization: Bearer mtr_...`; `meterctl keys create` makes a key."
+    )
 
     package static func scope(_ scope: String) -> Problem {
         Problem(
-            "missing-scope", status: 403, title: "The key may not do this",
+            "missing-scope",
+            status: 403,
+            title: "The key may not do this",
             detail: "The key lacks the scope `\(scope)`; an administrator can make one that has it."
         )
     }
 
     /// The one answer for a tenant that does not exist and for one that is somebody else's.
     package static let unknownTenant = Problem(
-        "unknown-tenant", status: 404, title: "No such tenant",
+        "unknown-tenant",
+        status: 404,
+        title: "No such tenant",
         detail: "The tenant is not known to this key. Check its spelling, or use that tenant's key."
     )
 
     package static let notFound = Problem(
-        "not-found", status: 404, title: "No such resource",
-        detail: "Nothing is at this path. /openapi.yaml lists what is.")
+        "not-found",
+        status: 404,
+        title: "No such resource",
+        detail: "Nothing is at this path. /openapi.yaml lists what is."
+    )
 
     package static let wrongMethod = Problem(
-        "wrong-method", status: 405, title: "The method is not supported here",
-        detail: "/openapi.yaml says which methods the path has.")
+        "wrong-method",
+        status: 405,
+        title: "The method is not supported here",
+        detail: "/openapi.yaml says which methods the path has."
+    )
 
     package static func badQuery(_ detail: String) -> Problem {
         Problem("bad-query", status: 400, title: "The query is not valid", detail: detail)
@@ -72,19 +90,29 @@ extension Problem {
 
     package static func tooLarge(_ limit: Int) -> Problem {
         Problem(
-            "too-large", status: 413, title: "The body is too large",
-            detail: "At most \(limit) bytes a request; send the events in several requests.")
+            "too-large",
+            status: 413,
+            title: "The body is too large",
+            detail: "At most \(limit) bytes a request; send the events in several requests."
+        )
     }
 
     package static func mediaType(_ supported: String) -> Problem {
         Problem(
-            "unsupported-media-type", status: 415, title: "The content type is not supported",
-            detail: "Send \(supported).")
+            "unsupported-media-type",
+            status: 415,
+            title: "The content type is not supported",
+            detail: "Send \(supported)."
+        )
     }
 
     package static func queryCost(_ detail: String) -> Problem {
         Problem(
-            "query-too-large", status: 422, title: "The answer would be too large", detail: detail)
+            "query-too-large",
+            status: 422,
+            title: "The answer would be too large",
+            detail: detail
+        )
     }
 
     package static func precondition(_ detail: String) -> Problem {
@@ -93,17 +121,28 @@ extension Problem {
 
     package static func busy(_ detail: String, retryAfter: Int) -> Problem {
         Problem(
-            "busy", status: 429, title: "Too much at once; try again", detail: detail,
-            retryAfter: retryAfter)
+            "busy",
+            status: 429,
+            title: "Too much at once; try again",
+            detail: detail,
+            retryAfter: retryAfter
+        )
     }
 
     package static func unavailable(_ detail: String, retryAfter: Int = 5) -> Problem {
         Problem(
-            "unavailable", status: 503, title: "Not available now", detail: detail,
-            retryAfter: retryAfter)
+            "unavailable",
+            status: 503,
+            title: "Not available now",
+            detail: detail,
+            retryAfter: retryAfter
+        )
     }
 
     package static let internalError = Problem(
-        "internal", status: 500, title: "The server failed",
-        detail: "Nothing was acknowledged. The server's log says more under this time.")
+        "internal",
+        status: 500,
+        title: "The server failed",
+        detail: "Nothing was acknowledged. The server's log says more under this time."
+    )
 }

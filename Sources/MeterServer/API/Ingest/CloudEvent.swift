@@ -33,7 +33,8 @@ struct CloudEventReader {
 
     /// Reads all events; `isBatch` tells whether an array was sent.
     static func read(
-        _ body: [UInt8], rules: CloudEventRules
+        _ body: [UInt8],
+        rules: CloudEventRules
     ) throws(Failure) -> (events: [CloudEvent], isBatch: Bool) {
         var reader = CloudEventReader(rules: rules, scanner: JSONScanner(body))
         let found: Body
@@ -83,7 +84,8 @@ struct CloudEventReader {
             } else {
                 try scanner.skip()
                 events.append(
-                    CloudEvent(result: .failure(ItemRefusal(.wrongType, "an event is an object"))))
+                    CloudEvent(result: .failure(ItemRefusal(.wrongType, "an event is an object")))
+                )
             }
             more = try scanner.nextElement()
         }
@@ -101,7 +103,8 @@ struct CloudEventReader {
     }
 
     private mutating func attribute(
-        _ name: JSONScanner.Text, _ draft: inout EventDraft
+        _ name: JSONScanner.Text,
+        _ draft: inout EventDraft
     ) throws(JSONError) {
         if scanner.equals(name, "id") {
             draft.id = try text(.id, &draft)
@@ -183,7 +186,8 @@ struct CloudEventReader {
 
     /// An integer, as a JSON number or as a string of digits.
     private mutating func amount(
-        _ field: String, _ draft: inout EventDraft
+        _ field: String,
+        _ draft: inout EventDraft
     ) throws(JSONError) -> UInt64? {
         var written: Result<UInt64, JSONNumber.Refusal>
         switch try scanner.peek() {
@@ -215,7 +219,8 @@ struct CloudEventReader {
 
     /// A string that must be there.
     private mutating func text(
-        _ field: EventDraft.Field, _ draft: inout EventDraft
+        _ field: EventDraft.Field,
+        _ draft: inout EventDraft
     ) throws(JSONError) -> String? {
         draft.note(field)
         guard try scanner.peek() == .string else {
@@ -228,7 +233,8 @@ struct CloudEventReader {
 
     /// A string that may be missing, or null.
     private mutating func optionalText(
-        _ field: EventDraft.Field, _ draft: inout EventDraft
+        _ field: EventDraft.Field,
+        _ draft: inout EventDraft
     ) throws(JSONError) -> String? {
         guard try scanner.peek() == .null else { return try text(field, &draft) }
         draft.note(field)

@@ -71,7 +71,9 @@ struct EventDraft {
         guard let agent = subject ?? agent else { throw missing("subject") }
         if let other = self.agent, !other.utf8.elementsEqual(agent.utf8) {
             throw ItemRefusal(
-                .agentMismatch, "subject and data.agent are the same, or one is left out")
+                .agentMismatch,
+                "subject and data.agent are the same, or one is left out"
+            )
         }
         guard let tenant = tenant ?? rules.tenant else { throw missing("data.tenant") }
         guard !amounts.isEmpty else {
@@ -83,9 +85,16 @@ struct EventDraft {
         if let model { try checkName(model, "data.model") }
         if let user { try checkName(user, "data.user") }
         return UsageEvent(
-            time: time, tenant: tenant, agent: agent, amounts: try checkedAmounts(),
-            access: try checkedAccess(), model: model, user: user, outcome: try checkedOutcome(),
-            durationMilliseconds: duration)
+            time: time,
+            tenant: tenant,
+            agent: agent,
+            amounts: try checkedAmounts(),
+            access: try checkedAccess(),
+            model: model,
+            user: user,
+            outcome: try checkedOutcome(),
+            durationMilliseconds: duration
+        )
     }
 
     /// Sorted by name, so that the same amounts in another order are the same event.
@@ -139,7 +148,9 @@ struct EventDraft {
     private func checkName(_ text: String, _ field: String) throws(ItemRefusal) {
         guard NameRule.accepts(text) else {
             throw ItemRefusal(
-                .badName, "\(field) has 1 to 255 bytes of text without control characters")
+                .badName,
+                "\(field) has 1 to 255 bytes of text without control characters"
+            )
         }
     }
 

@@ -34,15 +34,26 @@ struct EventResults {
             if only.line.outcome == "refused" {
                 return .problem(
                     Problem(
-                        only.line.reason, status: 422, title: "The event is refused",
-                        detail: only.detail ?? "The event is not counted.", members: [results]),
-                    instance: path)
+                        only.line.reason,
+                        status: 422,
+                        title: "The event is refused",
+                        detail: only.detail ?? "The event is not counted.",
+                        members: [results]
+                    ),
+                    instance: path
+                )
             }
             if only.line.outcome == "in-conflict" {
                 return .problem(
                     Problem(
-                        "in-conflict", status: 409, title: "The id was used for another event",
-                        detail: only.detail ?? "", members: [results]), instance: path)
+                        "in-conflict",
+                        status: 409,
+                        title: "The id was used for another event",
+                        detail: only.detail ?? "",
+                        members: [results]
+                    ),
+                    instance: path
+                )
             }
         }
         let names = ["accepted", "accepted-behind", "duplicate", "in-conflict", "refused"]
@@ -51,11 +62,14 @@ struct EventResults {
         }
         let isClean = lines.allSatisfy { !["refused", "in-conflict"].contains($0.line.outcome) }
         return .json(
-            .object([JSONMember("counts", .object(sums)), results]), status: isClean ? 200 : 207)
+            .object([JSONMember("counts", .object(sums)), results]),
+            status: isClean ? 200 : 207
+        )
     }
 
     private static func json(
-        _ index: Int, _ line: (line: Line, id: String?, detail: String?)
+        _ index: Int,
+        _ line: (line: Line, id: String?, detail: String?)
     ) -> JSONOutput {
         var members = [
             JSONMember("index", .count(index)), JSONMember("id", .optional(line.id)),

@@ -20,7 +20,8 @@ package protocol EventSink: Sendable {
     /// - Returns: an outcome for each event, in order.
     /// - Throws: ``Problem`` with 429 or 503 when nothing was decided: the caller sends them again.
     func ingest(
-        _ events: EventsToIngest, from principal: PrincipalID
+        _ events: EventsToIngest,
+        from principal: PrincipalID
     ) async throws(Problem) -> [ItemOutcome]
 }
 
@@ -39,7 +40,10 @@ struct EventsRoute {
 
     var route: APIRoute {
         APIRoute(
-            .post, "/api/v1/events", scopes: .ingest, bodyByteCountMax: bodyByteCountMax
+            .post,
+            "/api/v1/events",
+            scopes: .ingest,
+            bodyByteCountMax: bodyByteCountMax
         ) { call async throws(Problem) in try await answer(call) }
     }
 
@@ -64,7 +68,8 @@ struct EventsRoute {
     }
 
     private func read(
-        _ call: APICall, _ principal: Principal
+        _ call: APICall,
+        _ principal: Principal
     ) throws(Problem) -> (events: [CloudEvent], isBatch: Bool) {
         var rules = CloudEventRules(eventCountMax: eventCountMax)
         switch principal.kind {
@@ -81,8 +86,11 @@ struct EventsRoute {
             case .notEvents: throw .badBody("The body is a CloudEvent or an array of CloudEvents.")
             case .tooMany(let limit):
                 throw Problem(
-                    "too-many-events", status: 413, title: "The body has too many events",
-                    detail: "At most \(limit) events a request; send them in several requests.")
+                    "too-many-events",
+                    status: 413,
+                    title: "The body has too many events",
+                    detail: "At most \(limit) events a request; send them in several requests."
+                )
             }
         }
     }
@@ -91,7 +99,8 @@ struct EventsRoute {
     ///
     /// An identity that is in the request twice is dealt with by the engine, like any other.
     private func ingest(
-        _ events: [CloudEvent], from principal: PrincipalID
+        _ events: [CloudEvent],
+        from principal: PrincipalID
     ) async throws(Problem) -> [Outcome] {
         var outcomes = events.map { event in
             switch event.result {
@@ -119,21 +128,31 @@ struct EventsRoute {
     }
 
     private func send(
-        _ encoder: inout PayloadEncoder, _ members: inout [Int], _ events: [CloudEvent],
-        _ outcomes: inout [Outcome], _ principal: PrincipalID
+        _ encoder: inout PayloadEncoder,
+        _ members: inout [Int],
+        _ events: [CloudEvent],
+        _ outcomes: inout [Outcome],
+        _ principal: PrincipalID
     ) async throws(Problem) {
         guard !members.isEmpty else { return }
         let identities = members.compactMap { index -> EventIdentity? in
             guard case .success(let usage) = events[index].result else { return nil }
             return hash.identity(
-                principal: principal, source: events[index].source ?? "",
-                id: events[index].id ?? "", content: usage.normalisedContent)
+                principal: principal,
+                source: events[index].source ?? "",
+                id: events[index].id ?? "",
+                content: usage.normalisedContent
+            )
         }
         let behind = sink.now().advanced(byMilliseconds: -behindMilliseconds)
         let decided = try await sink.ingest(
             EventsToIngest(
-                payload: encoder.payload(), baseTime: encoder.baseTime, identities: identities),
-            from: principal)
+                payload: encoder.payload(),
+                baseTime: encoder.baseTime,
+                identities: identities
+            ),
+            from: principal
+        )
         guard decided.count == members.count else { throw .internalError }
         for (index, outcome) in zip(members, decided) {
             guard case .success(let usage) = events[index].result else { continue }
@@ -153,7 +172,10 @@ struct EventsRoute {
 extension IdentifierHash {
     /// What the engine remembers of an event: what CloudEvents makes unique, within the principal.
     func identity(
-        principal: PrincipalID, source: String, id: String, content: [UInt8]
+        principal: PrincipalID,
+        source: String,
+        id: String,
+        content: [UInt8]
     ) -> EventIdentity {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16 + source.utf8.count + id.utf8.count)

@@ -13,7 +13,8 @@ enum IdentifierKeyFile {
                 throw StartError(
                     .damaged,
                     "\(url.path) has \(stored.count) bytes instead of 16: restore it from a copy of "
-                        + "the data directory, or events sent again would count twice")
+                        + "the data directory, or events sent again would count twice"
+                )
             }
             return hash
         }

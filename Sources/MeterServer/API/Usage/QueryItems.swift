@@ -26,7 +26,8 @@ package struct QueryItems: Sendable {
         for item in items where !names.contains(item.name) {
             throw .badQuery(
                 "The parameter `\(Self.shown(item.name))` is not known here. Known are "
-                    + names.sorted().joined(separator: ", ") + ".")
+                    + names.sorted().joined(separator: ", ") + "."
+            )
         }
     }
 

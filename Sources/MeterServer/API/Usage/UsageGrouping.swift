@@ -46,7 +46,9 @@ struct UsageRows {
 
     /// - Throws: ``Problem`` when there would be more than ``UsagePeriod/rowCountMax`` rows.
     init(
-        _ answer: UsageAnswer, period: UsagePeriod, groups grouping: UsageGrouping,
+        _ answer: UsageAnswer,
+        period: UsagePeriod,
+        groups grouping: UsageGrouping,
         subjects: Set<Name>
     ) throws(Problem) {
         var groups: Set<UsageGroup> = []
@@ -81,7 +83,9 @@ struct UsageRows {
                             JSONMember("count", .decimal(total.count)),
                             JSONMember("subject", .optional(group.agent)),
                             JSONMember("groupBy", .object(names)),
-                        ]))
+                        ]
+                    )
+                )
             }
         }
         return rows

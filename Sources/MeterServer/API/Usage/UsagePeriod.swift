@@ -44,7 +44,8 @@ package struct UsagePeriod: Sendable {
         } else {
             let offsets = try Self.offsets(zone, nowSecond, nowSecond)
             let today = CivilDate(
-                daysSince1970: offsets.local(nowSecond).flooredQuotient(by: 86_400))
+                daysSince1970: offsets.local(nowSecond).flooredQuotient(by: 86_400)
+            )
             let wide = try Self.offsets(zone, nowSecond - 32 * 86_400, nowSecond)
             let start = WindowBoundaries.firstMoment(of: today.startOfMonth, wide)
             from = Minute(rawValue: UInt32(clamping: start.flooredQuotient(by: 60)))
@@ -63,13 +64,19 @@ package struct UsagePeriod: Sendable {
             : try Self.offsets(zone, second.0, second.1)
         do throws(WindowBoundaries.Failure) {
             boundaries = try WindowBoundaries.boundaries(
-                from: from, to: to, size: size, offsets: offsets, limit: Self.windowCountMax)
+                from: from,
+                to: to,
+                size: size,
+                offsets: offsets,
+                limit: Self.windowCountMax
+            )
         } catch {
             switch error {
             case .tooMany(let limit):
                 throw .queryCost(
                     "The period has more than \(limit) windows; ask for a shorter period or a larger "
-                        + "`windowSize`.")
+                        + "`windowSize`."
+                )
             case .notAtAMinute:
                 throw .badQuery("A window of this zone begins inside a minute; use another zone.")
             }
@@ -83,16 +90,20 @@ package struct UsagePeriod: Sendable {
         guard windowCount * groupCount <= Self.rowCountMax else {
             throw .queryCost(
                 "\(groupCount) groups in \(windowCount) windows are more than \(Self.rowCountMax) "
-                    + "rows; ask for a shorter period, larger windows or fewer agents.")
+                    + "rows; ask for a shorter period, larger windows or fewer agents."
+            )
         }
     }
 
     private static func offsets(
-        _ zone: String, _ first: Int, _ last: Int
+        _ zone: String,
+        _ first: Int,
+        _ last: Int
     ) throws(Problem) -> ZoneOffsets {
         guard let offsets = ZoneOffsets(zone: zone, from: first, to: last) else {
             throw .badQuery(
-                "`windowTimeZone` is a name of the IANA database, such as Europe/Berlin.")
+                "`windowTimeZone` is a name of the IANA database, such as Europe/Berlin."
+            )
         }
         return offsets
     }

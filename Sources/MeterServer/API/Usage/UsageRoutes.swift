@@ -32,7 +32,8 @@ struct UsageRoutes {
 
     private func meter(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
-            UsagePeriod.parameters.union(["subject", "groupBy", "tenant"]))
+            UsagePeriod.parameters.union(["subject", "groupBy", "tenant"])
+        )
         let component = try name(call.parts["component"], "component")
         let period = try UsagePeriod(call.query, now: source.now())
         let tenants = try tenants(call)
@@ -45,9 +46,13 @@ struct UsageRoutes {
         if !subjects.isEmpty { groups.insert(.agent) }
         let answer = try await source.usage(
             UsageQuery(
-                tenants: tenants, agents: subjects.isEmpty ? nil : subjects,
-                components: [component], windows: period.boundaries,
-                grouping: groups.dimensions.union(.window)))
+                tenants: tenants,
+                agents: subjects.isEmpty ? nil : subjects,
+                components: [component],
+                windows: period.boundaries,
+                grouping: groups.dimensions.union(.window)
+            )
+        )
         let rows = try UsageRows(answer, period: period, groups: groups, subjects: subjects)
         var members = [JSONMember("meter", .string(component.description))]
         members += period.members
@@ -70,9 +75,13 @@ struct UsageRoutes {
         }
         let answer = try await source.usage(
             UsageQuery(
-                tenants: [tenant], agents: [agent],
-                components: components.isEmpty ? nil : components, windows: period.boundaries,
-                grouping: [.component, .window]))
+                tenants: [tenant],
+                agents: [agent],
+                components: components.isEmpty ? nil : components,
+                windows: period.boundaries,
+                grouping: [.component, .window]
+            )
+        )
         for group in answer.totals.keys {
             if let component = group.component { components.insert(component) }
         }
@@ -91,7 +100,9 @@ struct UsageRoutes {
     }
 
     private static func series(
-        _ component: Name, _ answer: UsageAnswer, _ period: UsagePeriod
+        _ component: Name,
+        _ answer: UsageAnswer,
+        _ period: UsagePeriod
     ) -> JSONOutput {
         var total = UsageTotal()
         var windows: [JSONOutput] = []
@@ -106,7 +117,9 @@ struct UsageRoutes {
                         period.windowMembers(window) + [
                             JSONMember("value", .decimal(part.sum)),
                             JSONMember("count", .decimal(part.count)),
-                        ]))
+                        ]
+                    )
+                )
             }
         }
         var members = [
@@ -127,10 +140,13 @@ struct UsageRoutes {
                 [
                     "position": .decimal(answer.position),
                     "time": .string(RFC3339.text(answer.asOf)),
-                ]),
+                ]
+            ),
             JSONMember("completeThrough", .optional(answer.completeThrough.map(RFC3339.text))),
             JSONMember(
-                "reconciledThrough", .optional(source.reconciledThrough().map(RFC3339.text))),
+                "reconciledThrough",
+                .optional(source.reconciledThrough().map(RFC3339.text))
+            ),
         ]
     }
 

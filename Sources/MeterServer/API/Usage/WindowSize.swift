@@ -25,7 +25,11 @@ package enum WindowBoundaries {
     /// The boundaries of `[from, to)` cut into windows: `from`, every beginning of a window inside, `to`.
     /// The first and the last window may be parts of a day or month; together they are the period.
     package static func boundaries(
-        from: Minute, to: Minute, size: WindowSize?, offsets: ZoneOffsets, limit: Int
+        from: Minute,
+        to: Minute,
+        size: WindowSize?,
+        offsets: ZoneOffsets,
+        limit: Int
     ) throws(Failure) -> [Minute] {
         guard let size else { return [from, to] }
         var boundaries = [from]
@@ -87,7 +91,9 @@ package enum WindowBoundaries {
     }
 
     private static func pieces(
-        _ offsets: ZoneOffsets, from: Int, to: Int
+        _ offsets: ZoneOffsets,
+        from: Int,
+        to: Int
     ) -> [(start: Int, end: Int, offset: Int)] {
         var pieces: [(start: Int, end: Int, offset: Int)] = []
         for (index, stretch) in offsets.stretches.enumerated() {
