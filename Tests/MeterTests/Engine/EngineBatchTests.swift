@@ -72,7 +72,8 @@ import Testing
             ).items == [.refused(.tenantNotAllowed)])
     }
 
-    @Test func `what is refused leaves its id free, and what is too old is refused by name`() throws {
+    @Test func `what is refused leaves its id free, and what is too old is refused by name`() throws
+    {
         let harness = try EngineHarness(disk: SimulatedDisk())
         let old = UsageEvent.call(3, minutes: -73 * 60)
         let future = UsageEvent.call(4, minutes: 120)
@@ -84,9 +85,10 @@ import Testing
         _ = try harness.engine.commit()
         let after = try harness.reopened()
         #expect(after.receive(IngestBatch([(2, future)])).items == [.inConflict])
-        #expect(after.receive(IngestBatch([(3, old), (1, .call(8))])).items == [
-            .refused(.tooOldForIDDedup), .duplicate,
-        ])
+        #expect(
+            after.receive(IngestBatch([(3, old), (1, .call(8))])).items == [
+                .refused(.tooOldForIDDedup), .duplicate,
+            ])
         #expect(try after.totals().sum == 17)
     }
 

@@ -179,7 +179,9 @@ private final class FaultedHistory {
         for frame in frames { harness.receive(frame) }
         for batch in batches { _ = harness.receive(batch) }
         try require(harness.totals() == NaiveMeter(events), "sent again")
-        try require(harness.reopened(options: FaultedHistory.options).totals() == NaiveMeter(events), "reopened")
+        try require(
+            harness.reopened(options: FaultedHistory.options).totals() == NaiveMeter(events),
+            "reopened")
         return hasStruck
     }
 

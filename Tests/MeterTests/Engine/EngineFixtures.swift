@@ -4,7 +4,7 @@ import MeterWire
 import Synchronization
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 extension UsageEvent {

@@ -76,7 +76,8 @@ import Testing
         #expect(harness.counts.events == 5)
     }
 
-    @Test func `an authentic frame that nobody can read is refused as malformed, for good`() throws {
+    @Test func `an authentic frame that nobody can read is refused as malformed, for good`() throws
+    {
         let harness = try EngineHarness(disk: SimulatedDisk())
         var billion: [UInt8] = []
         billion.appendVarint(1_000_000_000)

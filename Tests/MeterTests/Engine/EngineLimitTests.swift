@@ -99,7 +99,9 @@ import Testing
         #expect(Conservation.check(harness.counts, of: EngineHarness.principal).isEmpty)
     }
 
-    @Test func `rows that left 64 bits count as keys, so that nobody fills the memory with them`() throws {
+    @Test func `rows that left 64 bits count as keys, so that nobody fills the memory with them`()
+        throws
+    {
         var options = EngineHarness.options
         options.liveKeyMax = 50
         let harness = try EngineHarness(disk: SimulatedDisk(), options: options)
@@ -234,7 +236,10 @@ import Testing
             default: break
             }
         }
-        #expect(try harness.totals().totals.keys.allSatisfy { $0.component?.bytes.starts(with: "new".utf8) == false })
+        #expect(
+            try harness.totals().totals.keys.allSatisfy {
+                $0.component?.bytes.starts(with: "new".utf8) == false
+            })
     }
 
     @Test func `refused names leave no trace in counters, segments and sources`() throws {
@@ -264,7 +269,9 @@ import Testing
         let harness = try EngineHarness(disk: SimulatedDisk())
         // Claims of nearly a frame's size, of more sources than one piece of a file can hold.
         let names = (0..<3_900).map { number in
-            Name(bytes: Array("\(1_000 + number)".utf8) + Array(repeating: UInt8(ascii: "x"), count: 251))
+            Name(
+                bytes: Array("\(1_000 + number)".utf8)
+                    + Array(repeating: UInt8(ascii: "x"), count: 251))
         }
         let claim = Claim(
             number: 1, recordedCount: 0,

@@ -97,7 +97,8 @@ import Testing
         var mine = FrameMaker(source: 1)
         var theirs = FrameMaker(source: 1, protection: .signed(key))
         let stolen = mine.frame([.call(5)])
-        #expect(harness.receive(theirs.frame([.call(of: "nordix", 7), .call(7)])).disposition == .new)
+        #expect(
+            harness.receive(theirs.frame([.call(of: "nordix", 7), .call(7)])).disposition == .new)
         #expect(harness.receive(stolen).disposition == .new)
         #expect(harness.engine.sources().map(\.watermark) == [1, 2])
         #expect(harness.engine.sources().map(\.counts.accepted) == [1, 1])
@@ -131,7 +132,9 @@ import Testing
         #expect(try harness.totals().sum == 3)
     }
 
-    @Test func `a repetition that nobody remembers is a duplicate, and counted as unverified`() throws {
+    @Test func `a repetition that nobody remembers is a duplicate, and counted as unverified`()
+        throws
+    {
         let harness = try EngineHarness(disk: SimulatedDisk())
         var maker = FrameMaker(source: 1)
         let first = maker.frame([.call()])
