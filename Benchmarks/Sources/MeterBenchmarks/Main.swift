@@ -79,10 +79,11 @@ struct MeterBenchmarks {
             let before = processorSeconds()
             let allocationsBefore = meter_allocation_count()
             for index in range {
-                let outcome = workload.frames[index].withUnsafeBytes {
+                let outcome = unsafe workload.frames[index].withUnsafeBytes {
                     unsafe receiver.ingest(frame: $0, at: now, by: .tcp)
                 }
-                precondition(outcome.disposition == .new, "every frame is new: \(outcome)")
+                precondition(
+                    outcome.disposition == .new, "every frame is new: \(outcome.disposition)")
                 if index % 2_000 == 1_999 { _ = try engine.commit() }
             }
             if part == 1 {
