@@ -70,6 +70,7 @@ if !engineOnly {
     let nio: [Target.Dependency] = [
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
     ]
     let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
     let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -109,7 +110,11 @@ if !engineOnly {
             swiftSettings: strict),
         // A Waldur that keeps the real one's rules, for tests and the demo.
         .executableTarget(
-            name: "WaldurDouble", dependencies: [hummingbird, logging, arguments],
+            name: "WaldurDouble",
+            dependencies: [
+                hummingbird, logging, lifecycle, arguments,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+            ] + nio,
             path: "Tests/WaldurDouble", swiftSettings: strict),
         .testTarget(
             name: "MeterCatalogTests", dependencies: ["MeterCatalog", "Meter", "MeterTesting"],
@@ -123,7 +128,7 @@ if !engineOnly {
         .testTarget(
             name: "MeterServerTests",
             dependencies: [
-                "MeterServer", "meterctl", "MeterClient", "MeterWire", "Meter", "MeterTesting",
+                "MeterServer", "meterctl", "MeterClient", "MeterCatalog", "MeterWire", "Meter", "MeterTesting",
             ],
             swiftSettings: strict),
     ]

@@ -27,7 +27,10 @@ enum Server {
         let context = try open(configuration, clock: clock, logger: logger)
         let doors = try await Doors(context)
         let committer = Committer(context: context) { doors.published() }
-        let checkpointer = Checkpointer(context: context)
+        let catalog = CatalogKeeper(
+            context: context,
+            disk: try POSIXDisk(path: configuration.dataDirectory, access: .readOnly))
+        let checkpointer = Checkpointer(context: context, catalog: catalog)
         try committer.start()
         try checkpointer.start()
         let storage = StorageService(

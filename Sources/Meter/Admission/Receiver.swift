@@ -86,8 +86,7 @@ package final class Receiver {
             }
             if let index, standing == .duplicate || standing == .unverifiedDuplicate {
                 state.noteDuplicate(
-                    at: index, eventCount: header.eventCount, verified: standing == .duplicate,
-                    now: record.receivedAt)
+                    at: index, eventCount: header.eventCount, verified: standing == .duplicate)
                 state.counts[key.principal]?.duplicate &+= eventCount
                 outcome.disposition = .duplicate
                 outcome.position = state.sources[index].pending.last?.end ?? 0

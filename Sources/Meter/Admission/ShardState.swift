@@ -106,14 +106,13 @@ struct ShardState: ~Copyable {
     }
 
     /// Counts re-sent events, which change nothing else.
-    mutating func noteDuplicate(at index: Int, eventCount: Int, verified: Bool, now: Timestamp) {
+    mutating func noteDuplicate(at index: Int, eventCount: Int, verified: Bool) {
         sources[index].counts.duplicate &+= UInt64(eventCount)
         sources[index].durableCounts.duplicate &+= UInt64(eventCount)
         if !verified {
             sources[index].counts.unverified &+= UInt64(eventCount)
             sources[index].durableCounts.unverified &+= UInt64(eventCount)
         }
-        sources[index].lastSeen = max(sources[index].lastSeen, now)
     }
 
     mutating func settle(at index: Int, durablePosition: UInt64) {

@@ -46,6 +46,9 @@ package struct SourceSummary: Sendable, Equatable {
 }
 
 extension Engine {
+    /// The segments that history is read from, in the order of their spans.
+    package var segments: [Segment] { generation.withLock { $0.segments } }
+
     /// Every source, by principal and source. Counts include what is appended and not durable yet.
     package func sources() -> [SourceSummary] {
         var summaries: [SourceSummary] = []

@@ -6,14 +6,16 @@ internal import Synchronization
 /// reads little of the journal; and that merges segments between checkpoints.
 final class Checkpointer: Sendable {
     private let context: ServerContext
+    private let catalog: CatalogKeeper
     private let stopSignal = StopSignal()
     private let thread = Mutex<WorkerThread?>(nil)
 
     private static let look = Duration.milliseconds(100)
     private static let pauseAfterFailure = Duration.seconds(2)
 
-    init(context: ServerContext) {
+    init(context: ServerContext, catalog: CatalogKeeper) {
         self.context = context
+        self.catalog = catalog
     }
 
     func start() throws(SystemCallError) {
@@ -31,6 +33,8 @@ final class Checkpointer: Sendable {
     }
 
     private func run() {
+        catalog.refresh()
+        defer { catalog.refresh() }
         var last = ContinuousClock.now
         var lastPosition = context.engine.durable
         while !stopSignal.wait(Self.look) {
@@ -40,6 +44,7 @@ final class Checkpointer: Sendable {
             guard context.engine.checkpointNeeded || isDue else { continue }
             if checkpoint() {
                 merge()
+                catalog.refresh()
             } else if stopSignal.wait(Self.pauseAfterFailure) {
                 return
             }
