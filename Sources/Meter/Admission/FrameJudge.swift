@@ -127,8 +127,8 @@ struct FrameJudge: ~Copyable {
                 batch.name(agent.name), of: batch.name(tenant), max: rules.options.agentsPerTenantMax)
     }
 
-    /// A component is held against the limit of every tenant of the frame: frames of many tenants carry
-    /// the platform's own components, which are declared.
+    /// A new component is held against the limit of every tenant of the frame: frames of many tenants
+    /// carry the platform's own components, which are declared.
     private mutating func judgeComponents(
         of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
     ) -> Bool {
@@ -138,8 +138,7 @@ struct FrameJudge: ~Copyable {
             var refused = false
             if unsafe live.findComponent(batch.bytes(component)) == nil {
                 let name = batch.name(component)
-                refused = !rules.policy.declaredComponents.contains(name)
-                    && !admits(name, in: batch, by: rules)
+                refused = !admits(name, in: batch, by: rules)
             }
             componentRefused.append(refused)
             fine = fine && !refused
@@ -161,11 +160,15 @@ struct FrameJudge: ~Copyable {
     private func admits(
         _ component: Name, in batch: borrowing EventBatch, by rules: Rules
     ) -> Bool {
-        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
-            let admitted = rules.registry.admitComponent(
-                component, of: batch.name(tenant), max: rules.options.componentsPerTenantMax)
-            if !admitted { return false }
+        if rules.policy.declaredComponents.contains(component) {
+            return rules.registry.admitDeclared(component)
         }
-        return true
+        var tenants: [Name] = []
+        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
+            tenants.append(batch.name(tenant))
+        }
+        return tenants.isEmpty
+            || rules.registry.admitComponent(
+                component, of: tenants, max: rules.options.componentsPerTenantMax)
     }
 }

@@ -41,8 +41,8 @@ struct ShardState: ~Copyable {
         let counted = counter.count(
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
-        for unsafe tenant in unsafe batch.tenants {
-            unsafe sources[index].note(tenant: batch.bytes(tenant))
+        for tenant in counter.countedTenants {
+            unsafe sources[index].note(tenant: batch.bytes(batch.tenants[tenant]))
         }
         applyToSource(at: index, record, counted, end: end)
         return counted
@@ -69,6 +69,7 @@ struct ShardState: ~Copyable {
         if record.verdict == .inConflict {
             counts.inConflict = UInt64(header.eventCount)
             sources[index].quarantined = true
+            sources[index].rememberEvidence(record.tag)
             range = 0..<0
         } else {
             sources[index].remember(
@@ -112,7 +113,7 @@ struct ShardState: ~Copyable {
             sources[index].counts.unverified &+= UInt64(eventCount)
             sources[index].durableCounts.unverified &+= UInt64(eventCount)
         }
-        sources[index].lastSeen = max(sources[index].lastSeen, now)
+        sources[index].lastRepeated = max(sources[index].lastRepeated, now)
     }
 
     mutating func settle(at index: Int, durablePosition: UInt64) {

@@ -53,7 +53,11 @@ import Testing
         _ = try harness.engine.commit()
         let bytes = try #require(
             harness.engine.acknowledgement(
-                for: source, byteCountMax: 1_400, deferred: [outcome.sequences]))
+                for: source,
+                byteCountMax: 1_400,
+                deferred: [outcome.sequences]
+            )
+        )
         let told = try unsafe bytes.withUnsafeBytes {
             try unsafe Acknowledgement.open($0, key: EngineHarness.key)
         }
@@ -99,7 +103,9 @@ import Testing
         #expect(Conservation.check(harness.counts, of: EngineHarness.principal).isEmpty)
     }
 
-    @Test func `rows that left 64 bits count as keys, so that nobody fills the memory with them`() throws {
+    @Test func `rows that left 64 bits count as keys, so that nobody fills the memory with them`()
+        throws
+    {
         var options = EngineHarness.options
         options.liveKeyMax = 50
         let harness = try EngineHarness(disk: SimulatedDisk(), options: options)
@@ -150,7 +156,8 @@ import Testing
         }
         #expect((3...4).contains(taken.count))
         let outsider = harness.receive(
-            makers[9].claim(Claim(number: 1, recordedCount: 1), at: harness.now))
+            makers[9].claim(Claim(number: 1, recordedCount: 1), at: harness.now)
+        )
         #expect(outsider.disposition == .deferred(.sources))
         // It is told that nothing of it is here, and no state is kept for it.
         #expect(harness.acknowledgement(for: outsider)?.durableThrough == 0)
@@ -160,132 +167,46 @@ import Testing
         }
     }
 
-    @Test func `new agents beyond the limit are refused by name, known ones never`() throws {
-        var options = EngineHarness.options
-        options.agentsPerTenantMax = 3
-        let access = AccessID(high: 1, low: 1)
-        let policy = EngineHarness.policy(accesses: [access: "acme"])
-        let disk = SimulatedDisk()
-        var harness = try EngineHarness(disk: disk, policy: policy, options: options)
-        var maker = FrameMaker(source: 1)
-        let known = (0..<3).map { UsageEvent.call(agent: "agent-\($0)") }
-        harness.receive(maker.frame(known))
-        for round in 0..<4 {
-            let before = harness.counts
-            harness.receive(
-                maker.frame([
-                    .call(agent: "new-\(round)"), .call(agent: "agent-1"),
-                    .call(of: "nordix", agent: "new"),
-                    .call(agent: "ordered-\(round)", access: access),
-                ]))
-            #expect(harness.counts.refused == before.refused + 1, "round \(round)")
-            #expect(harness.counts.accepted == before.accepted + 3)
-            harness.receive(maker.frame(known))
-            #expect(harness.counts.accepted == before.accepted + 6)
-            switch round {
-            case 0: try harness.checkpoint()
-            case 1:
-                _ = try harness.engine.commit()
-                harness = try harness.reopened(policy: policy, options: options)
-            case 2:
-                disk.fail(DiskFault(.sync))
-                _ = try? harness.engine.commit()
-                _ = try harness.engine.recover()
-                maker.restart(at: harness.source(of: maker)?.watermark ?? 0)
-            default: break
-            }
-        }
-    }
-
-    @Test func `new components beyond the limit are refused by name, known ones never`() throws {
-        var options = EngineHarness.options
-        options.componentsPerTenantMax = 3
-        let policy = AdmissionPolicy(
-            credentials: [
-                EngineHarness.key.id: .init(
-                    key: EngineHarness.key, principal: EngineHarness.principal)
-            ], principals: [EngineHarness.principal: .all], declaredComponents: ["declared"])
-        let disk = SimulatedDisk()
-        var harness = try EngineHarness(disk: disk, policy: policy, options: options)
-        var maker = FrameMaker(source: 1)
-        let known = (0..<3).map { UsageEvent.call(component: "component-\($0)") }
-        harness.receive(maker.frame(known))
-        for round in 0..<4 {
-            let before = harness.counts
-            // The new one comes first, before the known ones are heard of in this process.
-            harness.receive(
-                maker.frame([
-                    .call(component: "new-\(round)"), .call(component: "declared"),
-                    .call(component: "component-2"),
-                ]))
-            #expect(harness.counts.refused == before.refused + 1, "round \(round)")
-            harness.receive(maker.frame(known))
-            #expect(harness.counts.accepted == before.accepted + 5, "round \(round)")
-            switch round {
-            case 0: try harness.checkpoint()
-            case 1:
-                _ = try harness.engine.commit()
-                harness = try harness.reopened(policy: policy, options: options)
-            case 2:
-                disk.fail(DiskFault(.sync))
-                _ = try? harness.engine.commit()
-                _ = try harness.engine.recover()
-                maker.restart(at: harness.source(of: maker)?.watermark ?? 0)
-            default: break
-            }
-        }
-        #expect(try harness.totals().totals.keys.allSatisfy { $0.component?.bytes.starts(with: "new".utf8) == false })
-    }
-
-    @Test func `refused names leave no trace in counters, segments and sources`() throws {
-        var options = EngineHarness.options
-        options.componentsPerTenantMax = 4
-        let harness = try EngineHarness(
-            disk: SimulatedDisk(), policy: EngineHarness.policy(tenants: .only(["acme"])),
-            options: options)
-        var maker = FrameMaker(source: 1)
-        for round in 0..<10 {
-            let junk = (0..<100).flatMap { number in
-                [
-                    UsageEvent.call(component: "junk-\(round)-\(number)"),
-                    .call(of: "tenant-\(round)-\(number)"),
-                ]
-            }
-            #expect(harness.receive(maker.frame([.call()] + junk)).disposition == .new)
-        }
-        #expect(harness.counts.accepted == 13)
-        #expect(harness.source(of: maker)?.tenants == ["acme"])
-        let summary = try #require(try harness.checkpoint())
-        #expect(summary.segment.components.count == 4)
-        #expect(summary.segment.seriesCount == 1)
-    }
-
-    @Test func `a checkpoint is written however much is kept of its sources`() throws {
+    @Test func `a checkpoint splits what it keeps of sources by bytes, not by sources`() throws {
         let harness = try EngineHarness(disk: SimulatedDisk())
-        // Claims of nearly a frame's size, of more sources than one piece of a file can hold.
+        // A piece of a file has a limit, and claims of a frame's size would reach it with 64 sources.
         let names = (0..<3_900).map { number in
-            Name(bytes: Array("\(1_000 + number)".utf8) + Array(repeating: UInt8(ascii: "x"), count: 251))
+            Name(
+                bytes: Array("\(1_000 + number)".utf8)
+                    + Array(repeating: UInt8(ascii: "x"), count: 251)
+            )
         }
         let claim = Claim(
-            number: 1, recordedCount: 0,
-            totals: names.map { Claim.Total(component: $0, amount: 1) })
+            number: 1,
+            recordedCount: 0,
+            totals: names.map { Claim.Total(component: $0, amount: 1) }
+        )
         let payload = claim.payload(baseTime: 0)
         #expect(payload.count < WireLimits.frameByteCountMax - 100)
         var random = Seed(1)
-        let count = (SealedFile.pieceByteCountMax / payload.count) + 2
+        let count = 4
         for number in 0..<count {
             let frame = FrameSealer(
                 source: SourceID(high: 1, low: UInt64(number)),
                 protection: .signed(EngineHarness.key)
             ).seal(
-                kind: .claim, payload: payload, eventCount: 0, firstSequence: 0, baseTime: 0,
-                durableThrough: 0, using: &random)
+                kind: .claim,
+                payload: payload,
+                eventCount: 0,
+                firstSequence: 0,
+                baseTime: 0,
+                durableThrough: 0,
+                using: &random
+            )
             if harness.receive(frame).disposition == .deferred(.journal) {
                 _ = try harness.engine.commit()
                 #expect(harness.receive(frame).disposition == .new)
             }
         }
-        try harness.checkpoint()
+        let position = try #require(try harness.checkpoint()).position
+        let name = DataFileName.sealed(.dedup, JournalSpan(from: 0, to: position)).text
+        let file = try SealedFile.open(name, on: harness.disk)
+        for index in 0..<file.pieceCount { #expect(try file.piece(index).count <= 2 << 20) }
         let after = try harness.reopened()
         #expect(after.recovery.sourceCount == count)
         #expect(after.recovery.recordCount == 0)
