@@ -128,7 +128,8 @@ if !engineOnly {
         .testTarget(
             name: "MeterServerTests",
             dependencies: [
-                "MeterServer", "meterctl", "MeterClient", "MeterCatalog", "MeterWire", "Meter", "MeterTesting",
+                "MeterServer", "meterctl", "MeterClient", "MeterCatalog", "MeterWire", "Meter",
+                "MeterTesting",
             ],
             swiftSettings: strict),
     ]

@@ -121,6 +121,6 @@ package enum EngineError: Error, Sendable {
     case record(position: UInt64, FrameError)
     /// The checkpoint's position is not durable yet: wait and finish again.
     case notDurable(position: UInt64, durable: UInt64)
-    /// The checkpoint was begun before a recovery and means nothing any more.
+    /// The checkpoint is finished already, or was begun before a recovery and means nothing any more.
     case outlived
 }

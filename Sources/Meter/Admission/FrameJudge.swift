@@ -132,8 +132,8 @@ struct FrameJudge: ~Copyable {
                 max: rules.options.agentsPerTenantMax)
     }
 
-    /// A component is held against the limit of every tenant of the frame: frames of many tenants carry
-    /// the platform's own components, which are declared.
+    /// A new component is held against the limit of every tenant of the frame: frames of many tenants
+    /// carry the platform's own components, which are declared.
     private mutating func judgeComponents(
         of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
     ) -> Bool {
@@ -144,9 +144,13 @@ struct FrameJudge: ~Copyable {
             var refused = false
             if unsafe live.findComponent(batch.bytes(component)) == nil {
                 let name = batch.name(component)
+<<<<<<< HEAD
                 refused =
                     !rules.policy.declaredComponents.contains(name)
                     && !admits(name, in: batch, by: rules)
+=======
+                refused = !admits(name, in: batch, by: rules)
+>>>>>>> enginetests
             }
             componentRefused.append(refused)
             fine = fine && !refused
@@ -169,12 +173,23 @@ struct FrameJudge: ~Copyable {
     private func admits(
         _ component: Name, in batch: borrowing EventBatch, by rules: Rules
     ) -> Bool {
+<<<<<<< HEAD
         for index in 0..<(unsafe batch.tenants.count) where tenantAllowed[index] {
             let tenant = unsafe batch.tenants[index]
             let admitted = rules.registry.admitComponent(
                 component, of: batch.name(tenant), max: rules.options.componentsPerTenantMax)
             if !admitted { return false }
+=======
+        if rules.policy.declaredComponents.contains(component) {
+            return rules.registry.admitDeclared(component)
+>>>>>>> enginetests
         }
-        return true
+        var tenants: [Name] = []
+        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
+            tenants.append(batch.name(tenant))
+        }
+        return tenants.isEmpty
+            || rules.registry.admitComponent(
+                component, of: tenants, max: rules.options.componentsPerTenantMax)
     }
 }

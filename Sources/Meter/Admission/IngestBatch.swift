@@ -56,6 +56,11 @@ extension Receiver {
         do throws(FrameError) {
             try unsafe decode(payload, eventCount: eventCount, baseTime: arrived.baseTime)
         } catch {
+            withShard(of: arrived.principal) { state in
+                state.counts[arrived.principal, default: AdmissionCounts()].events &+= UInt64(
+                    eventCount)
+                state.counts[arrived.principal]?.refused &+= UInt64(eventCount)
+            }
             return BatchOutcome(
                 items: Array(repeating: .refused(.malformed), count: eventCount))
         }

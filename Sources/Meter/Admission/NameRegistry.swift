@@ -3,43 +3,69 @@ internal import Synchronization
 
 /// Which names each tenant has used so far: what makes a name *new*.
 ///
-/// Only names without an access or a declaration are held against the limits, and only on the way in;
-/// replay adds what it finds and refuses nothing. Asked once per name and checkpoint, not per event.
+/// Only names without an access or a declaration are held against a tenant's limits, and only on the way
+/// in; replay adds what it finds and refuses nothing. Asked once per name and checkpoint, not per event.
+///
+/// A component that anybody has used is known to everybody: the files tell which components there are,
+/// not whose. How many all tenants have together is limited by what a counter's key can number.
 final class NameRegistry: Sendable {
     private struct Names {
         var agents: Set<Name> = []
+        /// Components that were new when this tenant brought them.
+        var componentCount = 0
+    }
+
+    private struct State {
+        var tenants: [Name: Names] = [:]
         var components: Set<Name> = []
     }
 
-    private let tenants = Mutex<[Name: Names]>([:])
+    /// Numbers of components that are kept for declared ones.
+    private static let declaredComponentCount = 512
+
+    private let state = Mutex(State())
 
     /// Whether the tenant may use the agent's name: it is known, or there is room for one more.
     func admitAgent(_ agent: Name, of tenant: Name, max: Int) -> Bool {
-        tenants.withLock { tenants in
-            if tenants[tenant]?.agents.contains(agent) == true { return true }
-            if (tenants[tenant]?.agents.count ?? 0) >= max { return false }
-            tenants[tenant, default: Names()].agents.insert(agent)
+        state.withLock { state in
+            if state.tenants[tenant]?.agents.contains(agent) == true { return true }
+            if (state.tenants[tenant]?.agents.count ?? 0) >= max { return false }
+            state.tenants[tenant, default: Names()].agents.insert(agent)
             return true
         }
     }
 
-    /// Whether the tenant may use the component's name: it is known, or there is room for one more.
-    func admitComponent(_ component: Name, of tenant: Name, max: Int) -> Bool {
-        tenants.withLock { tenants in
-            if tenants[tenant]?.components.contains(component) == true { return true }
-            if (tenants[tenant]?.components.count ?? 0) >= max { return false }
-            tenants[tenant, default: Names()].components.insert(component)
+    /// Whether these tenants may use the component's name: it is known, or each has room for one more.
+    func admitComponent(_ component: Name, of tenants: [Name], max: Int) -> Bool {
+        state.withLock { state in
+            if state.components.contains(component) { return true }
+            let countMax = CounterKey.componentCountMax - NameRegistry.declaredComponentCount
+            guard state.components.count < countMax,
+                tenants.allSatisfy({ (state.tenants[$0]?.componentCount ?? 0) < max })
+            else { return false }
+            for tenant in tenants { state.tenants[tenant, default: Names()].componentCount += 1 }
+            state.components.insert(component)
+            return true
+        }
+    }
+
+    /// Whether a declared component can be counted: it is known, or there is a number for it.
+    func admitDeclared(_ component: Name) -> Bool {
+        state.withLock { state in
+            if state.components.contains(component) { return true }
+            guard state.components.count < CounterKey.componentCountMax else { return false }
+            state.components.insert(component)
             return true
         }
     }
 
     /// Adds names that are in use already, whatever the limits say.
-    func add(_ series: [SeriesName]) {
-        tenants.withLock { tenants in
-            for name in series { tenants[name.tenant, default: Names()].agents.insert(name.agent) }
+    func add(_ series: [SeriesName], _ components: [Name]) {
+        state.withLock { state in
+            for name in series {
+                state.tenants[name.tenant, default: Names()].agents.insert(name.agent)
+            }
+            state.components.formUnion(components)
         }
     }
-
-    /// Forgets every name: before recovery adds those of segments and journal again.
-    func removeAll() { tenants.withLock { $0.removeAll() } }
 }

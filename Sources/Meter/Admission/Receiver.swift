@@ -84,9 +84,18 @@ package final class Receiver {
                         first: header.firstSequence, count: UInt32(header.eventCount),
                         tag: record.tag))
             }
-            if let index, standing == .duplicate || standing == .unverifiedDuplicate {
+            let isKnownEvidence = standing == .inConflict
+                && index.map { state.sources[$0].isEvidence(record.tag) } == true
+            if let index,
+                standing == .duplicate || standing == .unverifiedDuplicate || isKnownEvidence
+            {
                 state.noteDuplicate(
+<<<<<<< HEAD
                     at: index, eventCount: header.eventCount, verified: standing == .duplicate)
+=======
+                    at: index, eventCount: header.eventCount,
+                    verified: standing != .unverifiedDuplicate, now: record.receivedAt)
+>>>>>>> enginetests
                 state.counts[key.principal]?.duplicate &+= eventCount
                 outcome.disposition = .duplicate
                 outcome.position = state.sources[index].pending.last?.end ?? 0
@@ -147,14 +156,26 @@ package final class Receiver {
         of record: FrameRecord, at index: Int?, in state: borrowing ShardState
     ) -> Deferral? {
         if !engine.hasRoom(for: batch, in: state.live) { return .liveKeys }
-        guard let index else {
-            let count = state.sourceCounts[record.principal] ?? 0
-            return count >= engine.options.sourcesPerPrincipalMax / engine.shards.count + 1
-                ? .sources : nil
-        }
-        let rangeCount = state.sources[index].received
-            .rangeCount(afterInserting: record.header.sequences)
+        guard let index else { return deferral(ofNewSource: record.principal, in: state) }
+        let rangeCount = state.sources[index].openRangeCount(
+            afterReceiving: record.header.sequences, atMost: engine.options.openRangeMax)
         return rangeCount > engine.options.openRangeMax ? .openRanges : nil
+    }
+
+    private func deferral(
+        ofNewSource principal: PrincipalID, in state: borrowing ShardState
+    ) -> Deferral? {
+        let count = state.sourceCounts[principal] ?? 0
+        return count >= engine.options.sourcesPerPrincipalMax / engine.shards.count + 1
+            ? .sources : nil
+    }
+
+    /// Whether a checkpoint could be read again that has this claim in it: written in the order of its
+    /// lines, a claim may take more bytes than it came in. No emitter's does that writes it so itself.
+    private func canBeKept(_ claim: Claim, _ header: FrameHeader) -> Bool {
+        // An index grows by two bytes at most, and nothing that has one is smaller than two.
+        header.payloadByteCount <= WireLimits.frameByteCountMax / 2
+            || claim.payload(baseTime: header.baseTime).count <= WireLimits.frameByteCountMax
     }
 
     private func append(_ record: FrameRecord, _ payload: UnsafeRawBufferPointer) -> UInt64? {
@@ -177,6 +198,9 @@ package final class Receiver {
         let header = record.header
         let claim = try unsafe Claim.decode(
             payload: payload, baseTime: header.baseTime, sealedThrough: header.firstSequence)
+        guard canBeKept(claim, header) else {
+            throw .frameTooLarge(byteCount: header.frameByteCount)
+        }
         let key = SourceKey(principal: record.principal, source: header.source)
         let shard = key.shardIndex(of: engine.shards.count)
         var outcome = FrameOutcome(
@@ -190,7 +214,8 @@ package final class Receiver {
                 outcome.position = state.sources[index].pending.last?.end ?? 0
                 return
             }
-            if let deferral = deferral(of: record, at: index, in: state) {
+            // A claim takes no counter and opens no range; what it says may be what closes some.
+            if index == nil, let deferral = deferral(ofNewSource: key.principal, in: state) {
                 outcome.disposition = .deferred(deferral)
                 return
             }
@@ -274,56 +299,9 @@ package final class Receiver {
 
 extension Engine {
     /// Whether the counters may take a batch: by the number of keys held, and by the numbers that series
-    /// and components may have until the next checkpoint.
+    /// may have until the next checkpoint. The registry limits the numbers of components.
     func hasRoom(for batch: borrowing EventBatch, in live: borrowing LiveCounters) -> Bool {
-        unsafe heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
+        heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
             && live.seriesCount + batch.eventCount < CounterKey.seriesCountMax
-            && live.componentCount + batch.components.count <= CounterKey.componentCountMax
-    }
-
-    /// What may be told of a source now: only what is durable. Nil when the source or its key is gone.
-    ///
-    /// - Parameters:
-    ///   - byteCountMax: At least `Acknowledgement.byteCountMin`; lists are shortened to fit.
-    ///   - deferred: Ranges that arrived lately and were not taken.
-    package func acknowledgement(
-        for source: SourceHandle, byteCountMax: Int, deferred: [Range<UInt64>] = []
-    ) -> [UInt8]? {
-        let durablePosition = durable
-        let told = shards[source.shard].state.withLock { state -> Acknowledgement? in
-            guard let index = state.index(of: source.key) else { return nil }
-            state.settle(at: index, durablePosition: durablePosition)
-            return Acknowledgement(of: state.sources[index], deferred: deferred)
-        }
-        // A source that was deferred from its first frame on has no state yet.
-        let acknowledgement =
-            told
-            ?? Acknowledgement(
-                source: source.key.source, durableThrough: 0, deferred: deferred)
-        let policy = policy
-        if source.key.principal == policy.insecurePrincipal {
-            return acknowledgement.encode(byteCountMax: byteCountMax, key: nil)
-        }
-        return policy.credentials[source.keyID].map {
-            acknowledgement.encode(byteCountMax: byteCountMax, key: $0.key)
-        }
-    }
-}
-
-extension Acknowledgement {
-    init(of state: SourceState, deferred: [Range<UInt64>]) {
-        let counts = state.durableCounts
-        self.init(
-            source: state.key.source, durableThrough: state.durable.watermark,
-            claimNumber: state.durableClaimNumber, isQuarantined: state.quarantined,
-            counters: Counters(
-                accepted: counts.accepted, behind: counts.behind, duplicate: counts.duplicate,
-                unverifiedDuplicate: counts.unverified, inConflict: counts.inConflict,
-                refused: counts.refused.map { Refused(reason: $0.key.rawValue, count: $0.value) }
-                    .sorted { $0.reason < $1.reason }),
-            durable: state.durable.ranges,
-            missing: state.openHoles.filter { hole in
-                !deferred.contains { $0.overlaps(hole) }
-            }, deferred: deferred)
     }
 }

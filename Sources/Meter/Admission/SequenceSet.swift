@@ -55,6 +55,37 @@ package struct SequenceSet: Equatable, Sendable {
         }
     }
 
+    /// Adds many ranges at once: not empty, ascending by their start.
+    ///
+    /// - Complexity: O(ranges of both).
+    package mutating func insert(ascending others: [Range<UInt64>]) {
+        if others.isEmpty { return }
+        var merged: [Range<UInt64>] = []
+        merged.reserveCapacity(ranges.count + others.count)
+        var own = 0
+        var other = 0
+        while own < ranges.count || other < others.count {
+            let isOwn =
+                other == others.count
+                || (own < ranges.count && ranges[own].lowerBound <= others[other].lowerBound)
+            let next = isOwn ? ranges[own] : others[other]
+            if isOwn { own += 1 } else { other += 1 }
+            if let last = merged.last {
+                if next.lowerBound <= last.upperBound {
+                    merged[merged.count - 1] =
+                        last.lowerBound..<Swift.max(last.upperBound, next.upperBound)
+                } else {
+                    merged.append(next)
+                }
+            } else if next.lowerBound <= watermark {
+                watermark = Swift.max(watermark, next.upperBound)
+            } else {
+                merged.append(next)
+            }
+        }
+        ranges = merged
+    }
+
     /// How many ranges there would be above the watermark after `insert(range)`; the set is unchanged.
     package func rangeCount(afterInserting range: Range<UInt64>) -> Int {
         if range.lowerBound <= watermark { return ranges.count }

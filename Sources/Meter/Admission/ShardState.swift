@@ -41,9 +41,14 @@ struct ShardState: ~Copyable {
         let counted = counter.count(
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
+<<<<<<< HEAD
         for index in 0..<(unsafe batch.tenants.count) {
             let tenant = unsafe batch.tenants[index]
             unsafe sources[index].note(tenant: batch.bytes(tenant))
+=======
+        for tenant in counter.countedTenants {
+            unsafe sources[index].note(tenant: batch.bytes(batch.tenants[tenant]))
+>>>>>>> enginetests
         }
         applyToSource(at: index, record, counted, end: end)
         return counted
@@ -70,6 +75,7 @@ struct ShardState: ~Copyable {
         if record.verdict == .inConflict {
             counts.inConflict = UInt64(header.eventCount)
             sources[index].quarantined = true
+            sources[index].rememberEvidence(record.tag)
             range = 0..<0
         } else {
             sources[index].remember(
@@ -113,6 +119,10 @@ struct ShardState: ~Copyable {
             sources[index].counts.unverified &+= UInt64(eventCount)
             sources[index].durableCounts.unverified &+= UInt64(eventCount)
         }
+<<<<<<< HEAD
+=======
+        sources[index].lastRepeated = max(sources[index].lastRepeated, now)
+>>>>>>> enginetests
     }
 
     mutating func settle(at index: Int, durablePosition: UInt64) {

@@ -57,6 +57,8 @@ struct SourceState {
     /// Frames remembered per source. An emitter's window is far smaller; beyond it a repetition is a
     /// duplicate that nobody compared.
     static let recentFrameMax = 1_024
+    /// Conflicting frames remembered per source.
+    static let evidenceMax = 64
 
     let key: SourceKey
     var received = SequenceSet()
@@ -72,14 +74,22 @@ struct SourceState {
     /// Two lives used the same identifier: what comes now is kept as evidence and not counted.
     var quarantined = false
     var firstSeen: Timestamp
+    /// When something of it was last journalled.
     var lastSeen: Timestamp
-    /// Tenants that the source has named, in order of appearance: whom a hole may touch.
-    var tenants: [Name] = []
+    /// When something of it last came again: that changes no state and is forgotten at a restart.
+    var lastRepeated: Timestamp
+    /// Tenants for whom events of the source were counted, ascending: whom a hole may touch.
+    private(set) var tenants: [Name] = []
+    /// Tags of conflicting frames that are in the journal, so that sending them again does not fill it.
+    /// Forgotten at a restart, but for those that replay finds.
+    private var evidence: [FrameTag] = []
+    private var nextEvidence = 0
 
     init(key: SourceKey, firstSeen: Timestamp) {
         self.key = key
         self.firstSeen = firstSeen
         lastSeen = firstSeen
+        lastRepeated = firstSeen
     }
 
     /// How a frame stands to what was received.
@@ -117,8 +127,36 @@ struct SourceState {
     func isNews(_ claim: Claim) -> Bool { claim.number > (claimed?.claim.number ?? 0) }
 
     mutating func note(tenant: UnsafeRawBufferPointer) {
-        for known in tenants where unsafe known.bytes.elementsEqual(tenant) { return }
-        unsafe tenants.append(Name(bytes: Array(tenant)))
+        var low = 0
+        var high = tenants.count
+        while low < high {
+            let middle = (low + high) / 2
+            if unsafe tenants[middle].bytes.lexicographicallyPrecedes(tenant) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        if low < tenants.count, unsafe tenants[low].bytes.elementsEqual(tenant) { return }
+        unsafe tenants.insert(Name(bytes: Array(tenant)), at: low)
+    }
+
+    mutating func note(tenant: Name) {
+        unsafe tenant.bytes.withUnsafeBytes { unsafe note(tenant: $0) }
+    }
+
+    mutating func rememberEvidence(_ tag: FrameTag) {
+        if evidence.count < SourceState.evidenceMax {
+            evidence.append(tag)
+        } else {
+            evidence[nextEvidence] = tag
+            nextEvidence = (nextEvidence + 1) % SourceState.evidenceMax
+        }
+    }
+
+    /// Whether a conflicting frame is in the journal already.
+    func isEvidence(_ tag: FrameTag) -> Bool {
+        evidence.contains { $0.equalsInConstantTime(tag) }
     }
 
     /// Moves to the acknowledged side whatever the journal has made durable.
@@ -130,17 +168,30 @@ struct SourceState {
             durableCounts.add(entry.counts)
             if let claim = entry.claim {
                 durableClaimNumber = max(durableClaimNumber, claim.number)
-                for range in claim.givenUp { durable.insert(range) }
+                durable.insert(ascending: claim.givenUp)
             }
             settled += 1
         }
         if settled > 0 { pending.removeFirst(settled) }
     }
 
+    /// Numbers that were received or given up.
+    var known: SequenceSet {
+        var known = received
+        known.insert(ascending: claimed?.claim.givenUp ?? [])
+        return known
+    }
+
+    /// Ranges above the watermark that a frame would leave, without those that are open only because of
+    /// numbers given up: nothing fills them any more.
+    func openRangeCount(afterReceiving range: Range<UInt64>, atMost limit: Int) -> Int {
+        let count = received.rangeCount(afterInserting: range)
+        return count <= limit ? count : known.rangeCount(afterInserting: range)
+    }
+
     /// Numbers that are neither received nor given up, below the highest that the source has used.
     var openHoles: [Range<UInt64>] {
-        var known = received
-        for range in claimed?.claim.givenUp ?? [] { known.insert(range) }
+        let known = known
         let sealed = claimed?.sealedThrough ?? 0
         return sealed > known.end ? known.holes + [known.end..<sealed] : known.holes
     }
@@ -154,7 +205,7 @@ struct SourceState {
     /// change any more, the first where that is unknown.
     ///
     /// A claim without a hole says that everything up to its own time has come. With a hole or with
-    /// usage given up, nothing from the earliest unmet line on is certain.
+    /// usage given up, nothing from the earliest unmet line on is certain. 1970 or before is unknown.
     var completeThrough: Timestamp {
         let unknown = Timestamp(milliseconds: 0)
         guard let claimed, !quarantined else { return unknown }
@@ -166,5 +217,16 @@ struct SourceState {
             let earliest = claimed.claim.lines.map(\.earliest).min()
         else { return unknown }
         return min(Timestamp(milliseconds: earliest), claimed.time)
+    }
+
+    /// Whether what has not come of this source may belong to one of these tenants: those for whom it was
+    /// counted, those of its claim's unmet lines, and if it has named nobody, all of its principal's.
+    func mayTouch(_ asked: Set<Name>, allowed: AdmissionPolicy.Tenants?) -> Bool {
+        let lines = claimed?.claim.lines ?? []
+        if tenants.isEmpty, lines.isEmpty {
+            return asked.contains { (allowed ?? .all).contains($0) }
+        }
+        return tenants.contains { asked.contains($0) }
+            || lines.contains { asked.contains($0.tenant) }
     }
 }

@@ -6,12 +6,16 @@ package struct CheckpointSummary: Sendable {
     package let position: UInt64
     package let segment: SegmentSummary
     package let removedFiles: [String]
+    /// Why files that are not needed any more are still there; the next clean-up removes them.
+    package let removalFailure: EngineError?
 }
 
 /// What a finished merge wrote and removed.
 package struct MergeSummary: Sendable {
     package let file: String
     package let removedFiles: [String]
+    /// Why files that are not needed any more are still there; the next clean-up removes them.
+    package let removalFailure: EngineError?
 }
 
 extension Engine {
@@ -65,8 +69,8 @@ extension Engine {
     /// Writes what ``beginCheckpoint()`` took, makes it the state that recovery starts from, and removes
     /// what it replaces.
     ///
-    /// After an error nothing has changed and it can be finished again; after `.outlived` a new one is to
-    /// be begun.
+    /// After an error nothing has changed and it can be finished again; after `.outlived` (it is finished
+    /// already, or a recovery came between) a new one is to be begun.
     ///
     /// - Complexity: O(keys × log keys); queries and ingest go on meanwhile.
     package func finishCheckpoint(
@@ -78,7 +82,9 @@ extension Engine {
     private func write(
         _ checkpoint: PendingCheckpoint
     ) throws(EngineError) -> CheckpointSummary {
-        guard checkpoint.epoch == epoch.load(ordering: .acquiring) else { throw .outlived }
+        guard checkpoint.epoch == epoch.load(ordering: .acquiring),
+            generation.withLock({ $0.flushing === checkpoint })
+        else { throw .outlived }
         let position = checkpoint.span.to
         guard durable >= position else {
             throw .notDurable(position: position, durable: durable)
@@ -103,8 +109,9 @@ extension Engine {
         }
         identifiers.withLock { $0.endFlush(identifierFile) }
         heldKeyCount.subtract(checkpoint.keyCount, ordering: .relaxed)
+        let (removed, failure) = removeReplacedFiles()
         return CheckpointSummary(
-            position: position, segment: summary, removedFiles: try removeReplacedFiles())
+            position: position, segment: summary, removedFiles: removed, removalFailure: failure)
     }
 
     private func writeSources(
@@ -119,16 +126,21 @@ extension Engine {
 
     /// Removes files that wider or newer ones replace, and journal files that are kept no longer.
     ///
-    /// Segments that a query still reads stay readable: their files are open.
-    func removeReplacedFiles() throws(EngineError) -> [String] {
+    /// Segments that a query still reads stay readable: their files are open. A failure changes nothing
+    /// that counts, so it is reported beside what was achieved and not in its place.
+    func removeReplacedFiles() -> (removed: [String], failure: EngineError?) {
+        var removed: [String] = []
         do throws(DiskError) {
             let live = LiveFiles.find(try disk.list())
-            for name in live.superseded { try disk.remove(name) }
-            let removed = try journal.removeFiles(
+            for name in live.superseded {
+                try disk.remove(name)
+                removed.append(name)
+            }
+            removed += try journal.removeFiles(
                 below: live.checkpoint, keepingBytes: options.keptJournalBytes)
             if !live.superseded.isEmpty { try disk.syncDirectory() }
-            return live.superseded + removed
-        } catch { throw .disk(error) }
+        } catch { return (removed, .disk(error)) }
+        return (removed, nil)
     }
 
     /// Merges some neighbouring segments or id files into one, where the policy finds that worth while.
@@ -140,7 +152,8 @@ extension Engine {
             var merged = try mergeSegments()
             if merged == nil { merged = try mergeIdentifiers(at: now) }
             guard let file = merged else { return nil }
-            return MergeSummary(file: file, removedFiles: try removeReplacedFiles())
+            let (removed, failure) = removeReplacedFiles()
+            return MergeSummary(file: file, removedFiles: removed, removalFailure: failure)
         }
     }
 
@@ -186,13 +199,16 @@ extension Engine {
 extension SourceCoding {
     /// The sources in canonical order, as the pieces of a dedup file.
     static func pieces(of sources: [SourceState]) -> [[UInt8]] {
-        let sorted = sources.sorted { $0.key < $1.key }
-        return stride(from: 0, to: sorted.count, by: sourcesPerPiece).map { first in
-            var bytes: [UInt8] = []
-            for source in sorted[first..<Swift.min(first + sourcesPerPiece, sorted.count)] {
-                encode(source, to: &bytes)
+        var pieces: [[UInt8]] = []
+        var bytes: [UInt8] = []
+        for source in sources.sorted(by: { $0.key < $1.key }) {
+            encode(source, to: &bytes)
+            if bytes.count >= pieceByteCount {
+                pieces.append(bytes)
+                bytes = []
             }
-            return bytes
         }
+        if !bytes.isEmpty { pieces.append(bytes) }
+        return pieces
     }
 }

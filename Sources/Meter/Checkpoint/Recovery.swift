@@ -58,7 +58,8 @@ extension Engine {
     /// After a failed commit: gives up everything above the durable position, begins a new journal file
     /// and rebuilds the state from checkpoint and journal.
     ///
-    /// Arriving frames are deferred until it has succeeded; queries begun before it are asked again.
+    /// Arriving frames are deferred until it has succeeded; queries begun before it are asked again. Does
+    /// nothing if the journal has not failed: what is appended then is still on its way.
     ///
     /// - Throws: `EngineError`; nothing has changed and it can be tried again, when there is space.
     package func recover() throws(EngineError) -> RecoverySummary {
@@ -66,6 +67,7 @@ extension Engine {
     }
 
     private func rebuild() throws(EngineError) -> RecoverySummary {
+        guard journal.failure != nil else { return presentSummary() }
         var rebuilding = try Rebuilding(disk: disk, options: options, seed: seed)
         var replayed = Replaying(options: options)
         let reading: JournalReading
@@ -103,7 +105,6 @@ extension Engine {
             heldKeyCount.add(state.live.keyCount, ordering: .relaxed)
         }
         if let failure { throw .disk(failure) }
-        registry.removeAll()
         adopt(rebuilding.segments)
         var summary = rebuilding.summary()
         summary.durable = durable
@@ -112,11 +113,23 @@ extension Engine {
         return summary
     }
 
+    private func presentSummary() -> RecoverySummary {
+        var summary = RecoverySummary()
+        (summary.checkpoint, summary.segmentCount) = generation.withLock {
+            ($0.checkpoint, $0.segments.count)
+        }
+        summary.durable = durable
+        summary.sourceCount = shards.reduce(0) { $0 + $1.state.withLock { $0.sources.count } }
+        return summary
+    }
+
     /// Takes over what stands beside the shards: the names that tenants have used.
     private func adopt(_ segments: [Segment]) {
-        for segment in segments { registry.add(segment.series) }
+        for segment in segments { registry.add(segment.series, segment.components) }
         for shard in shards {
-            shard.state.withLock { state in registry.add(state.live.seriesNames) }
+            shard.state.withLock { state in
+                registry.add(state.live.seriesNames, state.live.componentNames)
+            }
         }
     }
 }

@@ -5,8 +5,9 @@ internal import MeterWire
 ///
 /// Duplicates are not counted here: they change no state.
 enum SourceCoding {
-    /// Sources in one piece of the file.
-    static let sourcesPerPiece = 4_096
+    /// Bytes at which a piece of the file ends. By bytes and not by sources: one source may take some
+    /// hundred bytes or, with a claim of a frame's size, more than a million.
+    static let pieceByteCount = 1 << 20
 
     static func encode(_ source: SourceState, to bytes: inout [UInt8]) {
         bytes.appendFixed64(source.key.principal.rawValue)
@@ -104,12 +105,12 @@ enum SourceCoding {
             source.counts.refused[reason] = try reader.varint()
         }
         for _ in 0..<(try reader.listCount(elementByteCount: 2)) {
-            source.tenants.append(try reader.nameValue())
+            source.note(tenant: try reader.nameValue())
         }
         source.claimed = try claimed(&reader)
         source.durableCounts = source.counts
         source.durable = source.received
-        for range in source.claimed?.claim.givenUp ?? [] { source.durable.insert(range) }
+        source.durable.insert(ascending: source.claimed?.claim.givenUp ?? [])
         source.durableClaimNumber = source.claimed?.claim.number ?? 0
         return source
     }

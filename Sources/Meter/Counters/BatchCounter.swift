@@ -12,6 +12,9 @@ internal import MeterWire
     /// Series of (agent, access) pairs of this batch.
     private var seriesOfAccess: [UInt64: UInt32] = [:]
     private var componentNumbers: [UInt32] = []
+    /// Whose events were counted last, by index in the batch's tenants; each once.
+    private(set) var countedTenants: [Int] = []
+    private var isTenantCounted: [Bool] = []
     private var keys = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     private var amounts = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     private var capacity = 1
@@ -39,6 +42,7 @@ internal import MeterWire
         into live: inout LiveCounters
     ) -> Counted {
         var counted = Counted()
+        countedTenants.removeAll(keepingCapacity: true)
         switch verdict {
         case .refused(let reason):
             counted.refused[reason] = UInt64(batch.eventCount)
@@ -74,11 +78,20 @@ internal import MeterWire
         seriesOfAgent.removeAll(keepingCapacity: true)
         for _ in unsafe 0..<batch.agents.count { seriesOfAgent.append(BatchCounter.unresolved) }
         if unsafe batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
+        // Names are interned when an accepted event needs them: what is only in the dictionary, or in
+        // events that were refused, leaves nothing behind.
         componentNumbers.removeAll(keepingCapacity: true)
+<<<<<<< HEAD
         for index in 0..<(unsafe batch.components.count) {
             let component = unsafe batch.components[index]
             componentNumbers.append(unsafe live.internComponent(batch.bytes(component)))
+=======
+        for _ in unsafe 0..<batch.components.count {
+            componentNumbers.append(BatchCounter.unresolved)
+>>>>>>> enginetests
         }
+        isTenantCounted.removeAll(keepingCapacity: true)
+        for _ in unsafe 0..<batch.tenants.count { isTenantCounted.append(false) }
     }
 
     /// The keys of every event; the amounts are used where they were decoded.
@@ -135,12 +148,31 @@ internal import MeterWire
         let shape = unsafe batch.shapes[Int(event.shape)]
         for position in 0..<Int(shape.count) {
             let component = unsafe batch.shapeComponents[Int(shape.first) &+ position]
+<<<<<<< HEAD
             unsafe keys[keyCount] =
                 CounterKey(
                     series: series, component: componentNumbers[Int(component)], minute: minute
                 ).rawValue
+=======
+            var number = componentNumbers[Int(component)]
+            if number == BatchCounter.unresolved {
+                number = resolve(component: Int(component), in: batch, live: &live)
+            }
+            unsafe keys[keyCount] = CounterKey(
+                series: series, component: number, minute: minute
+            ).rawValue
+>>>>>>> enginetests
             keyCount &+= 1
         }
+    }
+
+    @inline(never)
+    private mutating func resolve(
+        component: Int, in batch: borrowing EventBatch, live: inout LiveCounters
+    ) -> UInt32 {
+        let number = unsafe live.internComponent(batch.bytes(batch.components[component]))
+        componentNumbers[component] = number
+        return number
     }
 
     @inline(__always)
@@ -160,6 +192,10 @@ internal import MeterWire
     ) -> UInt32 {
         let agent = unsafe batch.agents[Int(event.agent)]
         let tenant = unsafe batch.tenants[Int(agent.tenant)]
+        if !isTenantCounted[Int(agent.tenant)] {
+            isTenantCounted[Int(agent.tenant)] = true
+            countedTenants.append(Int(agent.tenant))
+        }
         if event.access < 0 {
             let number = unsafe live.internSeries(
                 tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)

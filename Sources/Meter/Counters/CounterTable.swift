@@ -46,6 +46,8 @@ struct CounterKey: Equatable {
     /// Distinct keys in the table.
     private(set) var keyCount = 0
     private var overflowed: [Slot] = []
+    /// Rows in the table: its keys, and sums set aside because they would have left 64 bits.
+    var rowCount: Int { keyCount + overflowed.count }
 
     /// - Parameter capacity: Slots to begin with; a power of two.
     init(capacity: Int = 1 << 12) {

@@ -16,9 +16,9 @@ struct LiveCounters: ~Copyable {
         components = NameTable(seed: seed)
     }
 
-    var keyCount: Int { table.keyCount }
+    /// Rows held, which is what memory is limited by: distinct keys, and sums set aside.
+    var keyCount: Int { table.rowCount }
     var seriesCount: Int { series.count }
-    var componentCount: Int { components.count }
 
     /// The number of a series, or nil if it is not in the table.
     mutating func findSeries(

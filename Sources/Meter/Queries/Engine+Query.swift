@@ -17,13 +17,16 @@ extension Engine {
     /// One generation and one position are pinned together, so a total neither falls nor doubles while
     /// files change underneath.
     ///
+    /// A query that names tenants is as complete as the sources that may have used something of theirs.
+    ///
     /// - Parameter now: With nothing appended since, the answer is of this time.
     /// - Throws: `.segment` if a segment cannot be read; damaged blocks are named in the answer instead.
     /// - Complexity: O(live keys) under the shards' locks, then O(rows of the blocks that can match).
     package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer
     {
         var accumulator = UsageAccumulator(query)
-        var completeThrough: Timestamp? = Timestamp(milliseconds: .max)
+        var completeThrough = Timestamp(milliseconds: .max)
+        let principals = policy.principals
         let pinned = withFrozenShards {
             PinnedQuery(
                 position: appended, epoch: epoch.load(ordering: .acquiring),
@@ -31,11 +34,14 @@ extension Engine {
         } visit: { _, state, _ in
             state.live.add(to: &accumulator)
             for source in state.sources {
-                let through = source.completeThrough
-                if let known = completeThrough, through < known { completeThrough = through }
+                if let tenants = query.tenants {
+                    let allowed = principals[source.key.principal]
+                    guard source.mayTouch(tenants, allowed: allowed) else { continue }
+                }
+                completeThrough = min(completeThrough, source.completeThrough)
             }
         }
-        if completeThrough == Timestamp(milliseconds: 0) { completeThrough = nil }
+        let isKnown = completeThrough.milliseconds > 0
         for flushing in pinned.generation.flushing?.counters ?? [] {
             flushing.counters.add(to: &accumulator)
         }
@@ -49,7 +55,7 @@ extension Engine {
         return PendingAnswer(
             answer: UsageAnswer(
                 totals: accumulator.finish(), position: pinned.position, asOf: now,
-                completeThrough: completeThrough.map { min($0, now) }),
+                completeThrough: isKnown ? min(completeThrough, now) : nil),
             epoch: pinned.epoch, position: pinned.position, damage: damage)
     }
 

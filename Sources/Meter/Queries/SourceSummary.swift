@@ -30,7 +30,7 @@ package struct SourceSummary: Sendable, Equatable {
     init(_ state: SourceState) {
         key = state.key
         firstSeen = state.firstSeen
-        lastSeen = state.lastSeen
+        lastSeen = max(state.lastSeen, state.lastRepeated)
         watermark = state.received.watermark
         received = state.received.ranges
         openHoles = state.openHoles
@@ -40,7 +40,7 @@ package struct SourceSummary: Sendable, Equatable {
         claim = state.claimed?.claim
         claimTime = state.claimed?.time
         let through = state.completeThrough
-        completeThrough = through.milliseconds == 0 ? nil : through
+        completeThrough = through.milliseconds <= 0 ? nil : through
         tenants = state.tenants
     }
 }

@@ -92,7 +92,7 @@ import Testing
     ) throws {
         var call = 0
         while try FaultedHistory(strike, call: call).run() { call += 1 }
-        #expect(call > 100)
+        #expect(call > 60)
     }
 
     @Test func `a checkpoint whose clean-up failed is not written a second time`() throws {
@@ -164,7 +164,11 @@ private final class FaultedHistory {
     func run() throws -> Bool {
         disk.fail(
             DiskFault(
-                after: call, isSticky: strike.isSticky, takesEffect: strike.takesEffect))
+                after: call,
+                isSticky: strike.isSticky,
+                takesEffect: strike.takesEffect
+            )
+        )
         for round in 0..<3 {
             send(round)
             try attempt { _ = try self.harness.engine.commit() }
@@ -181,7 +185,12 @@ private final class FaultedHistory {
         try require(harness.totals() == NaiveMeter(events), "sent again")
         try require(
             harness.reopened(options: FaultedHistory.options).totals() == NaiveMeter(events),
+<<<<<<< HEAD
             "reopened")
+=======
+            "reopened"
+        )
+>>>>>>> enginetests
         return hasStruck
     }
 
@@ -207,8 +216,9 @@ private final class FaultedHistory {
 
     /// What is answered now must be there after the power is cut now.
     private func settle() throws {
-        let pending = try harness.engine.query(.everything, at: harness.now)
-        guard (try? harness.engine.commit()) != nil,
+        // A query reads segments, and so may meet the fault too.
+        guard let pending = try? harness.engine.query(.everything, at: harness.now),
+            (try? harness.engine.commit()) != nil,
             let answer = harness.engine.answer(pending)
         else { return }
         acknowledged = answer.totals
@@ -222,7 +232,8 @@ private final class FaultedHistory {
     private func require(_ condition: Bool, _ what: String) throws {
         if !condition {
             throw EngineMismatch(
-                description: "call \(call), \(strike.testDescription): totals differ, \(what)")
+                description: "call \(call), \(strike.testDescription): totals differ, \(what)"
+            )
         }
     }
 }
