@@ -144,13 +144,7 @@ struct FrameJudge: ~Copyable {
             var refused = false
             if unsafe live.findComponent(batch.bytes(component)) == nil {
                 let name = batch.name(component)
-<<<<<<< HEAD
-                refused =
-                    !rules.policy.declaredComponents.contains(name)
-                    && !admits(name, in: batch, by: rules)
-=======
                 refused = !admits(name, in: batch, by: rules)
->>>>>>> enginetests
             }
             componentRefused.append(refused)
             fine = fine && !refused
@@ -173,19 +167,12 @@ struct FrameJudge: ~Copyable {
     private func admits(
         _ component: Name, in batch: borrowing EventBatch, by rules: Rules
     ) -> Bool {
-<<<<<<< HEAD
-        for index in 0..<(unsafe batch.tenants.count) where tenantAllowed[index] {
-            let tenant = unsafe batch.tenants[index]
-            let admitted = rules.registry.admitComponent(
-                component, of: batch.name(tenant), max: rules.options.componentsPerTenantMax)
-            if !admitted { return false }
-=======
         if rules.policy.declaredComponents.contains(component) {
             return rules.registry.admitDeclared(component)
->>>>>>> enginetests
         }
         var tenants: [Name] = []
-        for unsafe (index, tenant) in unsafe batch.tenants.enumerated() where tenantAllowed[index] {
+        for index in 0..<(unsafe batch.tenants.count) where tenantAllowed[index] {
+            let tenant = unsafe batch.tenants[index]
             tenants.append(batch.name(tenant))
         }
         return tenants.isEmpty

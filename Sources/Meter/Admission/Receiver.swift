@@ -84,18 +84,15 @@ package final class Receiver {
                         first: header.firstSequence, count: UInt32(header.eventCount),
                         tag: record.tag))
             }
-            let isKnownEvidence = standing == .inConflict
+            let isKnownEvidence =
+                standing == .inConflict
                 && index.map { state.sources[$0].isEvidence(record.tag) } == true
             if let index,
                 standing == .duplicate || standing == .unverifiedDuplicate || isKnownEvidence
             {
                 state.noteDuplicate(
-<<<<<<< HEAD
-                    at: index, eventCount: header.eventCount, verified: standing == .duplicate)
-=======
                     at: index, eventCount: header.eventCount,
                     verified: standing != .unverifiedDuplicate, now: record.receivedAt)
->>>>>>> enginetests
                 state.counts[key.principal]?.duplicate &+= eventCount
                 outcome.disposition = .duplicate
                 outcome.position = state.sources[index].pending.last?.end ?? 0

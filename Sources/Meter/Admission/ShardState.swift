@@ -41,14 +41,8 @@ struct ShardState: ~Copyable {
         let counted = counter.count(
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
-<<<<<<< HEAD
-        for index in 0..<(unsafe batch.tenants.count) {
-            let tenant = unsafe batch.tenants[index]
-            unsafe sources[index].note(tenant: batch.bytes(tenant))
-=======
         for tenant in counter.countedTenants {
             unsafe sources[index].note(tenant: batch.bytes(batch.tenants[tenant]))
->>>>>>> enginetests
         }
         applyToSource(at: index, record, counted, end: end)
         return counted
@@ -112,17 +106,14 @@ struct ShardState: ~Copyable {
     }
 
     /// Counts re-sent events, which change nothing else.
-    mutating func noteDuplicate(at index: Int, eventCount: Int, verified: Bool) {
+    mutating func noteDuplicate(at index: Int, eventCount: Int, verified: Bool, now: Timestamp) {
         sources[index].counts.duplicate &+= UInt64(eventCount)
         sources[index].durableCounts.duplicate &+= UInt64(eventCount)
         if !verified {
             sources[index].counts.unverified &+= UInt64(eventCount)
             sources[index].durableCounts.unverified &+= UInt64(eventCount)
         }
-<<<<<<< HEAD
-=======
         sources[index].lastRepeated = max(sources[index].lastRepeated, now)
->>>>>>> enginetests
     }
 
     mutating func settle(at index: Int, durablePosition: UInt64) {

@@ -81,14 +81,8 @@ internal import MeterWire
         // Names are interned when an accepted event needs them: what is only in the dictionary, or in
         // events that were refused, leaves nothing behind.
         componentNumbers.removeAll(keepingCapacity: true)
-<<<<<<< HEAD
-        for index in 0..<(unsafe batch.components.count) {
-            let component = unsafe batch.components[index]
-            componentNumbers.append(unsafe live.internComponent(batch.bytes(component)))
-=======
         for _ in unsafe 0..<batch.components.count {
             componentNumbers.append(BatchCounter.unresolved)
->>>>>>> enginetests
         }
         isTenantCounted.removeAll(keepingCapacity: true)
         for _ in unsafe 0..<batch.tenants.count { isTenantCounted.append(false) }
@@ -148,20 +142,14 @@ internal import MeterWire
         let shape = unsafe batch.shapes[Int(event.shape)]
         for position in 0..<Int(shape.count) {
             let component = unsafe batch.shapeComponents[Int(shape.first) &+ position]
-<<<<<<< HEAD
-            unsafe keys[keyCount] =
-                CounterKey(
-                    series: series, component: componentNumbers[Int(component)], minute: minute
-                ).rawValue
-=======
             var number = componentNumbers[Int(component)]
             if number == BatchCounter.unresolved {
                 number = resolve(component: Int(component), in: batch, live: &live)
             }
-            unsafe keys[keyCount] = CounterKey(
-                series: series, component: number, minute: minute
-            ).rawValue
->>>>>>> enginetests
+            unsafe keys[keyCount] =
+                CounterKey(
+                    series: series, component: number, minute: minute
+                ).rawValue
             keyCount &+= 1
         }
     }

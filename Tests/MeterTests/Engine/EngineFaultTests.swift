@@ -185,12 +185,8 @@ private final class FaultedHistory {
         try require(harness.totals() == NaiveMeter(events), "sent again")
         try require(
             harness.reopened(options: FaultedHistory.options).totals() == NaiveMeter(events),
-<<<<<<< HEAD
-            "reopened")
-=======
             "reopened"
         )
->>>>>>> enginetests
         return hasStruck
     }
 
