@@ -128,17 +128,26 @@ extension Engine {
     ///
     /// Segments that a query still reads stay readable: their files are open. A failure changes nothing
     /// that counts, so it is reported beside what was achieved and not in its place.
+    ///
+    /// What is needed is known from the state in use and not from the directory: a merged file whose
+    /// directory sync failed may be seen there and be gone after a power cut, its inputs with it.
     func removeReplacedFiles() -> (removed: [String], failure: EngineError?) {
         var removed: [String] = []
         do throws(DiskError) {
-            let live = LiveFiles.find(try disk.list())
-            for name in live.superseded {
+            let (checkpoint, segments) = generation.withLock { ($0.checkpoint, $0.segments) }
+            var needed = Set(segments.map(\.name))
+            needed.formUnion(identifiers.withLock { $0.files.map(\.name) })
+            for name in try disk.list() where !needed.contains(name) {
+                guard case .sealed(let kind, let span) = DataFileName(name),
+                    kind == .dedup ? span.to < checkpoint : span.to <= checkpoint,
+                    kind != .details
+                else { continue }
                 try disk.remove(name)
                 removed.append(name)
             }
+            if !removed.isEmpty { try disk.syncDirectory() }
             removed += try journal.removeFiles(
-                below: live.checkpoint, keepingBytes: options.keptJournalBytes)
-            if !live.superseded.isEmpty { try disk.syncDirectory() }
+                below: checkpoint, keepingBytes: options.keptJournalBytes)
         } catch { return (removed, .disk(error)) }
         return (removed, nil)
     }

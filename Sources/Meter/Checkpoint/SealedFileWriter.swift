@@ -107,8 +107,14 @@ package struct SealedFileWriter: ~Copyable {
         try readBack()
         do throws(DiskError) {
             try disk.rename(temporaryName, to: name)
-            try disk.syncDirectory()
         } catch { throw .disk(error) }
+        do throws(DiskError) {
+            try disk.syncDirectory()
+        } catch {
+            // A name that may be gone after a power cut is not to be taken for one that stays.
+            try? disk.remove(name)
+            throw .disk(error)
+        }
         return try SealedFile.open(name, on: disk)
     }
 

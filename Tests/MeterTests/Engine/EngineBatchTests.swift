@@ -8,7 +8,8 @@ import Testing
     @Test func `an id counts once within a batch and across batches`() throws {
         let harness = try EngineHarness(disk: SimulatedDisk())
         let first = harness.receive(
-            IngestBatch([(1, .call(5)), (1, .call(5)), (1, .call(6)), (2, .call(7))]))
+            IngestBatch([(1, .call(5)), (1, .call(5)), (1, .call(6)), (2, .call(7))])
+        )
         #expect(first.items == [.accepted, .duplicate, .inConflict, .accepted])
         let again = harness.receive(IngestBatch([(2, .call(7)), (1, .call(9)), (3, .call(1))]))
         #expect(again.items == [.duplicate, .inConflict, .accepted])
@@ -51,9 +52,11 @@ import Testing
             for known in 0...id {
                 #expect(
                     harness.receive(IngestBatch([(known, .call(known + 1))])).items
-                        == [.duplicate])
+                        == [.duplicate]
+                )
                 #expect(
-                    harness.receive(IngestBatch([(known, .call(99))])).items == [.inConflict])
+                    harness.receive(IngestBatch([(known, .call(99))])).items == [.inConflict]
+                )
             }
             #expect(try harness.totals().sum == sum)
         }
@@ -65,11 +68,13 @@ import Testing
         let harness = try EngineHarness(disk: SimulatedDisk(), policy: policy)
         #expect(harness.receive(IngestBatch([(1, .call(5))])).items == [.accepted])
         #expect(
-            harness.receive(IngestBatch([(1, .call(5))], principal: other)).items == [.accepted])
+            harness.receive(IngestBatch([(1, .call(5))], principal: other)).items == [.accepted]
+        )
         #expect(
             harness.receive(
                 IngestBatch([(1, .call(5))], principal: PrincipalID(rawValue: 3))
-            ).items == [.refused(.tenantNotAllowed)])
+            ).items == [.refused(.tenantNotAllowed)]
+        )
     }
 
     @Test func `what is refused leaves its id free, and what is too old is refused by name`() throws
@@ -79,7 +84,8 @@ import Testing
         let future = UsageEvent.call(4, minutes: 120)
         let outcome = harness.receive(IngestBatch([(1, old), (2, future), (1, .call(8))]))
         #expect(
-            outcome.items == [.refused(.tooOldForIDDedup), .refused(.inFuture), .accepted])
+            outcome.items == [.refused(.tooOldForIDDedup), .refused(.inFuture), .accepted]
+        )
         #expect(harness.receive(IngestBatch([(2, .call(9))])).items == [.accepted])
         // Also after a restart, and for one that was counted: the id still says that it was.
         _ = try harness.engine.commit()
@@ -88,7 +94,8 @@ import Testing
         #expect(
             after.receive(IngestBatch([(3, old), (1, .call(8))])).items == [
                 .refused(.tooOldForIDDedup), .duplicate,
-            ])
+            ]
+        )
         #expect(try after.totals().sum == 17)
     }
 
@@ -97,7 +104,8 @@ import Testing
         var batch = IngestBatch([(1, .call()), (2, .call())])
         batch.payload.removeLast()
         #expect(
-            harness.receive(batch).items == [.refused(.malformed), .refused(.malformed)])
+            harness.receive(batch).items == [.refused(.malformed), .refused(.malformed)]
+        )
         #expect(harness.counts == AdmissionCounts(events: 2, refused: 2))
         #expect(try harness.totals().sum == 0)
         #expect(harness.receive(IngestBatch([(1, .call())])).items == [.accepted])

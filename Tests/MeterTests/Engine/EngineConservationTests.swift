@@ -6,7 +6,9 @@ import Testing
 /// Every event that came is in exactly one of accepted, refused, in conflict, duplicate and deferred.
 @Suite struct EngineConservationTests {
     private static let tenantKey = WireKey.derived(
-        fromMaster: Array(repeating: 77, count: 32), id: KeyID(rawValue: 0x77))
+        fromMaster: Array(repeating: 77, count: 32),
+        id: KeyID(rawValue: 0x77)
+    )
     private static let tenantPrincipal = PrincipalID(rawValue: 7)
 
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
@@ -14,15 +16,19 @@ import Testing
         let policy = AdmissionPolicy(
             credentials: [
                 EngineHarness.key.id: .init(
-                    key: EngineHarness.key, principal: EngineHarness.principal),
+                    key: EngineHarness.key,
+                    principal: EngineHarness.principal
+                ),
                 EngineConservationTests.tenantKey.id: .init(
                     key: EngineConservationTests.tenantKey,
-                    principal: EngineConservationTests.tenantPrincipal),
+                    principal: EngineConservationTests.tenantPrincipal
+                ),
             ],
             principals: [
                 EngineHarness.principal: .all,
                 EngineConservationTests.tenantPrincipal: .only(["tenant-0"]),
-            ])
+            ]
+        )
         var options = EngineHarness.options
         options.openRangeMax = 3
         options.liveKeyMax = 60
@@ -36,7 +42,9 @@ import Testing
             FrameMaker(
                 source: UInt64($0),
                 protection: .signed(
-                    $0 < 2 ? EngineHarness.key : EngineConservationTests.tenantKey))
+                    $0 < 2 ? EngineHarness.key : EngineConservationTests.tenantKey
+                )
+            )
         }
         var frames: [[UInt8]] = []
         var sent: [PrincipalID: UInt64] = [:]
@@ -69,7 +77,10 @@ import Testing
                     ? EngineHarness.principal : EngineConservationTests.tenantPrincipal
                 _ = harness.receive(
                     IngestBatch(
-                        events.map { (UInt64(random.below(30)), $0) }, principal: principal))
+                        events.map { (UInt64(random.below(30)), $0) },
+                        principal: principal
+                    )
+                )
                 sent[principal, default: 0] += UInt64(events.count)
             case 8: harness.receive(Array(repeating: UInt8(random.below(256)), count: 100))
             case 9: try harness.checkpoint()
@@ -96,7 +107,9 @@ import Testing
     func `what a source is told adds up to what it sent`(seed: UInt64) throws {
         let disk = SimulatedDisk()
         var harness = try EngineHarness(
-            disk: disk, policy: EngineHarness.policy(tenants: .only(["tenant-0"])))
+            disk: disk,
+            policy: EngineHarness.policy(tenants: .only(["tenant-0"]))
+        )
         var random = Seed(seed)
         var workload = EventWorkload(seed: seed)
         var maker = FrameMaker(source: 1)
@@ -114,12 +127,14 @@ import Testing
             #expect(counters.accepted == accepted)
             #expect(
                 counters.accepted + counters.refused.reduce(0) { $0 + $1.count }
-                    == maker.nextSequence)
+                    == maker.nextSequence
+            )
             if random.oneIn(4) { try harness.checkpoint() }
             if random.oneIn(6) {
                 disk.crash(.nothingKept)
                 harness = try harness.reopened(
-                    policy: EngineHarness.policy(tenants: .only(["tenant-0"])))
+                    policy: EngineHarness.policy(tenants: .only(["tenant-0"]))
+                )
             }
         }
     }

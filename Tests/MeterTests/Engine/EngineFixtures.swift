@@ -10,12 +10,20 @@ import Glibc
 extension UsageEvent {
     /// One call of an agent, `minutes` after the workload's start, with one component.
     static func call(
-        of tenant: String = "acme", agent: String = "bot", component: String = "agent_calls",
-        _ amount: UInt64 = 1, minutes: Int64 = 0, access: AccessID? = nil
+        of tenant: String = "acme",
+        agent: String = "bot",
+        component: String = "agent_calls",
+        _ amount: UInt64 = 1,
+        minutes: Int64 = 0,
+        access: AccessID? = nil
     ) -> UsageEvent {
         UsageEvent(
-            time: EventWorkload.start.advanced(byMilliseconds: minutes * 60_000), tenant: tenant,
-            agent: agent, amounts: [ComponentAmount(component, amount)], access: access)
+            time: EventWorkload.start.advanced(byMilliseconds: minutes * 60_000),
+            tenant: tenant,
+            agent: agent,
+            amounts: [ComponentAmount(component, amount)],
+            access: access
+        )
     }
 }
 
@@ -31,12 +39,17 @@ extension IngestBatch {
             precondition(appended == .appended, "a test's event can be encoded: \(appended)")
         }
         self.init(
-            principal: principal, baseTime: encoder.baseTime, payload: encoder.payload(),
+            principal: principal,
+            baseTime: encoder.baseTime,
+            payload: encoder.payload(),
             identities: events.map { id, event in
                 EventIdentity(
-                    high: id, low: principal.rawValue,
-                    content: event.amounts.reduce(0) { $0 &* 31 &+ $1.amount })
-            })
+                    high: id,
+                    low: principal.rawValue,
+                    content: event.amounts.reduce(0) { $0 &* 31 &+ $1.amount }
+                )
+            }
+        )
     }
 }
 
@@ -66,7 +79,8 @@ extension UsageQuery {
     static var everything: UsageQuery {
         UsageQuery(
             windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-            grouping: [.tenant, .agent, .access, .component])
+            grouping: [.tenant, .agent, .access, .component]
+        )
     }
 }
 
@@ -110,13 +124,16 @@ enum Threads {
             var thread = pthread_t()
             let argument = unsafe Unmanaged.passRetained(work).toOpaque()
             let code = unsafe pthread_create(
-                &thread, nil,
+                &thread,
+                nil,
                 { argument in
                     guard let argument = unsafe argument else { return nil }
                     let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
                     do { try work.body() } catch { work.failure.withLock { $0 = error } }
                     return nil
-                }, argument)
+                },
+                argument
+            )
             precondition(code == 0, "the system gives a test its threads")
             threads.append(thread)
         }

@@ -6,19 +6,32 @@ import Testing
 /// Bytes that somebody made to break the server: refused by name, and nothing else suffers.
 @Suite struct EngineHostileTests {
     private static let other = WireKey.derived(
-        fromMaster: Array(repeating: 66, count: 32), id: KeyID(rawValue: 0xBAD))
+        fromMaster: Array(repeating: 66, count: 32),
+        id: KeyID(rawValue: 0xBAD)
+    )
 
     /// A frame with any payload under a right tag.
     private static func sealed(
-        _ payload: [UInt8], source: UInt64 = 1, eventCount: Int = 1, firstSequence: UInt64 = 0,
-        baseTime: Int64 = EventWorkload.start.milliseconds, kind: FrameKind = .events
+        _ payload: [UInt8],
+        source: UInt64 = 1,
+        eventCount: Int = 1,
+        firstSequence: UInt64 = 0,
+        baseTime: Int64 = EventWorkload.start.milliseconds,
+        kind: FrameKind = .events
     ) -> [UInt8] {
         var random = Seed(source)
         return FrameSealer(
-            source: SourceID(high: 0x5EED, low: source), protection: .signed(EngineHarness.key)
+            source: SourceID(high: 0x5EED, low: source),
+            protection: .signed(EngineHarness.key)
         ).seal(
-            kind: kind, payload: payload, eventCount: eventCount, firstSequence: firstSequence,
-            baseTime: baseTime, durableThrough: 0, using: &random)
+            kind: kind,
+            payload: payload,
+            eventCount: eventCount,
+            firstSequence: firstSequence,
+            baseTime: baseTime,
+            durableThrough: 0,
+            using: &random
+        )
     }
 
     private func ignored(_ outcome: FrameOutcome) -> Bool {
@@ -52,17 +65,20 @@ import Testing
                 other[2] = UInt8(version)
                 #expect(
                     harness.receive(other).disposition
-                        == .ignored(.unknownVersion(UInt8(version))))
+                        == .ignored(.unknownVersion(UInt8(version)))
+                )
             }
         }
         var wrong = FrameMaker(source: 1, protection: .signed(EngineHostileTests.other))
         #expect(
             harness.receive(wrong.frame(workload.events(1))).disposition
-                == .ignored(.otherKey(EngineHostileTests.other.id)))
+                == .ignored(.otherKey(EngineHostileTests.other.id))
+        )
         var open = FrameMaker(source: 1, protection: .none)
         #expect(
             harness.receive(open.frame(workload.events(1))).disposition
-                == .ignored(.suiteNotAllowed(.crc32c)))
+                == .ignored(.suiteNotAllowed(.crc32c))
+        )
         var maximal = FrameMaker(source: 1)
         var huge = maximal.frame([.call()])
         huge.replaceSubrange(44..<48, with: [0x40, 0, 0, 0])
@@ -107,15 +123,20 @@ import Testing
             #expect(
                 told.counters?.refused == [
                     .init(reason: RefusalReason.malformed.rawValue, count: 3)
-                ])
+                ]
+            )
             // The source goes on after it.
             let next = EngineHostileTests.sealed(
-                text, source: UInt64(index), firstSequence: 3)
+                text,
+                source: UInt64(index),
+                firstSequence: 3
+            )
             #expect(harness.receive(next).disposition == .new)
         }
         #expect(
             try harness.totals()
-                == NaiveMeter(payloads.flatMap { _ in [UsageEvent.call(), .call(of: "ABCD")] }))
+                == NaiveMeter(payloads.flatMap { _ in [UsageEvent.call(), .call(of: "ABCD")] })
+        )
         #expect(harness.counts.refused == UInt64(payloads.count * 3))
         #expect(Conservation.check(harness.counts, of: EngineHarness.principal).isEmpty)
         let dump = try harness.engine.canonicalDump()
@@ -127,21 +148,38 @@ import Testing
     @Test func `claims that nobody can read are ignored by name`() throws {
         let harness = try EngineHarness(disk: SimulatedDisk())
         let claim = Claim(
-            number: 1, recordedCount: 5,
+            number: 1,
+            recordedCount: 5,
             lines: [
                 Claim.Line(
-                    kind: .pending, tenant: "acme", component: "agent_calls", amount: 1,
-                    earliest: 5, latest: 9)
-            ], givenUp: [2..<4])
+                    kind: .pending,
+                    tenant: "acme",
+                    component: "agent_calls",
+                    amount: 1,
+                    earliest: 5,
+                    latest: 9
+                )
+            ],
+            givenUp: [2..<4]
+        )
         let payload = claim.payload(baseTime: 0)
         for count in 0..<payload.count {
             let frame = EngineHostileTests.sealed(
-                Array(payload[..<count]), eventCount: 0, firstSequence: 5, kind: .claim)
+                Array(payload[..<count]),
+                eventCount: 0,
+                firstSequence: 5,
+                kind: .claim
+            )
             #expect(ignored(harness.receive(frame)))
         }
         // Gives up what was never sealed.
         let beyond = EngineHostileTests.sealed(
-            payload, eventCount: 0, firstSequence: 3, baseTime: 0, kind: .claim)
+            payload,
+            eventCount: 0,
+            firstSequence: 3,
+            baseTime: 0,
+            kind: .claim
+        )
         #expect(harness.receive(beyond).disposition == .ignored(.rangeInvalid))
         #expect(harness.engine.sources().isEmpty)
         #expect(harness.engine.appended == harness.engine.durable)
@@ -210,7 +248,8 @@ import Testing
             }
             // Of a principal of its own would do; a tenant of its own keeps the totals apart.
             harness.receive(
-                EngineHostileTests.sealed(payload, source: UInt64(2 + round), eventCount: 3))
+                EngineHostileTests.sealed(payload, source: UInt64(2 + round), eventCount: 3)
+            )
             if round % 20 == 0 {
                 let events = [UsageEvent.call(of: "good", UInt64(round))]
                 naive.count(events)

@@ -13,7 +13,8 @@ import Testing
             FrameMaker(
                 source: UInt64($0),
                 protection: $0 % 2 == 0
-                    ? .signed(EngineHarness.key) : .encrypted(EngineHarness.key))
+                    ? .signed(EngineHarness.key) : .encrypted(EngineHarness.key)
+            )
         }
         var frames: [[UInt8]] = []
         var eventCount: UInt64 = 0
@@ -79,26 +80,33 @@ import Testing
         #expect(try harness.totals() == calm.totals())
         #expect(harness.engine.sources().allSatisfy { $0.received.isEmpty && $0.openHoles.isEmpty })
         #expect(
-            harness.engine.sources().map(\.watermark) == calm.engine.sources().map(\.watermark))
+            harness.engine.sources().map(\.watermark) == calm.engine.sources().map(\.watermark)
+        )
     }
 
     @Test func `another principal's source of the same id is another source`() throws {
         let key = WireKey.derived(
-            fromMaster: Array(repeating: 43, count: 32), id: KeyID(rawValue: 0xB2))
+            fromMaster: Array(repeating: 43, count: 32),
+            id: KeyID(rawValue: 0xB2)
+        )
         let other = PrincipalID(rawValue: 2)
         let policy = AdmissionPolicy(
             credentials: [
                 EngineHarness.key.id: .init(
-                    key: EngineHarness.key, principal: EngineHarness.principal),
+                    key: EngineHarness.key,
+                    principal: EngineHarness.principal
+                ),
                 key.id: .init(key: key, principal: other),
             ],
-            principals: [EngineHarness.principal: .all, other: .only(["nordix"])])
+            principals: [EngineHarness.principal: .all, other: .only(["nordix"])]
+        )
         let harness = try EngineHarness(disk: SimulatedDisk(), policy: policy)
         var mine = FrameMaker(source: 1)
         var theirs = FrameMaker(source: 1, protection: .signed(key))
         let stolen = mine.frame([.call(5)])
         #expect(
-            harness.receive(theirs.frame([.call(of: "nordix", 7), .call(7)])).disposition == .new)
+            harness.receive(theirs.frame([.call(of: "nordix", 7), .call(7)])).disposition == .new
+        )
         #expect(harness.receive(stolen).disposition == .new)
         #expect(harness.engine.sources().map(\.watermark) == [1, 2])
         #expect(harness.engine.sources().map(\.counts.accepted) == [1, 1])
@@ -110,14 +118,17 @@ import Testing
 
     @Test func `a rotated key goes on with the same source`() throws {
         let rotated = WireKey.derived(
-            fromMaster: Array(repeating: 44, count: 32), id: KeyID(rawValue: 0xC3))
+            fromMaster: Array(repeating: 44, count: 32),
+            id: KeyID(rawValue: 0xC3)
+        )
         let harness = try EngineHarness(disk: SimulatedDisk())
         var maker = FrameMaker(source: 1)
         let frame = maker.frame([.call(), .call()])
         harness.receive(frame)
         harness.engine.policy = AdmissionPolicy(
             credentials: [rotated.id: .init(key: rotated, principal: EngineHarness.principal)],
-            principals: [EngineHarness.principal: .all])
+            principals: [EngineHarness.principal: .all]
+        )
         guard case .ignored(.otherKey) = harness.receive(frame).disposition else {
             Issue.record("a revoked key opens nothing")
             return
