@@ -124,8 +124,4 @@ internal import Testing
         #expect(server.stop() == 0)
         #expect(try site.stored().totals == model)
     }
-
-    private var tenMinutesAgo: Timestamp {
-        Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000) - 10 * 60_000)
-    }
 }

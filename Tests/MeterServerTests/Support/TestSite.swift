@@ -90,3 +90,8 @@ struct Stored {
         try engine.finish()
     }
 }
+
+/// When a test's events are made: neither behind nor ahead.
+var tenMinutesAgo: Timestamp {
+    Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000) - 10 * 60_000)
+}
