@@ -101,7 +101,7 @@ enum CatalogBook {
         case .priceSeen, .openingBalance, .reportingResumed, .sourceRetired, .gapAccepted,
             .conflictDecided, .offeringUnitSet, .periodCut, .monthTurned, .carryMade,
             .carrySettled, .foreignFound, .foreignDecided, .orderSeen, .orderFlushed,
-            .incidentFound, .residueWrittenOff, .adjustmentMade, .adjustmentAcknowledged,
+            .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
             .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
             .statementKeySet:
             break

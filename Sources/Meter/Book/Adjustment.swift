@@ -63,17 +63,3 @@ package struct AdjustmentStanding: Equatable, Sendable {
         self.made = made
     }
 }
-
-/// What rounding left in a row after which no other comes: too little to be told, and given up by name.
-package struct ResidueWrittenOff: Equatable, Codable, Sendable {
-    package let key: SubmissionKey
-    /// Above zero, and less than a hundredth of the reported unit.
-    package let amount: LedgerAmount
-    package let reason: String
-
-    package init(key: SubmissionKey, amount: LedgerAmount, reason: String) {
-        self.key = key
-        self.amount = amount
-        self.reason = reason
-    }
-}

@@ -17,8 +17,6 @@ extension BookState {
         case .foreignDecided(let decision): refusal(of: decision)
         case .orderFlushed(let flush):
             billing.orders[flush.order] == nil ? .unknownOrder(flush.order) : nil
-        case .residueWrittenOff(let residue):
-            residue.reason.isEmpty ? .reasonMissing : refusal(of: residue)
         case .adjustmentMade(let adjustment): refusal(of: adjustment)
         case .adjustmentAcknowledged(let note): refusal(of: note)
         case .resourceReleased(let release): release.reason.isEmpty ? .reasonMissing : nil
@@ -98,14 +96,6 @@ extension BookState {
         if decision.amount != nil { return .acceptedAmount(decision.key) }
         return decision.verdict == .reassert && standing.isToReassert
             ? .nothingForeign(decision.key) : nil
-    }
-
-    private func refusal(of residue: ResidueWrittenOff) -> DecisionRefusal? {
-        let units = unitsPerReported(residue.key.component, of: residue.key.resourceKey)
-        guard residue.amount > .zero, residue.amount.rawValue < Int128(units) else {
-            return .notAResidue(residue.key)
-        }
-        return nil
     }
 
     private func refusal(of adjustment: AdjustmentMade) -> DecisionRefusal? {

@@ -12,17 +12,14 @@ package struct BillingState: Sendable {
     /// The newest month that each Waldur was seen to have turned to.
     package private(set) var turned: [WaldurID: MonthTurned] = [:]
     package private(set) var carries: [UInt64: CarryStanding] = [:]
-    /// Numbers of the carries that leave a row, oldest first.
-    package private(set) var carriesFrom: [SubmissionKey: [UInt64]] = [:]
-    /// Numbers of the carries that are told in a row, oldest first.
-    package private(set) var carriesTo: [SubmissionKey: [UInt64]] = [:]
+    /// What was decided about rows; by month and resource, so that a change copies one resource's.
+    package private(set) var rows: [BillingMonth: [ResourceKey: [SubmissionKey: RowDecisions]]] =
+        [:]
     /// Numbers of the carries that wait, by resource.
     package private(set) var waitingCarries: [ResourceKey: Set<UInt64>] = [:]
     package private(set) var lastCarryNumber: UInt64 = 0
     package private(set) var adjustments: [UInt64: AdjustmentStanding] = [:]
-    package private(set) var adjustmentsOf: [SubmissionKey: [UInt64]] = [:]
     package private(set) var lastAdjustmentNumber: UInt64 = 0
-    package private(set) var residuesWrittenOff: [SubmissionKey: [ResidueWrittenOff]] = [:]
     /// Figures of others that stand, or are to be overwritten.
     package private(set) var foreign: [SubmissionKey: ForeignStanding] = [:]
     package private(set) var orders: [OrderID: OrderStanding] = [:]
@@ -64,8 +61,6 @@ package struct BillingState: Sendable {
             }
         case .orderFlushed(let flush): orders[flush.order]?.flushed = flush
         case .incidentFound(let incident): incidents.append((incident, entry.time))
-        case .residueWrittenOff(let residue):
-            residuesWrittenOff[residue.key, default: []].append(residue)
         case .adjustmentMade(let adjustment): add(adjustment, by: entry.author, at: entry.time)
         case .adjustmentAcknowledged(let note): adjustments[note.number]?.isAcknowledged = true
         case .resourceAdopted(let adoption):
@@ -83,9 +78,9 @@ package struct BillingState: Sendable {
     private mutating func add(_ carry: CarryMade, at time: Timestamp) {
         lastCarryNumber = max(lastCarryNumber, carry.number)
         carries[carry.number] = CarryStanding(carry: carry, made: time)
-        carriesFrom[carry.from, default: []].append(carry.number)
+        change(carry.from) { $0.carriesOut.append(carry.number) }
         if let to = carry.to {
-            carriesTo[to, default: []].append(carry.number)
+            change(to) { $0.carriesIn.append(carry.number) }
         } else {
             waitingCarries[carry.from.resourceKey, default: []].insert(carry.number)
         }
@@ -96,7 +91,7 @@ package struct BillingState: Sendable {
         carries[settlement.number]?.settled = settlement
         carries[settlement.number]?.settledAt = time
         waitingCarries[carry.from.resourceKey]?.remove(settlement.number)
-        if let to = settlement.to { carriesTo[to, default: []].append(settlement.number) }
+        if let to = settlement.to { change(to) { $0.carriesIn.append(settlement.number) } }
     }
 
     private mutating func add(
@@ -110,12 +105,21 @@ package struct BillingState: Sendable {
             author: author,
             made: time
         )
-        adjustmentsOf[adjustment.key, default: []].append(adjustment.number)
+        change(adjustment.key) { $0.adjustments.append(adjustment.number) }
         if let reverted = adjustment.reverts { adjustments[reverted]?.isReverted = true }
     }
 }
 
 extension BillingState {
+    private mutating func change(_ key: SubmissionKey, _ body: (inout RowDecisions) -> Void) {
+        body(&rows[key.month, default: [:]][key.resourceKey, default: [:]][key, default: .init()])
+    }
+
+    /// What was decided about a row.
+    package func row(_ key: SubmissionKey) -> RowDecisions {
+        rows[key.month]?[key.resourceKey]?[key] ?? RowDecisions()
+    }
+
     /// The newest price that a Waldur showed; nil where nobody has seen one.
     package func price(_ key: PriceKey) -> PriceSeen? { prices[key]?.last }
 
@@ -131,12 +135,12 @@ extension BillingState {
 
     /// Carries that leave a row, oldest first.
     package func carries(from key: SubmissionKey) -> [CarryStanding] {
-        (carriesFrom[key] ?? []).compactMap { carries[$0] }
+        row(key).carriesOut.compactMap { carries[$0] }
     }
 
     /// Carries that are told in a row, oldest first.
     package func carries(to key: SubmissionKey) -> [CarryStanding] {
-        (carriesTo[key] ?? []).compactMap { carries[$0] }
+        row(key).carriesIn.compactMap { carries[$0] }
     }
 
     /// Carries of a resource that wait, oldest first.
@@ -146,8 +150,19 @@ extension BillingState {
 
     /// Adjustments of a row, oldest first.
     package func adjustments(of key: SubmissionKey) -> [AdjustmentStanding] {
-        (adjustmentsOf[key] ?? []).compactMap { adjustments[$0] }
+        row(key).adjustments.compactMap { adjustments[$0] }
     }
+}
+
+/// What was decided about one row; carries and adjustments by number, oldest first.
+package struct RowDecisions: Equatable, Sendable {
+    /// Of the carries that leave it.
+    package internal(set) var carriesOut: [UInt64] = []
+    /// Of the carries that are told in it.
+    package internal(set) var carriesIn: [UInt64] = []
+    package internal(set) var adjustments: [UInt64] = []
+
+    package init() {}
 }
 
 extension BookState {

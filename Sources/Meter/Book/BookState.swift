@@ -66,7 +66,7 @@ package struct BookState: Sendable {
             if let amount = decision.amount { accept(amount, for: decision.key) }
             billing.apply(entry)
         case .priceSeen, .offeringUnitSet, .periodCut, .monthTurned, .carryMade, .carrySettled,
-            .foreignFound, .orderSeen, .orderFlushed, .incidentFound, .residueWrittenOff,
+            .foreignFound, .orderSeen, .orderFlushed, .incidentFound,
             .adjustmentMade, .adjustmentAcknowledged, .resourceAdopted, .resourceReleased,
             .periodClosed, .periodReopened, .statementKeySet:
             billing.apply(entry)
@@ -197,6 +197,8 @@ package struct ResourceStanding: Equatable, Sendable {
     package private(set) var components: Set<Name> = []
     package private(set) var offering: OfferingID?
     package private(set) var customer: Name?
+    /// Whose resource it was, since when it was seen to be; ascending.
+    package private(set) var customers: [Ownership] = []
     package private(set) var resourceState: String?
     package private(set) var seen: Timestamp?
 
@@ -214,10 +216,24 @@ package struct ResourceStanding: Equatable, Sendable {
         periods.sort { $0.start < $1.start }
         components = Set(reading.components)
         offering = reading.offering ?? offering
-        customer = reading.customer ?? customer
+        if let owner = reading.customer, owner != customer {
+            customers.append(Ownership(customer: owner, since: time))
+            customer = owner
+        }
         resourceState = reading.resourceState ?? resourceState
         seen = time
     }
+
+    /// Whose resource it was at a moment; the first known owner's before anybody had looked.
+    package func customer(at moment: Timestamp) -> Name? {
+        (customers.last { $0.since <= moment } ?? customers.first)?.customer
+    }
+}
+
+/// Whose resource it is, and since when it was seen to be.
+package struct Ownership: Equatable, Sendable {
+    package let customer: Name
+    package let since: Timestamp
 }
 
 /// What was told for one row of Waldur's usage.

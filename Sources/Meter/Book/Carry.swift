@@ -31,6 +31,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
     package let position: UInt64
     /// The price of its own row, as Waldur showed it; nil where nobody has seen it.
     package let price: String?
+    /// Whose resource it was; nil where nobody has seen it.
+    package let customer: Name?
 
     package init(
         number: UInt64,
@@ -39,7 +41,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
         amount: LedgerAmount,
         to: SubmissionKey? = nil,
         position: UInt64,
-        price: String? = nil
+        price: String? = nil,
+        customer: Name? = nil
     ) {
         self.number = number
         self.from = from
@@ -48,6 +51,7 @@ package struct CarryMade: Equatable, Codable, Sendable {
         self.to = to
         self.position = position
         self.price = price
+        self.customer = customer
     }
 }
 

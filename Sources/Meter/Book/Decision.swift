@@ -34,7 +34,6 @@ package enum Decision: Equatable, Sendable {
     case orderSeen(OrderSeen)
     case orderFlushed(OrderFlushed)
     case incidentFound(Incident)
-    case residueWrittenOff(ResidueWrittenOff)
     case adjustmentMade(AdjustmentMade)
     case adjustmentAcknowledged(AdjustmentAcknowledged)
     case resourceAdopted(ResourceAdopted)
@@ -105,7 +104,6 @@ extension Decision {
         case orderSeen = "order-seen"
         case orderFlushed = "order-flushed"
         case incidentFound = "incident-found"
-        case residueWrittenOff = "residue-written-off"
         case adjustmentMade = "adjustment-made"
         case adjustmentAcknowledged = "adjustment-acknowledged"
         case resourceAdopted = "resource-adopted"
@@ -146,7 +144,6 @@ extension Decision {
         case .orderSeen: .orderSeen
         case .orderFlushed: .orderFlushed
         case .incidentFound: .incidentFound
-        case .residueWrittenOff: .residueWrittenOff
         case .adjustmentMade: .adjustmentMade
         case .adjustmentAcknowledged: .adjustmentAcknowledged
         case .resourceAdopted: .resourceAdopted
@@ -189,7 +186,6 @@ extension Decision {
         case .orderSeen(let content): content
         case .orderFlushed(let content): content
         case .incidentFound(let content): content
-        case .residueWrittenOff(let content): content
         case .adjustmentMade(let content): content
         case .adjustmentAcknowledged(let content): content
         case .resourceAdopted(let content): content

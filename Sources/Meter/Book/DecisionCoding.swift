@@ -37,7 +37,6 @@ extension Decision: Codable {
         case .orderSeen: self = .orderSeen(try OrderSeen(from: decoder))
         case .orderFlushed: self = .orderFlushed(try OrderFlushed(from: decoder))
         case .incidentFound: self = .incidentFound(try Incident(from: decoder))
-        case .residueWrittenOff: self = .residueWrittenOff(try ResidueWrittenOff(from: decoder))
         case .adjustmentMade: self = .adjustmentMade(try AdjustmentMade(from: decoder))
         case .adjustmentAcknowledged:
             self = .adjustmentAcknowledged(try AdjustmentAcknowledged(from: decoder))

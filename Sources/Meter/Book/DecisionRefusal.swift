@@ -46,7 +46,6 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case nothingForeign(SubmissionKey)
     case acceptedAmount(SubmissionKey)
     case unknownOrder(OrderID)
-    case notAResidue(SubmissionKey)
     case adjustmentNumber(last: UInt64)
     case unknownAdjustment(UInt64)
     case adjustmentAcknowledged(UInt64)
@@ -122,8 +121,6 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .acceptedAmount(let key):
             "accepting a figure of \(key) needs the amount, not below zero; nothing else does"
         case .unknownOrder(let order): "order \(order) was never seen"
-        case .notAResidue(let key):
-            "a residue of \(key) is above zero and below a hundredth of the reported unit"
         case .adjustmentNumber(let last): "the next adjustment must have a number above \(last)"
         case .unknownAdjustment(let number): "there is no adjustment \(number)"
         case .adjustmentAcknowledged(let number): "adjustment \(number) is acknowledged"

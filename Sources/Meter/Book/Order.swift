@@ -1,12 +1,5 @@
 package import MeterWire
 
-/// An order of Waldur's: somebody wants a resource made, changed or terminated.
-package struct OrderID: WaldurUUID {
-    package let high: UInt64
-    package let low: UInt64
-    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
-}
-
 /// An order as a Waldur showed it; booked when it is new or its state has changed.
 package struct OrderSeen: Equatable, Codable, Sendable {
     package let waldur: WaldurID

@@ -104,7 +104,6 @@ enum Fixture {
             .keyCreated(http),
             .keyRevoked(KeyRevocation(id: http.id, reason: "leaked")),
             component("tokens"), component("seconds", units: 1000),
-            component("kilo", units: 1000),
             .componentWithdrawn(ComponentWithdrawal(name: "seconds")),
             made(1, tenant: tenant, agent: agent),
             .bindingSet(binding(1, tenant: tenant, agent: agent, resource: 1, from: 29_000_000)),
@@ -259,7 +258,8 @@ enum Fixture {
                     cause: .tail,
                     amount: LedgerAmount(250),
                     position: 5000,
-                    price: "0.02"
+                    price: "0.02",
+                    customer: tenant
                 )
             ),
             .carrySettled(
@@ -268,13 +268,6 @@ enum Fixture {
                     settlement: .landed,
                     to: row(of: key, in: december),
                     reason: "cheaper than a credit"
-                )
-            ),
-            .residueWrittenOff(
-                ResidueWrittenOff(
-                    key: row(1, "kilo"),
-                    amount: LedgerAmount(999),
-                    reason: "terminated"
                 )
             ),
             .periodClosed(
