@@ -31,7 +31,7 @@ import Testing
             for _ in 0..<3 {
                 group.addTask {
                     var taken = 0
-                    for _ in 0..<20_000 {
+                    for _ in 0..<3_000 {
                         guard let lock = try? FileLock(path: path) else { continue }
                         taken += 1
                         holders.enterAndLeave()
@@ -43,7 +43,7 @@ import Testing
             }
             return await group.reduce(0, +)
         }
-        #expect(takenCount > 1_000)
+        #expect(takenCount > 100)
         #expect(holders.most == 1)
     }
 
