@@ -57,7 +57,9 @@ import Testing
     }
 
     @Test func `the engine and the wire end no process and ask no clock`() throws {
-        let files = try Project.swiftFiles(under: ["Sources/Meter", "Sources/MeterDisk", "Sources/MeterWire"])
+        let files = try Project.swiftFiles(under: [
+            "Sources/Meter", "Sources/MeterDisk", "Sources/MeterWire",
+        ])
         #expect(files.count > 100)
         for file in files {
             for text in ["try!", "fatalError(", "Date()", "ContinuousClock", "clock_gettime"] {
