@@ -99,7 +99,8 @@ if !engineOnly {
                 logging, lifecycle, arguments,
                 .product(name: "Configuration", package: "swift-configuration"),
             ] + nio,
-            swiftSettings: strict),
+            // A link to Documentation/openapi.yaml: the server hands out the page itself.
+            resources: [.embedInCode("API/openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "meterctl",
             dependencies: [
