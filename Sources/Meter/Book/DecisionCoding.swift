@@ -9,6 +9,7 @@ extension Decision: Codable {
         case .principalSet: self = .principalSet(try Principal(from: decoder))
         case .keyCreated: self = .keyCreated(try Key(from: decoder))
         case .keyRevoked: self = .keyRevoked(try KeyRevocation(from: decoder))
+        case .keyReplaced: self = .keyReplaced(try KeyReplacement(from: decoder))
         case .componentDeclared: self = .componentDeclared(try Component(from: decoder))
         case .componentWithdrawn:
             self = .componentWithdrawn(try ComponentWithdrawal(from: decoder))
