@@ -21,7 +21,7 @@ struct Meterctl: AsyncParsableCommand {
             StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
             CarryVerbs.self, ReconcileVerb.self, KeysVerbs.self, MapVerbs.self,
-            ComponentsVerbs.self,
+            ComponentsVerbs.self, OfferingVerbs.self,
             ConfigVerbs.self,
         ]
     )

@@ -44,6 +44,7 @@ struct API: Sendable {
         routes += KeyRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
+        routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes

@@ -1,0 +1,108 @@
+internal import ArgumentParser
+internal import MeterWaldur
+
+struct OfferingVerbs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offering",
+        abstract: "In which units Waldur's offerings measure, and what feeds their components.",
+        subcommands: [Sync.self, List.self]
+    )
+
+    struct Sync: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Reads an offering and books how each of its components is fed.",
+            discussion: """
+                A component is fed by Meter's of the same name, with the factor that the names of the \
+                units tell (1 ktok = 1000 token, 1 h = 3600000 ms) or that `components set` declared. \
+                What no name tells is asked for, never guessed. What was told once never changes.
+
+                  meterctl offering sync 72925fae... --dry-run
+                  meterctl offering sync 72925fae... --feed tokens=input_tokens,output_tokens:500
+                  meterctl offering sync 72925fae... --feed credits=input_tokens:7/3
+
+                After the colon: how many smallest units make one of the offering's. Exits 2 where a \
+                component that is billed by usage would not be told as things are.
+                """
+        )
+        @Argument(help: "The offering's uuid.")
+        var offering: String
+        @Option(
+            name: .customLong("feed"),
+            help: "What makes up a component: COMPONENT=ONE[:UNITS],ANOTHER[:UNITS]."
+        )
+        var feeds: [String] = []
+        @Flag(help: "Only say what would be booked.")
+        var dryRun = false
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await ServerClient(address: try server.address())
+                .call(
+                    .post,
+                    "/admin/v1/offerings/\(ServerClient.encode(offering))/sync",
+                    body: RequestBody.object([
+                        ("feeds", RequestBody.strings(feeds)),
+                        ("dryRun", dryRun ? "true" : "false"),
+                    ])
+                )
+            answer.show(output.output, nothing: "the offering has no components") { json in
+                var table = Table(
+                    "component", "billing", "measured unit", "fed by", "state", "detail"
+                )
+                for row in json.list("components") {
+                    table.add(
+                        row.cell("component"),
+                        row.cell("billingType"),
+                        row.cell("measuredUnit"),
+                        OfferingVerbs.feeds(row),
+                        row.cell("state"),
+                        row.cell("detail")
+                    )
+                }
+                return table
+            }
+            let bad: Swift.Set<String> = ["not-fed", "unit-unknown", "refused"]
+            let untold = answer.json.list("components").count { bad.contains($0.cell("state")) }
+            guard untold == 0 else {
+                throw CommandFailure(.differences, "\(untold) components would not be told")
+            }
+        }
+    }
+
+    struct List: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "What is booked of every offering's components."
+        )
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await ServerClient(address: try server.address())
+                .call(.get, "/admin/v1/offerings")
+            answer.show(
+                output.output,
+                nothing: "no offering yet; read one: meterctl offering sync"
+            ) { json in
+                var table = Table("waldur", "offering", "component", "measured unit", "fed by")
+                for row in json.list("components") {
+                    table.add(
+                        row.cell("waldur"),
+                        row.cell("offering"),
+                        row.cell("component"),
+                        row.cell("measuredUnit"),
+                        OfferingVerbs.feeds(row)
+                    )
+                }
+                return table
+            }
+        }
+    }
+
+    /// `input_tokens:1000 + output_tokens:1000`.
+    static func feeds(_ row: JSONValue) -> String {
+        row.list("fedBy")
+            .map { "\($0.cell("component")):\($0.cell("unitsPerMeasured"))" }
+            .joined(separator: " + ")
+    }
+}
