@@ -202,6 +202,7 @@ package struct ResourceStanding: Equatable, Sendable {
     package private(set) var offering: OfferingID?
     package private(set) var customer: Name?
     package private(set) var resourceState: String?
+    package private(set) var project: ResourceProject?
     package private(set) var seen: Timestamp?
 
     package init() {}
@@ -220,6 +221,7 @@ package struct ResourceStanding: Equatable, Sendable {
         offering = reading.offering ?? offering
         customer = reading.customer ?? customer
         resourceState = reading.resourceState ?? resourceState
+        project = reading.project ?? project
         seen = time
     }
 }

@@ -129,6 +129,7 @@ struct APIResponder: HTTPResponder {
             query: items,
             contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
             accept: request.headers[.accept] ?? "",
+            isStillAllowed: { (try? self.caller(request, for: route)) != nil },
             body: body
         )
     }
@@ -243,12 +244,21 @@ struct APIResponder: HTTPResponder {
         if answer.status == 401 { headers[.wwwAuthenticate] = "Bearer realm=\"meter\"" }
         // What is left of a body that nobody reads would be taken for the next request.
         if answer.status == 408 || answer.status == 413 { headers[.connection] = "close" }
-        let body = ByteBuffer(bytes: answer.body)
         let response = Response(
             status: HTTPResponse.Status(code: answer.status),
             headers: headers,
-            body: ResponseBody(byteBuffer: body)
+            body: body(of: answer)
         )
         return isHead ? response.createHeadResponse() : response
+    }
+
+    private static func body(of answer: APIAnswer) -> ResponseBody {
+        guard let next = answer.pieces else {
+            return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        }
+        return ResponseBody { writer in
+            while let piece = await next() { try await writer.write(ByteBuffer(bytes: piece)) }
+            try await writer.finish(nil)
+        }
     }
 }
