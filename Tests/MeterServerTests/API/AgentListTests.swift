@@ -130,18 +130,18 @@ struct AgentListTests {
     @Test func `the first places are those of a full sort`() throws {
         var seed = Seed(3)
         for _ in 0..<200 {
-            let places = (0..<seed.next(below: 40)).map { _ in
+            let places = (0..<Int.random(in: 0..<40, using: &seed)).map { _ in
                 AgentOrder.Place(
-                    value: UInt128(seed.next(below: 5)),
-                    agent: Name("a\(seed.next(below: 1_000_000))")
+                    value: UInt128(Int.random(in: 0..<5, using: &seed)),
+                    agent: Name("a\(Int.random(in: 0..<1_000_000, using: &seed))")
                 )
             }
             for text in ["agent", "-agent", "total.in", "-total.in"] {
                 let order = try AgentOrder(text, UsageReach(.localAdministrator))
                 let sorted = places.sorted { order.precedes($0, $1) }
-                let count = 1 + Int(seed.next(below: 10))
+                let count = 1 + Int.random(in: 0..<10, using: &seed)
                 let cursor =
-                    sorted.isEmpty ? nil : sorted[Int(seed.next(below: UInt64(sorted.count)))]
+                    sorted.randomElement(using: &seed)
                 let after =
                     cursor.map { cursor in
                         sorted.filter { order.precedes(cursor, $0) }
@@ -181,7 +181,7 @@ struct AgentListTests {
             "2026-11-10T00:00:00Z"
         ),
         (
-            "2026-01-31T23:00:00Z", "2026-03-10T23:00:00Z", "2025-12-25T23:00:00Z",
+            "2026-01-31T23:00:00Z", "2026-03-10T23:00:00Z", "2025-12-24T23:00:00Z",
             "2026-01-31T23:00:00Z"
         ),
         (

@@ -93,7 +93,7 @@ struct APIResponder: HTTPResponder {
             }
         }
         counters.answered(route: pattern, status: answer.status, in: clock.now - start)
-        return Self.response(answer, further, isHead: request.method.rawValue == "HEAD")
+        return Self.response(answer, further, to: request)
     }
 
     /// Answers a browser that asks whether a page of another origin may send a request.
@@ -225,7 +225,7 @@ struct APIResponder: HTTPResponder {
     private static func response(
         _ answer: APIAnswer,
         _ further: HTTPFields,
-        isHead: Bool
+        to request: Request
     ) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .xContentTypeOptions: "nosniff",
@@ -247,17 +247,22 @@ struct APIResponder: HTTPResponder {
         let response = Response(
             status: HTTPResponse.Status(code: answer.status),
             headers: headers,
-            body: body(of: answer)
+            body: body(of: answer, to: request)
         )
-        return isHead ? response.createHeadResponse() : response
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private static func body(of answer: APIAnswer) -> ResponseBody {
+    private static func body(of answer: APIAnswer, to request: Request) -> ResponseBody {
         guard let next = answer.pieces else {
             return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
         }
         return ResponseBody { writer in
-            while let piece = await next() { try await writer.write(ByteBuffer(bytes: piece)) }
+            // A caller that goes away ends the stream at once, not only when it is next written to.
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                while let piece = await next() {
+                    try await writer.write(ByteBuffer(bytes: piece))
+                }
+            }
             try await writer.finish(nil)
         }
     }

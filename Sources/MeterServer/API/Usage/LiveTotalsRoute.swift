@@ -59,7 +59,9 @@ private final class LiveTotals: Sendable {
         var isFirst = true
         var isOver = false
         var position: UInt64?
+        /// Since anything was written, and since totals were.
         var silence = Duration.zero
+        var untold = Duration.zero
     }
 
     private let source: any UsageSource
@@ -103,16 +105,19 @@ private final class LiveTotals: Sendable {
             }
             if isOver { return nil }
             if !isFirst {
-                try? await cancelWhenGracefulShutdown { [interval] in
-                    try await Task.sleep(for: interval)
-                }
+                let pause = min(interval, Self.heartbeatInterval)
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
             }
             if Task.isCancelled { return nil }
             if Task.isShuttingDownGracefully { return end("server-stops") }
             guard isStillAllowed() else { return end("not-allowed-any-more") }
-            if let event = await event() { return event }
+            let isDue = state.withLock { state in
+                state.untold += min(interval, Self.heartbeatInterval)
+                return isFirst || state.untold >= interval
+            }
+            if isDue, let event = await event() { return event }
             let isSilent = state.withLock { state in
-                state.silence += interval
+                state.silence += min(interval, Self.heartbeatInterval)
                 guard state.silence >= Self.heartbeatInterval else { return false }
                 state.silence = .zero
                 return true
@@ -144,6 +149,7 @@ private final class LiveTotals: Sendable {
         state.withLock { state in
             state.position = answer.position
             state.silence = .zero
+            state.untold = .zero
         }
         let components = answer.totals.compactMap { group, total in
             group.component.map { ($0, total) }
