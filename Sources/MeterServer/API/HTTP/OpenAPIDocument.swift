@@ -136,10 +136,11 @@ enum OpenAPIDocument {
             get:
               tags: [health]
               operationId: health
-              summary: Whether the process is alive.
+              summary: Whether the process is alive; 503 names the parts that are stuck, which a restart mends.
               security: []
               responses:
                 '200': { $ref: '#/components/responses/Object' }
+                '503': { $ref: '#/components/responses/Object' }
           /readyz:
             get:
               tags: [health]
