@@ -18,6 +18,13 @@ internal import Testing
         )
     }
 
+    private static func health(_ server: ServerProcess) throws -> (code: Int32, errors: String) {
+        let result = try ServerProcess.run(
+            ["health", "--admin-socket", server.addresses.admin ?? ""]
+        )
+        return (result.code, result.errors)
+    }
+
     @Test func `it says when it is ready, that it is alive, and when it stops`() throws {
         let site = try TestSite(seed: 300)
         let manager = try ManagerSocket(site.directory.path + "/notify")
@@ -72,9 +79,11 @@ internal import Testing
         let server = try start(site, manager, ["WATCHDOG_USEC": "2000000"])
         #expect(manager.receive(until: "WATCHDOG=1", seconds: 5) != nil)
         #expect(try server.get("/healthz").status == 200)
+        #expect(try Self.health(server).code == 0)
         let threads = try FrozenThread.threads(thread, of: server.processID)
         let frozen = try FrozenThread(try #require(threads.first))
         #expect(manager.receive(until: "STATUS=stuck: \(part)", seconds: 20) != nil)
+        #expect(try Self.health(server).code == 1)
         let health = try server.get("/healthz")
         #expect(health.status == 503)
         #expect(health.body.contains("\"\(part)\""), "\(health.body)")
@@ -83,6 +92,14 @@ internal import Testing
         #expect(manager.receive(until: "WATCHDOG=1", seconds: 10) != nil)
         #expect(try server.get("/healthz").status == 200)
         #expect(server.stop() == 0)
+    }
+
+    @Test func `health says no where no server is, or which setting is missing`() throws {
+        let site = try TestSite(seed: 305)
+        let nobody = try ServerProcess.run(["health", "--data", site.data])
+        #expect(nobody.code == 1)
+        #expect(nobody.errors.contains("no server at \(site.data)/admin.sock"))
+        #expect(try ServerProcess.run(["health"]).code == 78)
     }
 
     @Test func `HTTP that answers nobody is found by asking it`() throws {

@@ -52,7 +52,7 @@ final class Watchdog: Sendable {
                 let heartbeat = http ?? context.vitals.add("http")
                 if http == nil { heartbeat.beat(within: Self.httpPatience) }
                 http = heartbeat
-                if round.isMultiple(of: Self.looksPerProbe), probe.ask() != .silent {
+                if round.isMultiple(of: Self.looksPerProbe), probe.ask("/version") != .silent {
                     heartbeat.beat(within: Self.httpPatience)
                 }
                 round += 1

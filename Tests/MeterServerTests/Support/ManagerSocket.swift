@@ -101,7 +101,7 @@ final class FrozenThread {
         process.standardOutput = output
         try process.run()
         let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard said == "frozen\n" else { throw Failure(said: said) }
+        guard said.hasPrefix("frozen") else { throw Failure(said: said) }
     }
 
     /// Lets the thread go on.
