@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Meter
 internal import MeterTesting
 internal import Testing
 
