@@ -1,3 +1,4 @@
+internal import CMeter
 internal import Glibc
 
 /// Asks a server's administration socket for something cheap, as a stranger would: event loops, Swift's

@@ -1,3 +1,4 @@
+internal import CMeter
 internal import Glibc
 
 /// Tells systemd how the service is doing: what sd_notify(3) does, a datagram a message.

@@ -1,3 +1,4 @@
+internal import CMeter
 internal import Glibc
 
 /// The address of a Unix socket as system calls take it.

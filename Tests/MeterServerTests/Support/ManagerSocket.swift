@@ -1,3 +1,4 @@
+internal import CMeter
 internal import Foundation
 internal import Glibc
 
