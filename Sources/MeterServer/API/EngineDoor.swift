@@ -95,7 +95,9 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
 
     func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
 
-    func write(to text: inout PrometheusText) { Exposition.write(context, to: &text) }
+    func lateParts() -> [String] { context.vitals.lateParts }
+
+    func write(to text: inout PrometheusText) { Exposition.write(context, reporting, to: &text) }
 
     var version: String { Build.version }
 }

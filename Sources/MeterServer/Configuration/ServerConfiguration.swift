@@ -72,7 +72,7 @@ struct ServerConfiguration: Sendable {
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
         corsOrigins = try Self.origins(values)
-        adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
+        adminSocket = Self.adminSocket(values) ?? ""
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
             throw values.error(
@@ -105,6 +105,12 @@ struct ServerConfiguration: Sendable {
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
         try checkAuthentication(values)
+    }
+
+    /// Where the administration socket is; nil where neither it nor the data directory is set.
+    static func adminSocket(_ values: ConfigurationValues) -> String? {
+        values.value(Settings.adminSocket)?.text
+            ?? values.value(Settings.data).map { "\($0.text)/admin.sock" }
     }
 
     // MARK: - Rules over several settings

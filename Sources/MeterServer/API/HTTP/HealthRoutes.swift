@@ -2,6 +2,8 @@
 protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.
     func conditions() -> [HealthCondition]
+    /// Parts that should have come round and did not: what a restart mends.
+    func lateParts() -> [String]
     /// Adds all metrics of the server to an exposition, those of the HTTP layer excepted.
     func write(to text: inout PrometheusText)
     /// The version of this build.
@@ -39,7 +41,7 @@ struct HealthRoutes {
     var routes: [APIRoute] {
         [
             // Alive: never depends on the disk or on Waldur, or a restart would be asked for in vain.
-            APIRoute(.get, "/healthz") { _ throws(Problem) in .json(["status": "alive"]) },
+            APIRoute(.get, "/healthz") { _ throws(Problem) in liveness() },
             APIRoute(.get, "/readyz") { _ throws(Problem) in readiness() },
             APIRoute(.get, "/metrics") { _ throws(Problem) in
                 var text = PrometheusText()
@@ -54,6 +56,15 @@ struct HealthRoutes {
                 APIAnswer(contentType: "application/yaml", body: PackageResources.openapi_yaml)
             },
         ]
+    }
+
+    private func liveness() -> APIAnswer {
+        let late = health.lateParts()
+        guard !late.isEmpty else { return .json(["status": "alive"]) }
+        return .json(
+            ["status": "stuck", "parts": .array(late.map { .string($0) })],
+            status: 503
+        )
     }
 
     private func readiness() -> APIAnswer {
