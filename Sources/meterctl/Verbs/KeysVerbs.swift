@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Meter
 internal import MeterWaldur
 
 struct KeysVerbs: AsyncParsableCommand {
@@ -18,18 +19,28 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys create http --tenant acme --scope usage > acme.key
                   meterctl keys create http --platform all --scope ingest --scope usage
 
-                A second key for the same holder (rotation) names its principal: --principal 3
+                A second key for the same holder (rotation) names its principal:
+
+                  meterctl keys create wire --principal 3 --label runtime-2027
                 """
         )
-        @Argument(help: "wire (frames over UDP and TCP) or http.")
-        var kind: String
+        @Argument(help: "For frames over UDP and TCP, or for HTTP.")
+        var kind: KeyText.Kind
         @Option(help: "The key is this tenant's own.")
         var tenant: String?
         @Option(
-            help: "The key is a platform's that emits for this tenant, or all; may be repeated."
+            help: ArgumentHelp(
+                "The key is a platform's that emits for this tenant, or all; may be repeated.",
+                valueName: "tenant"
+            )
         )
         var platform: [String] = []
-        @Option(help: "The key is another one of a principal that has keys already.")
+        @Option(
+            help: ArgumentHelp(
+                "The key is another one of a principal that has keys already.",
+                valueName: "number"
+            )
+        )
         var principal: UInt64?
         @Option(
             help:
@@ -38,10 +49,10 @@ struct KeysVerbs: AsyncParsableCommand {
         var scope: [String] = []
         @Option(help: "What people call it.")
         var label: String?
-        @Option(help: "From then on the key opens nothing: RFC 3339.")
+        @Option(help: ArgumentHelp("From then on it opens nothing: RFC 3339.", valueName: "time"))
         var expires: String?
-        @OptionGroup var server: ServerOptions
-        @OptionGroup var output: OutputOptions
+        @OptionGroup(title: "Server") var server: ServerOptions
+        @OptionGroup(title: "Output") var output: OutputOptions
 
         func validate() throws {
             let holders =
@@ -54,95 +65,96 @@ struct KeysVerbs: AsyncParsableCommand {
         }
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/keys",
-                    body: RequestBody.object([
-                        ("kind", RequestBody.string(kind)),
-                        ("tenant", RequestBody.string(tenant)),
-                        ("platform", RequestBody.strings(platform)),
-                        ("principal", principal.map { String($0) }),
-                        ("scopes", RequestBody.strings(scope)),
-                        ("label", RequestBody.string(label)),
-                        ("expires", RequestBody.string(expires)),
-                    ])
-                )
-            switch output.output {
-            case .json: Terminal.data(String(decoding: answer.bytes, as: UTF8.self))
-            case .table:
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/keys",
+                body: RequestBody.object([
+                    ("kind", RequestBody.string(kind.rawValue)),
+                    ("tenant", RequestBody.string(tenant)),
+                    ("platform", RequestBody.strings(platform)),
+                    ("principal", principal.map { String($0) }),
+                    ("scopes", RequestBody.strings(scope)),
+                    ("label", RequestBody.string(label)),
+                    ("expires", RequestBody.string(expires)),
+                ])
+            )
+            if output.output == .table {
                 Terminal.line(answer.json.cell("key"))
-                Terminal.talk(
-                    "key \(answer.json.cell("id")), principal "
-                        + "\(answer.json["principal"]?.cell("id") ?? ""), scopes "
-                        + "\(answer.json.cell("scopes")). It is shown only this once."
-                )
+            } else {
+                output.show(answer, Self.columns)
             }
+            Terminal.talk(
+                "key \(answer.json.cell("id")), principal \(answer.json.cell("principal.id")), "
+                    + "scopes \(answer.json.cell("scopes")). It is shown only this once."
+            )
         }
+
+        static let columns: [Column] = [
+            .text("id"), .text("kind"), .text("key"), .text("scopes"),
+            .text("principal", "principal.id"), .text("label"), .text("expires"),
+        ]
     }
 
     struct List: Verb {
-        static let configuration = CommandConfiguration(abstract: "Every key and its state.")
-        @OptionGroup var server: ServerOptions
-        @OptionGroup var output: OutputOptions
+        static let configuration = CommandConfiguration(
+            abstract: "Every key and its state.",
+            discussion: """
+                  meterctl keys list
+                """
+        )
+        @OptionGroup(title: "Server") var server: ServerOptions
+        @OptionGroup(title: "Output") var output: OutputOptions
+
+        static let columns: [Column] = [
+            .text("id"), .text("kind"), .state("state"), .text("scopes"),
+            .text("principal", "principal.id"),
+            .text("for") { key in
+                key.at("principal.tenant").map { "tenant " + $0.cell }
+                    ?? "platform " + key.cell("principal.platform")
+            },
+            .text("label"), .text("created"), .text("expires"),
+        ]
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/keys")
-            answer.show(output.output, nothing: "no keys yet; make one: meterctl keys create") {
-                json in
-                var table = Table(
-                    "id",
-                    "kind",
-                    "state",
-                    "scopes",
-                    ">principal",
-                    "for",
-                    "label",
-                    "created",
-                    "expires"
-                )
-                for key in json.list("keys") {
-                    let principal = key["principal"] ?? .null
-                    let holder =
-                        principal["tenant"].map { "tenant " + $0.cell }
-                        ?? "platform " + principal.cell("platform")
-                    table.add(
-                        key.cell("id"),
-                        key.cell("kind"),
-                        key.cell("state"),
-                        key.cell("scopes"),
-                        principal.cell("id"),
-                        holder,
-                        key.cell("label"),
-                        key.cell("created"),
-                        key.cell("expires")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/keys")
+            output.show(
+                answer,
+                "keys",
+                Self.columns,
+                nothing: "no keys yet; make one: meterctl keys create"
+            )
         }
     }
 
     struct Revoke: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Makes a key open nothing any more, at once."
+            abstract: "Makes a key open nothing any more, at once.",
+            discussion: """
+                A key that is revoked stays so. What it sent before stays counted.
+
+                  meterctl keys revoke baecf27a167d011e --reason "machine sold"
+                """
         )
         @Argument(help: "The key's id: 16 hexadecimal digits.")
         var id: String
         @Option(help: "Why; kept in the book.")
         var reason: String?
-        @OptionGroup var server: ServerOptions
-        @OptionGroup var output: OutputOptions
+        @OptionGroup var confirmation: ConfirmationOptions
+        @OptionGroup(title: "Server") var server: ServerOptions
+        @OptionGroup(title: "Output") var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .delete,
-                    "/admin/v1/keys/\(ServerClient.encode(id))",
-                    query: reason.map { [("reason", $0)] } ?? []
-                )
-            answer.show(output.output, nothing: "key \(id) is revoked") { _ in Table() }
+            try confirmation.confirm(
+                "Whoever uses key \(id) is shut out at once, and it cannot be made valid again."
+            )
+            let answer = try await server.call(
+                .delete,
+                "/admin/v1/keys/\(ServerClient.encode(id))",
+                query: reason.map { [("reason", $0)] } ?? []
+            )
+            output.done(answer, "key \(id) is revoked")
         }
     }
 }
+
+extension KeyText.Kind: ExpressibleByArgument {}

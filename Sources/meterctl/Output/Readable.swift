@@ -1,0 +1,59 @@
+/// Numbers as people read them.
+enum Readable {
+    /// `18204551` as `18 204 551`, `-1234.50` as `-1 234.50`; other text as it is.
+    static func grouped(_ number: String) -> String {
+        let unsigned = number.drop { $0 == "-" || $0 == "+" }
+        let parts = unsigned.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard number.count - unsigned.count <= 1, parts.allSatisfy(isDigits), let whole = parts.first
+        else { return TextWidth.printable(number) }
+        var text = String(number.prefix(number.count - unsigned.count))
+        for (index, digit) in whole.enumerated() {
+            if index > 0, (whole.count - index).isMultiple(of: 3) { text += " " }
+            text.append(digit)
+        }
+        return parts.count == 2 ? text + "." + parts[1] : text
+    }
+
+    static func grouped(_ number: some BinaryInteger) -> String { grouped(String(number)) }
+
+    private static func isDigits(_ text: Substring) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// `1.9 GB`, `512 B`; decimal, as disks are sold.
+    static func bytes(_ count: UInt64) -> String {
+        scaled(count, ["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+    }
+
+    /// `8.8 k`, `12 M`; below a thousand the number itself.
+    static func count(_ count: UInt64) -> String {
+        scaled(count, ["", "k", "M", "G", "T", "P", "E"])
+    }
+
+    /// `4 s`, `1 min 05 s`, `2 h 07 min`, `3 d 4 h`.
+    static func seconds(_ seconds: Int64) -> String {
+        switch seconds {
+        case ..<60: "\(seconds) s"
+        case ..<3_600: "\(seconds / 60) min \(twoDigits(seconds % 60)) s"
+        case ..<86_400: "\(seconds / 3_600) h \(twoDigits(seconds / 60 % 60)) min"
+        default: "\(seconds / 86_400) d \(seconds / 3_600 % 24) h"
+        }
+    }
+
+    /// Two digits that count where there is room for them: `1.9`, `19`, `190`.
+    private static func scaled(_ count: UInt64, _ units: [String]) -> String {
+        var divisor: UInt64 = 1
+        var unit = 0
+        while count / divisor >= 1_000, unit < units.count - 1 {
+            divisor *= 1_000
+            unit += 1
+        }
+        var text = "\(count / divisor)"
+        if unit > 0, count / divisor < 10 { text += ".\(count % divisor / (divisor / 10))" }
+        return units[unit].isEmpty ? text : text + " " + units[unit]
+    }
+
+    private static func twoDigits(_ number: Int64) -> String {
+        number < 10 ? "0\(number)" : "\(number)"
+    }
+}
