@@ -123,7 +123,8 @@ extension Decision {
     /// Whether who may emit what follows from it.
     fileprivate var changesAdmission: Bool {
         switch self {
-        case .principalSet, .keyCreated, .keyRevoked, .componentDeclared, .componentWithdrawn,
+        case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
+            .componentWithdrawn,
             .accessMade:
             true
         default: false

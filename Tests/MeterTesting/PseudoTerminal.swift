@@ -11,21 +11,14 @@ final class PseudoTerminal {
     private(set) var programSide: Int32
 
     init(columns: UInt16) throws(Failure) {
-        testSide = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-        guard testSide >= 0 else { throw Failure(call: "posix_openpt", errno: errno) }
-        guard grantpt(testSide) == 0, unlockpt(testSide) == 0 else {
-            throw Failure(call: "unlockpt", errno: errno)
-        }
-        var name = [CChar](repeating: 0, count: 128)
-        guard unsafe ptsname_r(testSide, &name, name.count) == 0 else {
-            throw Failure(call: "ptsname_r", errno: errno)
-        }
-        programSide = unsafe open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
-        guard programSide >= 0 else { throw Failure(call: "open", errno: errno) }
+        var sides: (test: Int32, program: Int32) = (-1, -1)
         var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-        guard unsafe ioctl(testSide, UInt(TIOCSWINSZ), &size) == 0 else {
-            throw Failure(call: "TIOCSWINSZ", errno: errno)
+        guard unsafe openpty(&sides.test, &sides.program, nil, nil, &size) == 0 else {
+            throw Failure(call: "openpty", errno: errno)
         }
+        // What another test starts meanwhile must not keep this terminal open.
+        for side in [sides.test, sides.program] { _ = fcntl(side, F_SETFD, FD_CLOEXEC) }
+        (testSide, programSide) = sides
     }
 
     deinit {

@@ -101,7 +101,9 @@ struct ProgressTests {
             stage.pass(200_000)
             var target = [UInt8](repeating: 0, count: count)
             let file = try watched.open("a")
-            _ = unsafe try target.withUnsafeMutableBytes { unsafe try file.read(at: offset, into: $0) }
+            _ = unsafe try target.withUnsafeMutableBytes {
+                unsafe try file.read(at: offset, into: $0)
+            }
         }
         let shares = stage.text.split(separator: "\r").compactMap { line in
             line.split(separator: " ").first { $0.hasSuffix("%") }

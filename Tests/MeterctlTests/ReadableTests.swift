@@ -9,6 +9,8 @@ struct ReadableTests {
         #expect(Readable.grouped("1234") == "1 234")
         #expect(Readable.grouped("-1234567") == "-1 234 567")
         #expect(Readable.grouped("1234567.05") == "1 234 567.05")
+        #expect(Readable.grouped("0.50") == "0.50")
+        #expect(Readable.grouped("3.00") == "3")
         #expect(Readable.grouped("36893488147419103232") == "36 893 488 147 419 103 232")
         for text in ["", "-", "1.2.3", ".5", "5.", "--5", "x1", "١٢٣٤"] {
             #expect(Readable.grouped(text) == text)

@@ -46,20 +46,15 @@ struct TableTests {
         table.add("=1+1,\"x\"", "1234567", "7")
         table.add("plain", "-5", "")
         #expect(
-            table.csv == """
-                tenant,unitsPerReported,id
-                "'=1+1,""x""",1234567,7
-                plain,-5,
-
-                """
+            table.csv.components(separatedBy: "\n") == [
+                "tenant,unitsPerReported,id", #""'=1+1,""x""",1234567,7"#, "plain,-5,", "",
+            ]
         )
-        #expect(
-            table.json == """
-                {"rows":[{"tenant":"=1+1,\\"x\\"","unitsPerReported":"1234567","id":"7"},\
-                {"tenant":"plain","unitsPerReported":"-5","id":null}]}
-
-                """
-        )
+        let objects = [
+            #"{"tenant":"=1+1,\"x\"","unitsPerReported":"1234567","id":"7"}"#,
+            #"{"tenant":"plain","unitsPerReported":"-5","id":null}"#,
+        ]
+        #expect(table.json == "{\"rows\":[\(objects.joined(separator: ","))]}\n")
         #expect(!text(table).contains("ID"))
     }
 
@@ -84,7 +79,7 @@ struct TableTests {
         if width >= 79 {
             #expect(shown.split(separator: "\n").count == 3)
         } else {
-            #expect(shown.split(separator: "\n", omittingEmptySubsequences: false).count > 8)
+            #expect(shown.split(separator: "\n", omittingEmptySubsequences: false).count >= 8)
             #expect(shown.contains("\n\nSOURCE    "))
         }
         let bare = shown.filter { !$0.isWhitespace }

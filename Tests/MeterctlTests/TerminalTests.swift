@@ -87,7 +87,7 @@ import Testing
         (["status", "--url", "nonsense"], 64, "--url must begin"),
         (["stauts"], 64, "did you mean meterctl status?"),
         (["usage"], 64, "Name a component"),
-        (["keys", "list", "-o", "xml"], 64, "'table', 'json' and 'csv'"),
+        (["keys", "list", "-o", "xml"], 64, "'table', 'json' or 'csv'"),
         (["verify", "/nowhere"], 1, "/nowhere is not there"),
     ])
     func `a failure says what happened and ends with its code`(

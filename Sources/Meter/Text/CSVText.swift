@@ -1,8 +1,8 @@
 /// Comma-separated values (RFC 4180) that a spreadsheet only reads and never runs.
 ///
 /// Names come from anybody, and a spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a
-/// formula. Such a cell gets an apostrophe in front, as OWASP advises, unless it is a plain number. Lines
-/// end with LF; readers take both.
+/// formula. Such a cell gets an apostrophe in front, as OWASP advises, unless it is a plain number. What
+/// would steer a terminal is replaced. Lines end with LF; readers take both.
 package struct CSVText {
     /// Every line so far, each with its end.
     package private(set) var text = ""
@@ -21,7 +21,7 @@ package struct CSVText {
 
     /// A value as it stands between two commas.
     package static func cell(_ value: String) -> String {
-        let guarded = isFormula(value) ? "'" + value : value
+        let guarded = harmless(isFormula(value) ? "'" + value : value)
         let needsQuotes =
             guarded.utf8.contains { ",\"\n\r".utf8.contains($0) } || guarded.first == " "
             || guarded.last == " "
@@ -32,6 +32,23 @@ package struct CSVText {
             quoted.unicodeScalars.append(scalar)
         }
         return quoted + "\""
+    }
+
+    private static func harmless(_ value: String) -> String {
+        guard value.unicodeScalars.contains(where: isControl) else { return value }
+        var clean = ""
+        for scalar in value.unicodeScalars {
+            clean.unicodeScalars.append(isControl(scalar) ? "\u{FFFD}" : scalar)
+        }
+        return clean
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "\t", "\n", "\r": false
+        case "\0"..<" ", "\u{7F}"..<"\u{A0}": true
+        default: false
+        }
     }
 
     private static func isFormula(_ value: String) -> Bool {

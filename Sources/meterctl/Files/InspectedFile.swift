@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import MeterWire
 
 /// What a file holds, as a table.

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import MeterWire
 
 /// What was found in one file, or in what belongs together.

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import Synchronization
 
 /// A disk whose reading is shown as progress: how far into each file anybody has read.

@@ -15,6 +15,8 @@ struct Column: Sendable {
         case number
         /// One word that says how something stands; coloured on a terminal.
         case state
+        /// A number or words, as one of several figures of different kinds: to the left, digits in groups.
+        case value
         /// Sentences, which may be broken into lines where the terminal is narrow.
         case prose
     }
@@ -68,6 +70,8 @@ struct Column: Sendable {
         _ read: (@Sendable (JSONValue) -> String)? = nil
     ) -> Column { Column(title, key, .prose, read) }
 
+    static func value(_ title: String) -> Column { Column(title, nil, .value, nil) }
+
     /// The same column, for CSV and JSON only.
     var forProgramsOnly: Column {
         var column = self
@@ -102,7 +106,8 @@ extension JSONValue {
         case .null: ""
         case .bool(let flag): flag ? "yes" : "no"
         case .number(let text), .string(let text): text
-        case .array(let elements): elements.map(\.cell).joined(separator: ",")
+        case .array(let elements):
+            elements.map { $0.object == nil ? $0.cell : "(\($0.cell))" }.joined(separator: ",")
         case .object(let members):
             members.keys.sorted().map { "\($0)=\(members[$0]?.cell ?? "")" }
                 .joined(separator: " ")

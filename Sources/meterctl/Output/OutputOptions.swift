@@ -54,7 +54,11 @@ struct OutputOptions: ParsableArguments {
 
     /// Says what was done, where there is nothing else to show.
     func done(_ answer: Answer, _ sentence: String) {
-        if output == .json { show(Table("", []), document: answer.text) } else { Terminal.talk(sentence) }
+        if output == .json {
+            show(Table("", []), document: answer.text)
+        } else {
+            Terminal.talk(sentence)
+        }
     }
 
     private var screen: Screen {

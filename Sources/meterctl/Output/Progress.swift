@@ -13,7 +13,9 @@ final class Progress: Sendable {
 
     private struct State {
         var done: UInt64 = 0
-        var shownAt: Int64 = .min
+        /// When the line was last written; at first when the work began, since what is over at once needs
+        /// no bar.
+        var shownAt: Int64
         var isShown = false
     }
 
@@ -25,7 +27,7 @@ final class Progress: Sendable {
     private let clock: @Sendable () -> Int64
     private let write: @Sendable (String) -> Void
     private let began: Int64
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Microseconds between two lines.
     private static let pause: Int64 = 100_000
@@ -49,6 +51,7 @@ final class Progress: Sendable {
         self.clock = clock
         self.write = write
         began = clock()
+        state = Mutex(State(shownAt: began))
     }
 
     /// So much more is done. Cheap enough to be called for every piece.
@@ -81,8 +84,7 @@ final class Progress: Sendable {
     private func show(_ state: inout State) {
         guard let screen else { return }
         let now = clock()
-        // What is over at once needs no bar.
-        guard now - began >= Self.pause, now - state.shownAt >= Self.pause else { return }
+        guard now - state.shownAt >= Self.pause else { return }
         state.shownAt = now
         state.isShown = true
         let line = Self.line(

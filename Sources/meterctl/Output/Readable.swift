@@ -1,17 +1,19 @@
 /// Numbers as people read them.
 enum Readable {
-    /// `18204551` as `18 204 551`, `-1234.50` as `-1 234.50`; other text as it is.
+    /// `18204551` as `18 204 551`, `-1234.50` as `-1 234.50`, `2.00` as `2`; other text as it is.
     static func grouped(_ number: String) -> String {
         let unsigned = number.drop { $0 == "-" || $0 == "+" }
         let parts = unsigned.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard number.count - unsigned.count <= 1, parts.allSatisfy(isDigits), let whole = parts.first
+        guard number.count - unsigned.count <= 1, parts.allSatisfy(isDigits),
+            let whole = parts.first
         else { return TextWidth.printable(number) }
         var text = String(number.prefix(number.count - unsigned.count))
         for (index, digit) in whole.enumerated() {
             if index > 0, (whole.count - index).isMultiple(of: 3) { text += " " }
             text.append(digit)
         }
-        return parts.count == 2 ? text + "." + parts[1] : text
+        guard parts.count == 2, parts[1].contains(where: { $0 != "0" }) else { return text }
+        return text + "." + parts[1]
     }
 
     static func grouped(_ number: some BinaryInteger) -> String { grouped(String(number)) }

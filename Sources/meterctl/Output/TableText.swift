@@ -21,7 +21,7 @@ struct TableText {
         rows = table.rows.map { row in
             zip(columns, shown).map { column, index in
                 if row[index].isEmpty { return "-" }
-                return column.kind == .number
+                return column.kind == .number || column.kind == .value
                     ? Readable.grouped(row[index]) : TextWidth.printable(row[index])
             }
         }
@@ -38,7 +38,7 @@ struct TableText {
         var text = line(heads, widths, styles: columns.map { _ in .heading })
         for row in rows {
             let broken = zip(row, zip(columns, widths)).map { cell, layout in
-                layout.0.kind == .prose ? TextWidth.broken(cell, into: layout.1) : [cell]
+                layout.0.isBreakable ? TextWidth.broken(cell, into: layout.1) : [cell]
             }
             let height = broken.map(\.count).max() ?? 1
             for index in 0..<height {
@@ -56,7 +56,7 @@ struct TableText {
     private func fit(_ widths: inout [Int], into room: Int) -> Bool {
         let gaps = Self.gap * (columns.count - 1)
         var excess = widths.reduce(gaps, +) - room
-        for index in columns.indices.reversed() where columns[index].kind == .prose && excess > 0 {
+        for index in columns.indices.reversed() where columns[index].isBreakable && excess > 0 {
             let spare = min(excess, max(0, widths[index] - Self.proseWidthMin))
             widths[index] -= spare
             excess -= spare
@@ -104,4 +104,8 @@ struct TableText {
     private static func style(_ column: Column, _ cell: String) -> Style? {
         column.kind == .state ? Style(ofState: cell) : nil
     }
+}
+
+extension Column {
+    fileprivate var isBreakable: Bool { kind == .prose || kind == .value }
 }

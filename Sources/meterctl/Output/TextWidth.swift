@@ -6,6 +6,8 @@ enum TextWidth {
 
     private static func of(_ character: Character) -> Int {
         guard let scalar = character.unicodeScalars.first else { return 0 }
+        // A sign that is shown as a picture, such as 2 with U+FE0F and a key around it.
+        if character.unicodeScalars.contains("\u{FE0F}") { return 2 }
         switch scalar.value {
         case 0..<0x300: return 1
         case 0x1100...0x115F, 0x231A...0x231B, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97F,
@@ -15,8 +17,6 @@ enum TextWidth {
             return 2
         default: break
         }
-        // A sign that is shown as a picture: 2 and U+FE0F.
-        if character.unicodeScalars.contains("\u{FE0F}") { return 2 }
         switch scalar.properties.generalCategory {
         case .nonspacingMark, .enclosingMark: return 0
         default: return 1

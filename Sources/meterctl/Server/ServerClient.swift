@@ -10,6 +10,12 @@ struct ServerClient {
     let address: ServerAddress
     /// How long an answer may take; reading back from a slow Waldur takes a while.
     var timeout = TimeAmount.seconds(60)
+    /// One for the whole program. A connection that is refused is not tried again: nobody listens.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
     /// Usage answers are at most 100,000 rows.
     private static let answerByteCountMax = 64 << 20
 
@@ -59,7 +65,7 @@ struct ServerClient {
             request.body = .bytes(ByteBuffer(string: body))
         }
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: timeout)
+            let response = try await Self.http.execute(request, timeout: timeout)
             let buffer = try await response.body.collect(upTo: Self.answerByteCountMax)
             return (Int(response.status.code), Array(buffer.readableBytesView))
         } catch {
@@ -90,7 +96,8 @@ struct ServerClient {
             exit,
             // A person wrote arguments, not a query or a body.
             status == 400
-                ? "the server does not take this" : title.prefix(1).lowercased() + title.dropFirst(),
+                ? "the server does not take this"
+                : title.prefix(1).lowercased() + title.dropFirst(),
             detail: json?["detail"]?.string,
             next: next
         )

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Meter
+internal import MeterDisk
 internal import MeterWaldur
 internal import MeterWire
 
@@ -30,8 +31,8 @@ struct BookVerbs: AsyncParsableCommand {
             completion: .directory
         )
         var offline: String?
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func validate() throws {
             guard (1...1_000).contains(number) else {

@@ -33,8 +33,8 @@ struct ComponentsVerbs: AsyncParsableCommand {
             )
         )
         var unitsPerReported: UInt64 = 1
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
@@ -57,8 +57,8 @@ struct ComponentsVerbs: AsyncParsableCommand {
                   meterctl components list
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/components")

@@ -43,8 +43,8 @@ struct EmitVerb: Verb {
     var durationMs: UInt64?
     @Option(help: ArgumentHelp("How long to wait for the server.", valueName: "seconds"))
     var timeout: Int64 = 10
-    @OptionGroup(title: "Way in") var target: EmitterTarget
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var target: EmitterTarget
+    @OptionGroup var output: OutputOptions
 
     /// What became of an agent call, as a word.
     enum CallOutcome: String, ExpressibleByArgument, CaseIterable {

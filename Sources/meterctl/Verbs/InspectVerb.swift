@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Meter
+internal import MeterDisk
 
 struct InspectVerb: Verb {
     static let configuration = CommandConfiguration(
@@ -19,7 +20,7 @@ struct InspectVerb: Verb {
     var path: String
     @Option(help: "At most so many records or decisions.")
     var limit = 100
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit is 1 or more.") }

@@ -6,7 +6,7 @@ struct KeysVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
         abstract: "Keys: who may send and read what.",
-        subcommands: [Create.self, List.self, Revoke.self]
+        subcommands: [Create.self, List.self, Rotate.self, Revoke.self]
     )
 
     struct Create: Verb {
@@ -19,7 +19,7 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys create http --tenant acme --scope usage > acme.key
                   meterctl keys create http --platform all --scope ingest --scope usage
 
-                A second key for the same holder (rotation) names its principal:
+                Another key for the same holder names its principal; to replace a key, rotate it.
 
                   meterctl keys create wire --principal 3 --label runtime-2027
                 """
@@ -43,16 +43,17 @@ struct KeysVerbs: AsyncParsableCommand {
         )
         var principal: UInt64?
         @Option(
-            help:
-                "ingest, usage or admin; may be repeated. Otherwise ingest for wire, usage for http."
+            help: ArgumentHelp(
+                "\(KeyScopes.known); may be repeated. Otherwise ingest for wire, usage for http."
+            )
         )
         var scope: [String] = []
         @Option(help: "What people call it.")
         var label: String?
         @Option(help: ArgumentHelp("From then on it opens nothing: RFC 3339.", valueName: "time"))
         var expires: String?
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func validate() throws {
             let holders =
@@ -78,21 +79,56 @@ struct KeysVerbs: AsyncParsableCommand {
                     ("expires", RequestBody.string(expires)),
                 ])
             )
-            if output.output == .table {
-                Terminal.line(answer.json.cell("key"))
-            } else {
-                output.show(answer, Self.columns)
-            }
-            Terminal.talk(
-                "key \(answer.json.cell("id")), principal \(answer.json.cell("principal.id")), "
-                    + "scopes \(answer.json.cell("scopes")). It is shown only this once."
-            )
+            KeysVerbs.show(answer, output)
         }
+    }
 
-        static let columns: [Column] = [
-            .text("id"), .text("kind"), .text("key"), .text("scopes"),
-            .text("principal", "principal.id"), .text("label"), .text("expires"),
-        ]
+    struct Rotate: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a key that takes another one's place, and shows it once.",
+            discussion: """
+                The new key has the holder, scopes and label of the old one. Both are good until the old \
+                one ends by itself: after 62 days for wire keys, 72 hours for http keys, since what was \
+                sealed or sent with it may still come for so long. A key that leaked is not rotated but \
+                revoked.
+
+                  meterctl keys rotate 3f2a90c41b7d5e68 > runtime.key.new
+                  meterctl keys rotate 3f2a90c41b7d5e68 --overlap-hours 24 > acme.key.new
+                """
+        )
+        @Argument(help: "The old key's id: 16 hexadecimal digits.")
+        var id: String
+        @Option(
+            help: ArgumentHelp(
+                "When the old key ends; at most 1488 for wire keys, 72 for http keys.",
+                valueName: "hours"
+            )
+        )
+        var overlapHours: UInt64?
+        @Option(
+            help: ArgumentHelp(
+                "From then on the new key opens nothing: RFC 3339; otherwise as the old one.",
+                valueName: "time"
+            )
+        )
+        var expires: String?
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/keys/\(ServerClient.encode(id))/rotate",
+                body: RequestBody.object([
+                    ("overlapHours", overlapHours.map { String($0) }),
+                    ("expires", RequestBody.string(expires)),
+                ])
+            )
+            KeysVerbs.show(answer, output)
+            if let old = answer.json["replaces"] {
+                Terminal.talk("key \(old.cell("id")) ends at \(old.cell("ends")).")
+            }
+        }
     }
 
     struct List: Verb {
@@ -102,8 +138,8 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys list
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         static let columns: [Column] = [
             .text("id"), .text("kind"), .state("state"), .text("scopes"),
@@ -112,7 +148,7 @@ struct KeysVerbs: AsyncParsableCommand {
                 key.at("principal.tenant").map { "tenant " + $0.cell }
                     ?? "platform " + key.cell("principal.platform")
             },
-            .text("label"), .text("created"), .text("expires"),
+            .text("label"), .text("created"), .text("ends"),
         ]
 
         func perform() async throws(CommandFailure) {
@@ -140,8 +176,8 @@ struct KeysVerbs: AsyncParsableCommand {
         @Option(help: "Why; kept in the book.")
         var reason: String?
         @OptionGroup var confirmation: ConfirmationOptions
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             try confirmation.confirm(
@@ -154,6 +190,27 @@ struct KeysVerbs: AsyncParsableCommand {
             )
             output.done(answer, "key \(id) is revoked")
         }
+    }
+}
+
+extension KeysVerbs {
+    /// A new key: in a table it alone, so that it can go straight into a file; the rest is talk.
+    fileprivate static func show(_ answer: Answer, _ output: OutputOptions) {
+        if output.output == .table {
+            Terminal.line(answer.json.cell("key"))
+        } else {
+            output.show(
+                answer,
+                [
+                    .text("id"), .text("kind"), .text("key"), .text("scopes"),
+                    .text("principal", "principal.id"), .text("label"), .text("expires"),
+                ]
+            )
+        }
+        Terminal.talk(
+            "key \(answer.json.cell("id")), principal \(answer.json.cell("principal.id")), "
+                + "scopes \(answer.json.cell("scopes")). It is shown only this once."
+        )
     }
 }
 

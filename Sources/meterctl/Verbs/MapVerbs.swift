@@ -56,8 +56,8 @@ struct MapVerbs: AsyncParsableCommand {
         @Option(help: "What people call it: project, order.")
         var label: String?
         @OptionGroup var confirmation: ConfirmationOptions
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func validate() throws {
             guard !live || bindingClass == nil else {
@@ -98,8 +98,8 @@ struct MapVerbs: AsyncParsableCommand {
                   meterctl map list -o csv > map.csv
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/map")
@@ -124,8 +124,8 @@ struct MapVerbs: AsyncParsableCommand {
                   meterctl map check && meterctl report preview
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         static let columns: [Column] = [
             .state("severity"), .text("what", "subject"), .prose("detail"),

@@ -17,11 +17,12 @@ struct ReconcileVerb: Verb {
     var tenant: String?
     @Flag(help: "Show equal figures, too.")
     var all = false
-    @OptionGroup(title: "Server") var server: ServerOptions
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
 
     static let columns: [Column] = [
-        .text("tenants"), .text("resource"), .text("month"), .text("component"), .number("ours"),
+        .text("tenants"), .text("resource"), .text("plan period").forProgramsOnly, .text("month"),
+        .text("component"), .number("ours"),
         .number("waldur", "shown"), .number("diff", "difference"), .state("state"),
         .prose("cause", "causes"),
     ]

@@ -65,8 +65,8 @@ struct ReplayVerb: Verb {
         help: ArgumentHelp("Seconds to wait for the server at the end.", valueName: "seconds")
     )
     var timeout: Int64 = 60
-    @OptionGroup(title: "Way in") var target: EmitterTarget
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var target: EmitterTarget
+    @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard (1...100_000).contains(tenants), (1...100_000).contains(agents) else {

@@ -16,8 +16,8 @@ struct ReportVerbs: AsyncParsableCommand {
                   meterctl report preview -o csv > preview.csv
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/report/preview")
@@ -42,8 +42,8 @@ struct ReportVerbs: AsyncParsableCommand {
                   meterctl report submit
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.post, "/admin/v1/report/submit")
@@ -74,8 +74,8 @@ struct ReportVerbs: AsyncParsableCommand {
                   meterctl report status
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         static let columns: [Column] = [
             .text("waldur"), .state("state"), .text("last success"),
@@ -108,8 +108,8 @@ struct ReportVerbs: AsyncParsableCommand {
         var month: String
         @Option(help: "Which Waldur, where there are several.")
         var waldur: String?
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
@@ -125,13 +125,14 @@ struct ReportVerbs: AsyncParsableCommand {
     }
 
     static let columns: [Column] = [
-        .text("tenants"), .text("resource"), .text("month"), .text("component"),
-        .number("ledger", "ours"), .number("waldur shows", "shown"), .state("state"),
+        .text("tenants"), .text("resource"), .text("plan period").forProgramsOnly, .text("month"),
+        .text("component"), .number("ledger", "ours"), .number("waldur shows", "shown"),
+        .state("state"),
     ]
 
     /// What stands beside the rows: whether anything may be sent now, and what keeps figures back.
     static func remark(on answer: JSONValue) {
-        Terminal.talk(answer.cell("window"))
+        Terminal.talk("reporting window: \(answer.cell("window"))")
         for finding in answer.list("findings") { Terminal.talk(finding.cell) }
     }
 }

@@ -17,8 +17,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                   meterctl sources list -o csv > sources.csv
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/sources")
@@ -42,8 +42,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                   meterctl sources gaps
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         static let columns: [Column] = [
             .text("source"), .number("from"), .number("to"), .number("events"), .state("kind"),
@@ -74,8 +74,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                   meterctl sources conflicts
                 """
         )
-        @OptionGroup(title: "Server") var server: ServerOptions
-        @OptionGroup(title: "Output") var output: OutputOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/sources/conflicts")

@@ -13,8 +13,8 @@ struct StatusVerb: Verb {
             """
     )
 
-    @OptionGroup(title: "Server") var server: ServerOptions
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
         let answer = try await server.call(.get, "/admin/v1/status")
@@ -28,18 +28,18 @@ struct StatusVerb: Verb {
     }
 
     static func table(_ status: JSONValue) -> Table {
-        var table = Table("status", [.text("what"), .prose("value")])
+        var table = Table("status", [.text("what"), .value("value")])
         func add(_ what: String, _ value: String) { table.add(what, value) }
         add("version", status.cell("version"))
         add("time", status.cell("time"))
         add("ready", status.cell("ready"))
-        add("journal on disk", Readable.grouped(status.cell("journal.durable")) + " bytes")
-        add("journal in memory", Readable.grouped(status.cell("journal.appended")) + " bytes")
+        add("journal bytes on disk", status.cell("journal.durable"))
+        add("journal bytes received", status.cell("journal.appended"))
         for (title, name) in [
             ("received", "received"), ("accepted", "accepted"), ("refused", "refused"),
             ("in conflict", "inConflict"), ("duplicate", "duplicate"), ("deferred", "deferred"),
         ] {
-            add("events \(title)", Readable.grouped(status.cell("events.\(name)")))
+            add("events \(title)", status.cell("events.\(name)"))
         }
         add("events conserved", status.cell("events.conserved"))
         add(
@@ -51,7 +51,7 @@ struct StatusVerb: Verb {
         )
         add("complete through", status.cell("completeThrough"))
         add("reconciled through", status.cell("reconciledThrough"))
-        add("decisions", Readable.grouped(status.cell("book.entries")))
+        add("decisions", status.cell("book.entries"))
         for reporting in status.list("reporting") {
             add(
                 "reporting to \(reporting.cell("waldur"))",

@@ -41,8 +41,8 @@ struct UsageVerb: Verb {
     )
     var by: [String] = []
 
-    @OptionGroup(title: "Server") var server: ServerOptions
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard component != nil || tenant.count == 1 && agent.count == 1 else {

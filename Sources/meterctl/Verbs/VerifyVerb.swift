@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Meter
+internal import MeterDisk
 
 struct VerifyVerb: Verb {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,7 @@ struct VerifyVerb: Verb {
         completion: .file()
     )
     var paths: [String] = []
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
         let named =

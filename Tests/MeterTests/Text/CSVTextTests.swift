@@ -26,6 +26,10 @@ struct CSVTextTests {
         #expect(CSVText.cell(value) == value)
     }
 
+    @Test func `nothing in it steers a terminal`() {
+        #expect(CSVText.cell("a\u{1B}[2J\u{9B}b\0") == "a\u{FFFD}[2J\u{FFFD}b\u{FFFD}")
+    }
+
     @Test func `lines follow the line of names`() {
         var csv = CSVText(["tenant", "value"])
         csv.add(["a,b", "-5"])
