@@ -10,6 +10,8 @@ struct ServerConfiguration: Sendable {
     var udp: ListenAddress?
     var tcp: ListenAddress?
     var http: ListenAddress?
+    /// Origins of pages that may read usage with a portal token.
+    var corsOrigins: Set<String>
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
@@ -62,6 +64,7 @@ struct ServerConfiguration: Sendable {
         udp = try Self.address(values, Settings.udp)
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
+        corsOrigins = try Self.origins(values)
         adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
@@ -117,6 +120,20 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
+    }
+
+    private static func origins(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> Set<String> {
+        guard let text = values.value(Settings.corsOrigins)?.text else { return [] }
+        guard let origins = CrossOrigin.origins(text) else {
+            throw values.error(
+                Settings.corsOrigins,
+                "an origin is scheme, host and port as browsers send them, such as "
+                    + "https://portal.example or http://localhost:3000; there is no * for all"
+            )
+        }
+        return origins
     }
 
     private static func masterKey(

@@ -30,6 +30,13 @@ enum Settings {
         default: "127.0.0.1:7480",
         "Where HTTP is served, or off."
     )
+    static let corsOrigins = Setting(
+        ["http-cors-origins"],
+        .text,
+        default: nil,
+        "Origins of portal pages that may read usage with a portal token, with commas, such as "
+            + "https://portal.example. Without it no page of another origin may."
+    )
     static let adminSocket = Setting(
         ["admin-socket"],
         .text,
@@ -232,7 +239,8 @@ enum Settings {
     )
 
     static let all: [Setting] = [
-        config, data, udp, tcp, http, adminSocket, masterKeyFile, insecureLoopback, logFormat,
+        config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
+        logFormat,
         logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
         waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer,
         checkpointSeconds, stopSeconds,
