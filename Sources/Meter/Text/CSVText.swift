@@ -1,43 +1,79 @@
-/// Comma-separated values (RFC 4180) that a spreadsheet only reads and never runs.
+/// A table as CSV (RFC 4180): a line of names, then the rows.
 ///
-/// Names come from anybody, and a spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a
-/// formula. Such a cell gets an apostrophe in front, as OWASP advises, unless it is a plain number. What
-/// would steer a terminal is replaced. Lines end with LF; readers take both.
-package struct CSVText {
-    /// Every line so far, each with its end.
-    package private(set) var text = ""
+/// Names come from anybody, and spreadsheets run what begins like a formula: such text gets an apostrophe
+/// in front, which they do not show. What would steer a terminal is replaced. Numbers that Meter made are
+/// written as they are.
+package struct CSVText: Sendable {
+    package enum Cell: Sendable, Equatable {
+        /// Somebody's text.
+        case text(String)
+        /// A number, time or word of Meter's own.
+        case plain(String)
+        /// Empty: there is none.
+        case none
+    }
 
-    /// Begins with the line of the columns' names.
-    package init(_ names: [String]) { add(names) }
+    /// How lines end: as the RFC has it, or as programs beside `cut` and `awk` want it.
+    package enum LineEnd: String, Sendable {
+        case network = "\r\n"
+        case unix = "\n"
+    }
 
-    /// Adds a line.
-    package mutating func add(_ cells: [String]) {
+    package private(set) var bytes: [UInt8] = []
+    private let columnCount: Int
+    private let lineEnd: LineEnd
+
+    package init(_ columns: [String], lineEnd: LineEnd = .network) {
+        columnCount = columns.count
+        self.lineEnd = lineEnd
+        line(columns.map { .plain($0) })
+    }
+
+    /// Adds a row, which has a cell for each column.
+    package mutating func add(_ row: [Cell]) {
+        precondition(row.count == columnCount, "a row has a cell for each column")
+        line(row)
+    }
+
+    private mutating func line(_ cells: [Cell]) {
         for (index, cell) in cells.enumerated() {
-            if index > 0 { text += "," }
-            text += Self.cell(cell)
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            switch cell {
+            case .text(let text): write(Self.harmless(Self.isFormula(text) ? "'" + text : text))
+            case .plain(let text): write(text)
+            case .none: break
+            }
         }
-        text += "\n"
+        bytes.append(contentsOf: lineEnd.rawValue.utf8)
     }
 
-    /// A value as it stands between two commas.
-    package static func cell(_ value: String) -> String {
-        let guarded = harmless(isFormula(value) ? "'" + value : value)
-        let needsQuotes =
-            guarded.utf8.contains { ",\"\n\r".utf8.contains($0) } || guarded.first == " "
-            || guarded.last == " "
-        guard needsQuotes else { return guarded }
-        var quoted = "\""
-        for scalar in guarded.unicodeScalars {
-            if scalar == "\"" { quoted += "\"" }
-            quoted.unicodeScalars.append(scalar)
+    private mutating func write(_ text: String) {
+        let special: Set<UInt8> = [0x22, 0x2C, 0x0D, 0x0A]
+        guard text.utf8.contains(where: special.contains) else {
+            bytes.append(contentsOf: text.utf8)
+            return
         }
-        return quoted + "\""
+        bytes.append(0x22)
+        for byte in text.utf8 {
+            if byte == 0x22 { bytes.append(0x22) }
+            bytes.append(byte)
+        }
+        bytes.append(0x22)
     }
 
-    private static func harmless(_ value: String) -> String {
-        guard value.unicodeScalars.contains(where: isControl) else { return value }
+    /// What spreadsheets take for a formula, also behind white space, which some of them skip, and in the
+    /// wide forms of East Asia, which some of them take for the plain ones.
+    private static func isFormula(_ text: String) -> Bool {
+        switch text.unicodeScalars.first(where: { $0 != " " }) {
+        case "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠": true
+        default: false
+        }
+    }
+
+    private static func harmless(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
         var clean = ""
-        for scalar in value.unicodeScalars {
+        for scalar in text.unicodeScalars {
             clean.unicodeScalars.append(isControl(scalar) ? "\u{FFFD}" : scalar)
         }
         return clean
@@ -50,22 +86,15 @@ package struct CSVText {
         default: false
         }
     }
+}
 
-    private static func isFormula(_ value: String) -> Bool {
-        switch value.unicodeScalars.first {
-        // A tab or line end in front is skipped by spreadsheets; wide forms are taken for the plain ones.
-        case "=", "+", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠": true
-        case "-": !isNumber(value)
-        default: false
-        }
+extension CSVText.Cell {
+    /// Somebody's name, or nothing.
+    package static func optional(_ text: (some CustomStringConvertible)?) -> CSVText.Cell {
+        text.map { .text($0.description) } ?? .none
     }
 
-    /// `-12` or `-0.50`: a minus, digits, at most one point with digits on both sides.
-    private static func isNumber(_ value: String) -> Bool {
-        let parts = value.dropFirst().split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count <= 2
-            && parts.allSatisfy { part in
-                !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
-            }
+    package static func number(_ number: some BinaryInteger) -> CSVText.Cell {
+        .plain(String(number))
     }
 }

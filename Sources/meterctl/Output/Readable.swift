@@ -2,11 +2,10 @@
 enum Readable {
     /// `18204551` as `18 204 551`, `-1234.50` as `-1 234.50`, `2.00` as `2`; other text as it is.
     static func grouped(_ number: String) -> String {
+        guard isNumber(number) else { return TextWidth.printable(number) }
         let unsigned = number.drop { $0 == "-" || $0 == "+" }
-        let parts = unsigned.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard number.count - unsigned.count <= 1, parts.allSatisfy(isDigits),
-            let whole = parts.first
-        else { return TextWidth.printable(number) }
+        let parts = unsigned.split(separator: ".")
+        let whole = parts.first ?? ""
         var text = String(number.prefix(number.count - unsigned.count))
         for (index, digit) in whole.enumerated() {
             if index > 0, (whole.count - index).isMultiple(of: 3) { text += " " }
@@ -14,6 +13,13 @@ enum Readable {
         }
         guard parts.count == 2, parts[1].contains(where: { $0 != "0" }) else { return text }
         return text + "." + parts[1]
+    }
+
+    /// A sign or none, digits, and a point with digits or none.
+    static func isNumber(_ text: String) -> Bool {
+        let unsigned = text.first == "-" || text.first == "+" ? text.dropFirst() : text[...]
+        let parts = unsigned.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count <= 2 && parts.allSatisfy(isDigits)
     }
 
     static func grouped(_ number: some BinaryInteger) -> String { grouped(String(number)) }

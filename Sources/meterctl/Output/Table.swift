@@ -38,10 +38,18 @@ struct Table {
         return "{\(JSONText.quoted(name)):[\(objects.joined(separator: ","))]}\n"
     }
 
-    /// The columns' keys, then a line for each row.
+    /// The columns' keys, then a line for each row; figures as bare digits.
     var csv: String {
-        var csv = CSVText(columns.map(\.key))
-        for row in rows { csv.add(row) }
-        return csv.text
+        var csv = CSVText(columns.map(\.key), lineEnd: .unix)
+        for row in rows {
+            csv.add(
+                zip(columns, row).map { column, cell in
+                    if cell.isEmpty { return .none }
+                    return column.kind == .number && Readable.isNumber(cell)
+                        ? .plain(cell) : .text(cell)
+                }
+            )
+        }
+        return String(decoding: csv.bytes, as: UTF8.self)
     }
 }
