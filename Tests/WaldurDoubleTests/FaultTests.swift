@@ -14,7 +14,8 @@ import Testing
         faults: String = "[]",
         _ body: @Sendable (RunningDouble) async throws -> Void
     ) async throws {
-        try await RunningDouble.with(clock: .standing(moment), fixture: fixture) { double in
+        try await RunningDouble.with(clock: .standing(moment), fixture: fixture) {
+            (double) async throws in
             let answer = try await double.send("POST", "/double/faults", body: faults)
             #expect(answer.status == 200)
             try await body(double)
@@ -52,7 +53,7 @@ import Testing
             [{"path":"set_usage","kind":"drop","skip":1},
              {"path":"set_usage","kind":"drop","applies":true}]
             """
-        try await with(faults: faults) { double in
+        try await with(faults: faults) { (double) async throws in
             #expect(await report("1", to: double) == 201)
             #expect(await report("2", to: double) == nil)
             #expect(try await rows(double) == ["2026-11 1.00"])
@@ -69,7 +70,7 @@ import Testing
             [{"path":"set_usage","kind":"hang","method":"POST"},
              {"path":"set_usage","kind":"hang","seconds":2,"holds_token":true}]
             """
-        try await with(faults: faults) { double in
+        try await with(faults: faults) { (double) async throws in
             #expect(await report("1", to: double, timeout: 0.5) == nil)
             #expect(try await rows(double).isEmpty)
             async let stuck = report("2", to: double, timeout: 0.5)
@@ -100,7 +101,7 @@ import Testing
     {
         let evening = Moment(year: 2026, month: 12, day: 1).advanced(bySeconds: -30)
         let faults = #"[{"path":"set_usage","kind":"later","seconds":60}]"#
-        try await with(at: evening, faults: faults) { double in
+        try await with(at: evening, faults: faults) { (double) async throws in
             #expect(await report("7", to: double, timeout: 0.5) == nil)
             #expect(await report("8", to: double) == 201)
             #expect(try await rows(double) == ["2026-11 8.00"])
@@ -118,7 +119,7 @@ import Testing
     }
 
     @Test func `an approval is carried out when the worker comes to it`() async throws {
-        try await with { double in
+        try await with { (double) async throws in
             _ = try await double.send("POST", "/double/worker", body: #"{"delay_seconds":60}"#)
             let ordered = try await double.send(
                 "POST",
@@ -151,7 +152,7 @@ import Testing
         var fixture = SmallWorld.fixture(activated: "2026-10-10T00:00:00Z")
         fixture.timeZone = "Europe/Tallinn"
         let turn = try #require(Moment("2026-10-31T22:00:00Z"))
-        try await with(at: turn.advanced(bySeconds: -1), fixture) { double in
+        try await with(at: turn.advanced(bySeconds: -1), fixture) { (double) async throws in
             #expect(await report("1", to: double) == 201)
             double.setClock(turn)
             #expect(await report("2", to: double) == 201)
