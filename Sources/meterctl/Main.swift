@@ -20,7 +20,8 @@ struct Meterctl: AsyncParsableCommand {
         subcommands: [
             StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
-            CarryVerbs.self, ReconcileVerb.self, KeysVerbs.self, MapVerbs.self,
+            CarryVerbs.self, OrdersVerbs.self,
+            ReconcileVerb.self, KeysVerbs.self, MapVerbs.self,
             ComponentsVerbs.self,
             ConfigVerbs.self,
         ]

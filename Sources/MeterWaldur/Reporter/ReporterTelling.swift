@@ -300,7 +300,10 @@ extension Reporter {
             )
             return
         }
-        endTurn(at: moment)
+        let flushes = flushes(at: moment)
+        if flushes.isEmpty { return endTurn(at: moment) }
+        work?.endsAfterSettling = true
+        work?.step = .settle(flushes)
     }
 
     mutating func handleSent(_ result: Result<Void, WaldurError>, at moment: ReporterMoment) {

@@ -15,6 +15,8 @@ package protocol ReportingControl: Sendable {
         month: BillingMonth,
         author: String
     ) async throws(ReportingFailure)
+    /// Tells everything of an order's resource, and then approves the order.
+    func approve(_ order: OrderID) async throws(ReportingFailure)
     /// Our figures beside Waldur's usage rows, read now.
     ///
     /// - Returns: Every row, and the bound resources that the account does not see.

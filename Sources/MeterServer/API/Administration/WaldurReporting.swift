@@ -61,6 +61,14 @@ final class WaldurReporting: ReportingControl {
         }
     }
 
+    func approve(_ order: OrderID) async throws(ReportingFailure) {
+        do throws(ReporterTrouble) {
+            try await service.approve(order)
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
     func reconcile(
         tenant: Name?
     ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {
