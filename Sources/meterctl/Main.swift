@@ -32,7 +32,7 @@ struct Meterctl: AsyncParsableCommand {
                 name: "Waldur",
                 subcommands: [
                     ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, CarryVerbs.self,
-                    ReconcileVerb.self,
+                    OrdersVerbs.self, ReconcileVerb.self,
                 ]
             ),
             CommandGroup(

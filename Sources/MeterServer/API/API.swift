@@ -65,6 +65,8 @@ struct API: Sendable {
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
         routes += ForeignRoutes(context: context).routes
+        routes += OrderRoutes(context: context, reporting: reporting).routes
+        routes += TakeoverRoutes(reporting: reporting).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
     }
