@@ -99,7 +99,7 @@ enum CatalogBook {
         case .submissionUnknown(let outcome): try settle(outcome, "unknown", nil, database)
         // Of these the list of decisions says enough: nobody looks them up by anything but their number.
         case .priceSeen, .openingBalance, .reportingResumed, .sourceRetired, .gapAccepted,
-            .conflictDecided:
+            .conflictDecided, .limitsSet:
             break
         }
     }

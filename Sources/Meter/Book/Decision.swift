@@ -24,6 +24,7 @@ package enum Decision: Equatable, Sendable {
     case sourceRetired(SourceRetirement)
     case gapAccepted(GapAcceptance)
     case conflictDecided(ConflictDecision)
+    case limitsSet(LimitsDecision)
 }
 
 /// A key opens nothing any more.
@@ -77,6 +78,7 @@ extension Decision {
         case sourceRetired = "source-retired"
         case gapAccepted = "gap-accepted"
         case conflictDecided = "conflict-decided"
+        case limitsSet = "limits-set"
     }
 
     package var kind: Kind {
@@ -100,6 +102,7 @@ extension Decision {
         case .sourceRetired: .sourceRetired
         case .gapAccepted: .gapAccepted
         case .conflictDecided: .conflictDecided
+        case .limitsSet: .limitsSet
         }
     }
 
@@ -125,6 +128,7 @@ extension Decision {
         case .sourceRetired(let content): content
         case .gapAccepted(let content): content
         case .conflictDecided(let content): content
+        case .limitsSet(let content): content
         }
     }
 }
@@ -158,6 +162,7 @@ extension Decision: Codable {
         case .sourceRetired: self = .sourceRetired(try SourceRetirement(from: decoder))
         case .gapAccepted: self = .gapAccepted(try GapAcceptance(from: decoder))
         case .conflictDecided: self = .conflictDecided(try ConflictDecision(from: decoder))
+        case .limitsSet: self = .limitsSet(try LimitsDecision(from: decoder))
         }
     }
 

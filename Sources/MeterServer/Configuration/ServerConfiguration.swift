@@ -49,6 +49,10 @@ struct ServerConfiguration: Sendable {
         var httpBodyByteCount: Int
         var httpTimeout: Duration
         var httpConnectionCount: Int
+        /// What every tenant and every principal may have.
+        var rules: LimitRules
+        var burst: Duration
+        var tenantCount: Int
     }
 
     /// Checks the values and reads the files that hold secrets.
@@ -90,7 +94,10 @@ struct ServerConfiguration: Sendable {
             liveKeyCount: try Self.count(values, Settings.liveKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
-            httpConnectionCount: try Self.count(values, Settings.httpConnections)
+            httpConnectionCount: try Self.count(values, Settings.httpConnections),
+            rules: try Self.limitRules(values),
+            burst: try Self.seconds(values, Settings.burstSeconds),
+            tenantCount: try Self.count(values, Settings.tenants)
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
@@ -117,6 +124,20 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
+    }
+
+    private static func limitRules(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> LimitRules {
+        var rules = LimitRules()
+        for entry in Settings.ofLimits {
+            let value = UInt64(try count(values, entry.setting))
+            switch entry.kind {
+            case .tenant: rules.tenant[entry.limit] = value
+            case .principal: rules.principal[entry.limit] = value
+            }
+        }
+        return rules
     }
 
     private static func masterKey(

@@ -215,6 +215,21 @@ enum Settings {
         "Open HTTP connections; more wait to be accepted."
     )
 
+    static let burstSeconds = Setting(
+        ["limits", "burst-seconds"],
+        .count(1...3_600),
+        default: "10",
+        unit: "seconds",
+        "How many seconds' worth of a rate a tenant or principal may use at once, after it was quiet."
+    )
+    static let tenants = Setting(
+        ["limits", "tenants"],
+        .count(1...10_000_000),
+        default: "100000",
+        unit: "names",
+        "Names of tenants; events of new ones beyond are refused by name."
+    )
+
     static let clockOffsetSeconds = Setting(
         ["clock-offset-seconds"],
         .count(-10_000_000_000...10_000_000_000),
@@ -237,7 +252,6 @@ enum Settings {
         waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer,
         checkpointSeconds, stopSeconds,
         connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, clockOffsetSeconds,
-        portFile,
-    ]
+        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, burstSeconds, tenants,
+    ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
 }
