@@ -68,6 +68,11 @@ enum CatalogBook {
                 sql: "UPDATE keys SET revoked = ? WHERE id = ?",
                 arguments: [time, revocation.id.description]
             )
+        case .keyReplaced(let replacement):
+            try database.execute(
+                sql: "UPDATE keys SET expires = MIN(COALESCE(expires, ?2), ?2) WHERE id = ?1",
+                arguments: [replacement.id.description, replacement.ends.milliseconds]
+            )
         case .componentDeclared(let component):
             try database.execute(
                 sql: "INSERT OR REPLACE INTO components VALUES (?, ?, ?, ?, ?)",

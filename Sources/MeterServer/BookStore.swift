@@ -124,8 +124,8 @@ extension Decision {
     /// Whether who may emit what follows from it.
     fileprivate var changesAdmission: Bool {
         switch self {
-        case .principalSet, .keyCreated, .keyRevoked, .componentDeclared, .componentWithdrawn,
-            .accessMade, .limitsSet:
+        case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
+            .componentWithdrawn, .accessMade, .limitsSet:
             true
         default: false
         }

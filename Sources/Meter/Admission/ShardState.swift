@@ -12,8 +12,12 @@ struct ShardState: ~Copyable {
     var counts: [PrincipalID: AdmissionCounts] = [:]
     private(set) var sourceCounts: [PrincipalID: Int] = [:]
     private var counter = BatchCounter()
+    private var tenantNames: SharedNames
 
-    init(seed: UInt64) { live = LiveCounters(seed: seed) }
+    init(seed: UInt64) {
+        live = LiveCounters(seed: seed)
+        tenantNames = SharedNames(seed: seed)
+    }
 
     func index(of key: SourceKey) -> Int? { indexes[key] }
 
@@ -21,6 +25,7 @@ struct ShardState: ~Copyable {
     mutating func restore(_ source: SourceState) {
         indexes[source.key] = sources.count
         sources.append(source)
+        sources[sources.count - 1].share(&tenantNames)
         sourceCounts[source.key.principal, default: 0] += 1
     }
 
@@ -42,7 +47,8 @@ struct ShardState: ~Copyable {
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
         for tenant in counter.countedTenants {
-            unsafe sources[index].note(tenant: batch.bytes(batch.tenants[tenant]))
+            let bytes = unsafe batch.bytes(batch.tenants[tenant])
+            unsafe sources[index].note(tenant: bytes) { unsafe tenantNames.shared(bytes) }
         }
         applyToSource(at: index, record, counted, end: end)
         return counted

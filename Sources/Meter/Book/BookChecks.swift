@@ -8,6 +8,7 @@ extension BookState {
         case .principalSet(let principal): refusal(of: principal)
         case .keyCreated(let key): refusal(of: key)
         case .keyRevoked(let revocation): refusal(of: revocation)
+        case .keyReplaced(let replacement): refusal(of: replacement)
         case .componentDeclared(let component): refusal(of: component)
         case .componentWithdrawn(let withdrawal):
             components[withdrawal.name] == nil
@@ -75,6 +76,17 @@ extension BookState {
     private func refusal(of revocation: KeyRevocation) -> DecisionRefusal? {
         guard let standing = keys[revocation.id] else { return .unknownKey(revocation.id) }
         return standing.revoked == nil ? nil : .keyAlreadyRevoked(revocation.id)
+    }
+
+    private func refusal(of replacement: KeyReplacement) -> DecisionRefusal? {
+        guard let old = keys[replacement.id] else { return .unknownKey(replacement.id) }
+        guard let new = keys[replacement.by] else { return .unknownKey(replacement.by) }
+        if old.revoked != nil { return .keyAlreadyRevoked(replacement.id) }
+        if let by = old.replacement?.by { return .keyAlreadyReplaced(replacement.id, by: by) }
+        let isSameHolder =
+            old.key.principal == new.key.principal && old.key.kind == new.key.kind
+            && old.key.id != new.key.id
+        return isSameHolder ? nil : .keyReplacedByAnothers(replacement.id, by: replacement.by)
     }
 
     private func refusal(of component: Component) -> DecisionRefusal? {

@@ -44,6 +44,7 @@ package struct BookState: Sendable {
         case .principalSet(let principal): principals[principal.id] = principal
         case .keyCreated(let key): keys[key.id] = KeyStanding(key: key, created: entry.time)
         case .keyRevoked(let revocation): keys[revocation.id]?.revoked = entry.time
+        case .keyReplaced(let replacement): keys[replacement.id]?.replacement = replacement
         case .componentDeclared(let component): components[component.name] = component
         case .componentWithdrawn(let withdrawal): components[withdrawal.name] = nil
         case .accessMade(let access): add(access)
@@ -175,6 +176,8 @@ package struct KeyStanding: Equatable, Sendable {
     package let key: Key
     package let created: Timestamp
     package internal(set) var revoked: Timestamp?
+    /// Which key takes its place, and until when both are good.
+    package internal(set) var replacement: KeyReplacement?
 
     init(key: Key, created: Timestamp) {
         self.key = key
@@ -185,7 +188,13 @@ package struct KeyStanding: Equatable, Sendable {
     package func refusal(at time: Timestamp) -> KeyRefusal? {
         if revoked != nil { return .revoked }
         if let expires = key.expires, expires <= time { return .expired }
+        if let replacement, replacement.ends <= time { return .replaced }
         return nil
+    }
+
+    /// From when on the key opens nothing, as far as that is decided; nil for never.
+    package var end: Timestamp? {
+        [revoked, key.expires, replacement?.ends].compactMap { $0 }.min()
     }
 }
 

@@ -8,6 +8,7 @@ package enum Decision: Equatable, Sendable {
     case principalSet(Principal)
     case keyCreated(Key)
     case keyRevoked(KeyRevocation)
+    case keyReplaced(KeyReplacement)
     case componentDeclared(Component)
     case componentWithdrawn(ComponentWithdrawal)
     case accessMade(Access)
@@ -38,6 +39,21 @@ package struct KeyRevocation: Equatable, Codable, Sendable {
     }
 }
 
+/// Another key of the same principal takes a key's place; until a moment both are good, so that holders
+/// have time to change and what was sealed with the old one still verifies.
+package struct KeyReplacement: Equatable, Codable, Sendable {
+    package let id: KeyID
+    package let by: KeyID
+    /// From this moment on the old key opens nothing.
+    package let ends: Timestamp
+
+    package init(id: KeyID, by: KeyID, ends: Timestamp) {
+        self.id = id
+        self.by = by
+        self.ends = ends
+    }
+}
+
 /// Takes back a declaration of which nothing was metered; the caller has looked.
 package struct ComponentWithdrawal: Equatable, Codable, Sendable {
     package let name: Name
@@ -62,6 +78,7 @@ extension Decision {
         case principalSet = "principal-set"
         case keyCreated = "key-created"
         case keyRevoked = "key-revoked"
+        case keyReplaced = "key-replaced"
         case componentDeclared = "component-declared"
         case componentWithdrawn = "component-withdrawn"
         case accessMade = "access-made"
@@ -86,6 +103,7 @@ extension Decision {
         case .principalSet: .principalSet
         case .keyCreated: .keyCreated
         case .keyRevoked: .keyRevoked
+        case .keyReplaced: .keyReplaced
         case .componentDeclared: .componentDeclared
         case .componentWithdrawn: .componentWithdrawn
         case .accessMade: .accessMade
@@ -112,6 +130,7 @@ extension Decision {
         case .principalSet(let content): content
         case .keyCreated(let content): content
         case .keyRevoked(let content): content
+        case .keyReplaced(let content): content
         case .componentDeclared(let content): content
         case .componentWithdrawn(let content): content
         case .accessMade(let content): content
@@ -144,6 +163,7 @@ extension Decision: Codable {
         case .principalSet: self = .principalSet(try Principal(from: decoder))
         case .keyCreated: self = .keyCreated(try Key(from: decoder))
         case .keyRevoked: self = .keyRevoked(try KeyRevocation(from: decoder))
+        case .keyReplaced: self = .keyReplaced(try KeyReplacement(from: decoder))
         case .componentDeclared: self = .componentDeclared(try Component(from: decoder))
         case .componentWithdrawn:
             self = .componentWithdrawn(try ComponentWithdrawal(from: decoder))

@@ -8,6 +8,8 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case keyExists(KeyID)
     case unknownKey(KeyID)
     case keyAlreadyRevoked(KeyID)
+    case keyAlreadyReplaced(KeyID, by: KeyID)
+    case keyReplacedByAnothers(KeyID, by: KeyID)
     case keyWithoutHash
     case wireKeyScopes
     case adminScopeOfTenant
@@ -47,6 +49,9 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .keyExists(let id): "key \(id) is already in the book; draw another id"
         case .unknownKey(let id): "there is no key \(id)"
         case .keyAlreadyRevoked(let id): "key \(id) is already revoked"
+        case .keyAlreadyReplaced(let id, let by): "key \(id) is already replaced by key \(by)"
+        case .keyReplacedByAnothers(let id, let by):
+            "key \(by) is not another key of the same kind and holder as key \(id)"
         case .keyWithoutHash: "an HTTP key has the hash of its secret, a wire key has none"
         case .wireKeyScopes: "a wire key has the scope ingest and no other"
         case .adminScopeOfTenant: "a tenant's key cannot have the scope admin"

@@ -6,11 +6,14 @@ struct API: Sendable {
     private let context: ServerContext
     private let table: RouteTable
     private let counters = APICounters()
+    private let limits: RequestLimits
 
     /// - Parameter reporting: nil where no Waldur is configured.
     /// - Throws: ``StartError`` when the key of the id hashes can neither be read nor made.
     init(_ context: ServerContext, reporting: (any ReportingControl)? = nil) throws {
         self.context = context
+        let clock = context.clock
+        limits = RequestLimits(limiters: context.engine.limiters) { clock.now() }
         let door = EngineDoor(context: context, reporting: reporting)
         let hash = try IdentifierKeyFile.hash(in: context.configuration.dataDirectory)
         var routes = HealthRoutes(health: door, counters: counters).routes
@@ -28,6 +31,7 @@ struct API: Sendable {
         routes += UsageRoutes(source: door, gate: QueryGate(limit: 2)).routes
         routes += StatusRoutes(context: context, reporting: reporting).routes
         routes += KeyRoutes(context: context).routes
+        routes += LimitRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
@@ -46,6 +50,7 @@ struct API: Sendable {
             table: table,
             access: ContextAccess(context: context),
             counters: counters,
+            limits: limits,
             bodyTimeout: context.configuration.limits.httpTimeout
         )
     }

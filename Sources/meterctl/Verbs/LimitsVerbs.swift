@@ -53,7 +53,7 @@ struct LimitsVerbs: AsyncParsableCommand {
                     body: RequestBody.object([
                         ("tenant", RequestBody.string(tenant)),
                         ("principal", principal.map { String($0) }),
-                        ("limits", RequestBody.object(members, keepingNull: true)),
+                        ("limits", RequestBody.object(members)),
                         ("reason", RequestBody.string(reason)),
                     ])
                 )

@@ -74,6 +74,7 @@ struct ResponderTests {
             table: RouteTable(routes),
             access: FakeAccess(holders: holders, insecureCredential: isInsecure ? insecure : nil),
             counters: APICounters(),
+            limits: RequestLimits(limiters: limiters, now: { Timestamp(milliseconds: 1) }),
             bodyTimeout: .milliseconds(200)
         )
     }

@@ -59,6 +59,18 @@ enum Fixture {
             expires: Timestamp(milliseconds: 1_900_000_000_000),
             using: &seed
         )
+        let (_, successor) = Key.makeHTTP(
+            for: PrincipalID(rawValue: 1),
+            scopes: [.usage, .usageUsers, .finance],
+            label: "portal",
+            using: &seed
+        )
+        let (_, replaced) = Key.makeHTTP(
+            for: PrincipalID(rawValue: 1),
+            scopes: .usage,
+            label: "portal",
+            using: &seed
+        )
         let key = SubmissionKey(
             waldur: waldur,
             resource: resource(1),
@@ -103,6 +115,8 @@ enum Fixture {
             ),
             .keyCreated(http),
             .keyRevoked(KeyRevocation(id: http.id, reason: "leaked")),
+            .keyCreated(replaced), .keyCreated(successor),
+            .keyReplaced(KeyReplacement(id: replaced.id, by: successor.id, ends: time)),
             component("tokens"), component("seconds", units: 1000),
             .componentWithdrawn(ComponentWithdrawal(name: "seconds")),
             made(1, tenant: tenant, agent: agent),

@@ -28,6 +28,7 @@ struct APIResponder: HTTPResponder {
     let table: RouteTable
     let access: any APIAccess
     let counters: APICounters
+    let limits: RequestLimits
     /// How long a caller may take to send its body.
     let bodyTimeout: Duration
 
@@ -42,9 +43,13 @@ struct APIResponder: HTTPResponder {
         do throws(Problem) {
             switch match {
             case .route(let route, let parts):
+                let caller = try caller(request, for: route)
+                try limits.enter(caller, for: route.scopes)
+                defer { limits.leave(caller, for: route.scopes, after: clock.now - start) }
                 let call = try await call(
                     request,
                     route,
+                    from: caller,
                     path: path,
                     parts: parts,
                     query: split.count > 1 ? String(split[1]) : ""
@@ -74,11 +79,11 @@ struct APIResponder: HTTPResponder {
     private func call(
         _ request: Request,
         _ route: APIRoute,
+        from caller: Caller,
         path: String,
         parts: [String: String],
         query: String
     ) async throws(Problem) -> APICall {
-        let caller = try caller(request, for: route)
         let items = try QueryItems(query)
         let body = try await body(of: request, upTo: route.bodyByteCountMax)
         let type = request.headers[.contentType] ?? ""
@@ -94,7 +99,6 @@ struct APIResponder: HTTPResponder {
 
     /// Knows the caller and refuses one that may not use the route, before the body is read.
     private func caller(_ request: Request, for route: APIRoute) throws(Problem) -> Caller {
-        if route.scopes.isEmpty { return .anonymous }
         let caller: Caller
         if let shown = request.headers[.authorization] {
             caller = .holder(try credential(shown))
@@ -102,6 +106,8 @@ struct APIResponder: HTTPResponder {
             caller = .localAdministrator
         } else if let insecure = access.insecureCredential, route.scopes == .ingest {
             caller = .holder(insecure)
+        } else if route.scopes.isEmpty {
+            caller = .anonymous
         } else {
             throw .unauthenticated
         }

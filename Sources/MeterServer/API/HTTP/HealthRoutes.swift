@@ -3,7 +3,9 @@ protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.
     func conditions() -> [HealthCondition]
     /// Adds all metrics of the server to an exposition, those of the HTTP layer excepted.
-    func write(to text: inout PrometheusText)
+    ///
+    /// - Parameter naming: Whether tenants and principals may be named.
+    func write(to text: inout PrometheusText, naming: Bool)
     /// The version of this build.
     var version: String { get }
 }
@@ -41,9 +43,10 @@ struct HealthRoutes {
             // Alive: never depends on the disk or on Waldur, or a restart would be asked for in vain.
             APIRoute(.get, "/healthz") { _ throws(Problem) in .json(["status": "alive"]) },
             APIRoute(.get, "/readyz") { _ throws(Problem) in readiness() },
-            APIRoute(.get, "/metrics") { _ throws(Problem) in
+            // Whoever administers is told names as well.
+            APIRoute(.get, "/metrics") { call throws(Problem) in
                 var text = PrometheusText()
-                health.write(to: &text)
+                health.write(to: &text, naming: call.caller.has(.admin))
                 counters.write(to: &text)
                 return .text(text.text, type: "text/plain; version=0.0.4")
             },
@@ -51,7 +54,7 @@ struct HealthRoutes {
                 .json(["name": "meter", "version": .string(health.version)])
             },
             APIRoute(.get, "/openapi.yaml") { _ throws(Problem) in
-                .text(OpenAPIDocument.text, type: "application/yaml")
+                APIAnswer(contentType: "application/yaml", body: PackageResources.openapi_yaml)
             },
         ]
     }

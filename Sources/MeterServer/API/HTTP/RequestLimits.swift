@@ -14,10 +14,12 @@ final class RequestLimits: Sendable {
         self.now = now
     }
 
-    /// Takes a place among the principal's requests.
+    /// Takes a place among the requests of the caller's principal; who holds no key has no limits here.
     ///
     /// - Throws: 429 with the limit that is in the way; then no place was taken.
-    func enter(_ principal: PrincipalID, for scopes: KeyScopes) throws(Problem) {
+    func enter(_ caller: Caller, for scopes: KeyScopes) throws(Problem) {
+        guard case .holder(let credential) = caller else { return }
+        let principal = credential.principal.id
         let limiter = limiters.principal(principal)
         let time = now()
         let hit =
@@ -45,7 +47,9 @@ final class RequestLimits: Sendable {
     /// Gives back the place that ``enter(_:for:)`` gave.
     ///
     /// - Parameter duration: How long the request took; what a query costs.
-    func leave(_ principal: PrincipalID, for scopes: KeyScopes, after duration: Duration) {
+    func leave(_ caller: Caller, for scopes: KeyScopes, after duration: Duration) {
+        guard case .holder(let credential) = caller else { return }
+        let principal = credential.principal.id
         running.withLock { running in
             let left = running[principal, default: 1] - 1
             running[principal] = left > 0 ? left : nil
