@@ -91,25 +91,22 @@ struct LimitGate: ~Copyable {
         tenants[number].bytes = 0
     }
 
+    /// Which tenants the batch is of, and how many events each has.
     private mutating func find(
         _ batch: borrowing EventBatch, _ allowed: AdmissionPolicy.Tenants
     ) {
-        let current = limiters.rulesNumber
-        if current != rulesNumber {
-            rulesNumber = current
-            for number in tenants.indices {
-                tenants[number].portion = tenants[number].limiter.portion
-            }
-        }
+        refreshPortions()
         eventCounts.removeAll(keepingCapacity: true)
         numbers.removeAll(keepingCapacity: true)
-        let tenantCount = unsafe batch.tenants.count
-        for index in 0..<tenantCount {
+        for unsafe tenant in unsafe batch.tenants {
             eventCounts.append(0)
-            let tenant = unsafe batch.tenants[index]
             numbers.append(unsafe number(of: batch.bytes(tenant), allowed))
         }
-        if tenantCount == 1 {
+        countEvents(of: batch)
+    }
+
+    private mutating func countEvents(of batch: borrowing EventBatch) {
+        if eventCounts.count == 1 {
             eventCounts[0] = batch.eventCount
             return
         }
@@ -117,6 +114,15 @@ struct LimitGate: ~Copyable {
         for index in events.indices {
             let agent = unsafe batch.agents[Int(events[index].agent)]
             eventCounts[Int(agent.tenant)] &+= 1
+        }
+    }
+
+    private mutating func refreshPortions() {
+        let current = limiters.rulesNumber
+        if current == rulesNumber { return }
+        rulesNumber = current
+        for number in tenants.indices {
+            tenants[number].portion = tenants[number].limiter.portion
         }
     }
 

@@ -59,6 +59,10 @@ package final class Limiter: Sendable {
     }
 
     /// Counts what was taken in.
+    package func take(events count: Int, bytes byteCount: Int, at now: Timestamp) {
+        take(events: count, bytes: byteCount, at: BucketTime(now))
+    }
+
     func take(events count: Int, bytes byteCount: Int, at now: BucketTime) {
         let eventRate = eventRate.load(ordering: .relaxed)
         if eventRate > 0 {

@@ -17,7 +17,7 @@ package final class Limiters: Sendable {
     /// Tenants beyond have none; the registry of names refuses theirs before there are so many.
     private let tenantCountMax: Int
 
-    init(_ rules: LimitRules, burstMilliseconds: Int64, tenantCountMax: Int) {
+    package init(_ rules: LimitRules, burstMilliseconds: Int64, tenantCountMax: Int) {
         state = Mutex(State(rules: rules))
         self.burstMilliseconds = burstMilliseconds
         self.tenantCountMax = tenantCountMax

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterWire
 
 /// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, the
 /// engine's counts of events, and the kernel's of the process.

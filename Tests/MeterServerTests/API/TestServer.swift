@@ -42,7 +42,7 @@ final class TestServer {
         let (engine, _) = try Engine.open(
             disk: disk,
             policy: policy,
-            options: EngineOptions(),
+            options: EngineOptions(configuration),
             random: &random
         )
         let metrics = ServerMetrics()
@@ -77,6 +77,7 @@ final class TestServer {
         var status: Int
         var text: String
         var json: JSONValue
+        var headers: [String: String] = [:]
     }
 
     /// One request; over the socket where no key is shown.
@@ -115,7 +116,11 @@ final class TestServer {
         return Reply(
             status: response.status.code,
             text: text,
-            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null
+            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null,
+            headers: Dictionary(
+                response.headers.map { ($0.name.canonicalName, $0.value) },
+                uniquingKeysWith: { first, _ in first }
+            )
         )
     }
 

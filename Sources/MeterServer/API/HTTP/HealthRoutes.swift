@@ -1,3 +1,5 @@
+internal import Meter
+
 /// What the server says of itself.
 protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Holds each principal to what it may ask of HTTP: so many requests at once, events at its rates, and
 /// queries for so long. Looked at before a request's body is read.
 final class RequestLimits: Sendable {
-    private let limiters: Limiters
+    let limiters: Limiters
     private let now: @Sendable () -> Timestamp
     private let running = Mutex<[PrincipalID: Int]>([:])
 
@@ -14,11 +14,12 @@ final class RequestLimits: Sendable {
         self.now = now
     }
 
-    /// Takes a place among the requests of the caller's principal; who holds no key has no limits here.
+    /// Takes a place among the requests of the caller's principal. Who holds no key has no limits here, and
+    /// what is open to everybody takes no place.
     ///
     /// - Throws: 429 with the limit that is in the way; then no place was taken.
     func enter(_ caller: Caller, for scopes: KeyScopes) throws(Problem) {
-        guard case .holder(let credential) = caller else { return }
+        guard case .holder(let credential) = caller, !scopes.isEmpty else { return }
         let principal = credential.principal.id
         let limiter = limiters.principal(principal)
         let time = now()
@@ -48,7 +49,7 @@ final class RequestLimits: Sendable {
     ///
     /// - Parameter duration: How long the request took; what a query costs.
     func leave(_ caller: Caller, for scopes: KeyScopes, after duration: Duration) {
-        guard case .holder(let credential) = caller else { return }
+        guard case .holder(let credential) = caller, !scopes.isEmpty else { return }
         let principal = credential.principal.id
         running.withLock { running in
             let left = running[principal, default: 1] - 1
@@ -66,7 +67,7 @@ final class RequestLimits: Sendable {
 
 extension Problem {
     /// 429: a limit of the caller's principal, or of a tenant that it sends for.
-    package static func limit(_ hit: LimitHit) -> Problem {
+    static func limit(_ hit: LimitHit) -> Problem {
         let whose =
             switch hit.subject {
             case .tenant(let name): "Tenant \(name)"
