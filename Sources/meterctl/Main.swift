@@ -20,7 +20,8 @@ struct Meterctl: AsyncParsableCommand {
         subcommands: [
             StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
-            ReconcileVerb.self, KeysVerbs.self, LimitsVerbs.self, MapVerbs.self, ComponentsVerbs.self,
+            CarryVerbs.self, ReconcileVerb.self, KeysVerbs.self, LimitsVerbs.self,
+            MapVerbs.self, ComponentsVerbs.self,
             ConfigVerbs.self,
         ]
     )

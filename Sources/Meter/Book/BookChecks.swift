@@ -18,7 +18,6 @@ extension BookState {
         case .bindingSet(let binding): refusal(of: binding)
         case .bindingEnded(let end): refusal(of: end)
         case .planPeriodsSeen(let seen): refusal(of: seen)
-        case .priceSeen: nil
         case .submissionIntended(let intent): refusal(of: intent)
         case .submissionConfirmed(let outcome), .submissionRefused(let outcome),
             .submissionUnknown(let outcome):
@@ -31,6 +30,7 @@ extension BookState {
             gap.reason.isEmpty ? .reasonMissing : gap.from >= gap.to ? .rangeEmpty : nil
         case .conflictDecided(let decision): decision.reason.isEmpty ? .reasonMissing : nil
         case .limitsSet(let decision): refusal(of: decision)
+        default: billingRefusal(of: decision)
         }
     }
 
@@ -130,6 +130,7 @@ extension BookState {
     private func refusal(of intent: SubmissionIntent) -> DecisionRefusal? {
         if intent.number <= lastIntentNumber { return .intentNumber(last: lastIntentNumber) }
         if intent.items.isEmpty { return .intentEmpty }
+        if billing.isCut(intent.month, of: intent.waldur) { return .periodIsCut(intent.month) }
         var names: Set<Name> = []
         for item in intent.items {
             if !names.insert(item.component).inserted {

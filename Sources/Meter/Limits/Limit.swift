@@ -15,16 +15,18 @@ package enum Limit: String, CaseIterable, Sendable {
     case sources
     /// A principal's open TCP connections.
     case connections
-    /// A principal's HTTP requests that are being answered.
+    /// HTTP requests of a principal, or of the bearers of a tenant's portal tokens, that are being
+    /// answered.
     case requests
     /// Ids of a principal's HTTP events that are remembered.
     case identifiers = "ids"
-    /// Milliseconds a second for which a principal's usage queries may run.
+    /// Milliseconds a second for which usage queries of a principal, or of the bearers of a tenant's
+    /// portal tokens, may run.
     case queryMilliseconds = "query-ms-per-second"
 
     /// The limits that a tenant has, whoever sends for it.
     package static let ofTenants: [Limit] = [
-        .eventsPerSecond, .bytesPerSecond, .agents, .components,
+        .eventsPerSecond, .bytesPerSecond, .agents, .components, .requests, .queryMilliseconds,
     ]
     /// The limits that a principal has, for whomever it sends.
     package static let ofPrincipals: [Limit] = [
@@ -82,6 +84,7 @@ package struct LimitRules: Equatable, Sendable {
     /// What a tenant has that nothing was decided about.
     package var tenant: LimitValues = [
         .eventsPerSecond: 100_000, .bytesPerSecond: 64 << 20, .agents: 100_000, .components: 256,
+        .requests: 64, .queryMilliseconds: 250,
     ]
     /// What a principal has that nothing was decided about.
     package var principal: LimitValues = [

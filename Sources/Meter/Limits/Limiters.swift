@@ -39,6 +39,14 @@ package final class Limiters: Sendable {
     /// Another number after each change of the rules.
     var rulesNumber: UInt64 { ruleCount.load(ordering: .acquiring) }
 
+    /// The limiter of a tenant, or a principal; nil as ``tenant(_:)``.
+    package func limiter(of subject: LimitSubject) -> Limiter? {
+        switch subject {
+        case .tenant(let name): tenant(name)
+        case .principal(let id): principal(id)
+        }
+    }
+
     /// A principal's limiter.
     package func principal(_ id: PrincipalID) -> Limiter {
         state.withLock { state in
@@ -66,12 +74,7 @@ package final class Limiters: Sendable {
     }
 
     /// Counts a hit with whoever has the limit.
-    package func note(_ hit: LimitHit) {
-        switch hit.subject {
-        case .tenant(let name): tenant(name)?.note(hit.limit)
-        case .principal(let id): principal(id).note(hit.limit)
-        }
-    }
+    package func note(_ hit: LimitHit) { limiter(of: hit.subject)?.note(hit.limit) }
 
     /// Who met which limit how often since the start, most first.
     package func hits() -> [(subject: LimitSubject, limit: Limit, count: UInt64)] {

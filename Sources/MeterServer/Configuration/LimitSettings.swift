@@ -22,7 +22,7 @@ extension Settings {
         _ limit: Limit,
         _ defaults: LimitValues
     ) -> OfLimit {
-        let (unit, help) = text(limit, kind == .tenant ? "A tenant's" : "A principal's")
+        let (unit, help) = text(limit, of: kind)
         return OfLimit(
             kind: kind,
             limit: limit,
@@ -36,8 +36,13 @@ extension Settings {
         )
     }
 
-    private static func text(_ limit: Limit, _ whose: String) -> (unit: String, help: String) {
-        switch limit {
+    private static func text(
+        _ limit: Limit,
+        of kind: OfLimit.Kind
+    ) -> (unit: String, help: String) {
+        let whose = kind == .tenant ? "A tenant's" : "A principal's"
+        let portal = kind == .tenant ? ", with portal tokens" : ""
+        return switch limit {
         case .eventsPerSecond:
             (
                 "events",
@@ -52,7 +57,7 @@ extension Settings {
         case .connections:
             ("connections", "\(whose) open TCP connections; one more is closed after its first frame.")
         case .requests:
-            ("requests", "\(whose) HTTP requests at once; one more is answered 429.")
+            ("requests", "\(whose) HTTP requests at once\(portal); one more is answered 429.")
         case .identifiers:
             (
                 "ids",
@@ -62,7 +67,7 @@ extension Settings {
         case .queryMilliseconds:
             (
                 "milliseconds",
-                "How long \(whose.lowercased()) usage queries may run a second; beyond, 429."
+                "How long \(whose.lowercased()) usage queries may run a second\(portal); beyond, 429."
             )
         }
     }

@@ -10,6 +10,8 @@ struct ServerConfiguration: Sendable {
     var udp: ListenAddress?
     var tcp: ListenAddress?
     var http: ListenAddress?
+    /// Origins of pages that may read usage with a portal token.
+    var corsOrigins: Set<String>
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
@@ -36,6 +38,13 @@ struct ServerConfiguration: Sendable {
         var reportInterval: Duration
         /// How long a request may go on at Waldur's after nobody waits for it any more.
         var requestLife: Duration
+        /// How long before a month's end sending stops.
+        var guardTime: Duration
+        /// How long into a month nothing is sent.
+        var turnDelay: Duration
+        /// Waldur's figure stands, rather than Meter's being sent again, where nobody decided.
+        var acceptsForeign: Bool
+        var foreignDecideHours: Int
     }
 
     struct Limits: Sendable {
@@ -66,6 +75,7 @@ struct ServerConfiguration: Sendable {
         udp = try Self.address(values, Settings.udp)
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
+        corsOrigins = try Self.origins(values)
         adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
@@ -140,6 +150,20 @@ struct ServerConfiguration: Sendable {
         return rules
     }
 
+    private static func origins(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> Set<String> {
+        guard let text = values.value(Settings.corsOrigins)?.text else { return [] }
+        guard let origins = CrossOrigin.origins(text) else {
+            throw values.error(
+                Settings.corsOrigins,
+                "an origin is scheme, host and port as browsers send them, such as "
+                    + "https://portal.example or http://localhost:3000; there is no * for all"
+            )
+        }
+        return origins
+    }
+
     private static func masterKey(
         _ values: ConfigurationValues
     ) throws(ConfigurationError) -> MasterKey? {
@@ -189,7 +213,11 @@ struct ServerConfiguration: Sendable {
             token: token,
             zone: zone,
             reportInterval: interval,
-            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds)
+            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds),
+            guardTime: try seconds(values, Settings.waldurGuardSeconds),
+            turnDelay: try seconds(values, Settings.waldurTurnDelaySeconds),
+            acceptsForeign: values.value(Settings.waldurForeignDefault)?.text == "accept",
+            foreignDecideHours: try count(values, Settings.waldurForeignDecideHours)
         )
     }
 

@@ -15,6 +15,9 @@ package struct LedgerReader: Sendable {
         let untold: [ResourceID: [AttributedUsage]]
     }
 
+    /// What the running check found in the newest ledger of each month.
+    package private(set) var violations: [BillingMonth: [Violation]] = [:]
+
     private let waldur: WaldurID
     private let zone: ZoneOffset
     private var known: Known?
@@ -42,6 +45,21 @@ package struct LedgerReader: Sendable {
         return try figures(of: resource, from: known)
     }
 
+    /// Everything of a month, to its end.
+    package mutating func month(
+        _ month: BillingMonth,
+        engine: some ReportingEngine
+    ) async throws(ReporterTrouble) -> LedgerMonth {
+        guard let end = Minute(month.end(in: zone)), end.rawValue > 0 else {
+            throw ReporterTrouble("\(month) has no minute")
+        }
+        return try await read(
+            month,
+            through: Minute(rawValue: end.rawValue - 1),
+            engine: engine
+        ).month
+    }
+
     private func serves(
         _ known: Known,
         _ resource: ResourceID,
@@ -54,9 +72,11 @@ package struct LedgerReader: Sendable {
             && known.book.resources[key] == book.resources[key]
             && known.book.bindings == book.bindings && known.book.components == book.components
             && known.book.openings == book.openings
+            && known.book.billing.offeringUnits == book.billing.offeringUnits
+            && known.book.billing.rows[month]?[key] == book.billing.rows[month]?[key]
     }
 
-    private func read(
+    private mutating func read(
         _ month: BillingMonth,
         through: Minute,
         engine: some ReportingEngine
@@ -77,6 +97,7 @@ package struct LedgerReader: Sendable {
             let book = engine.bookState
             do throws(LedgerError) {
                 let ledger = try Ledger.attribute(answer, to: query, book: book, period: period)
+                violations[month] = Conservation.check(ledger, book: book)
                 return Known(
                     month: ledger,
                     through: through,
@@ -104,14 +125,18 @@ package struct LedgerReader: Sendable {
         do throws(LedgerError) {
             for figure in known.figures[resource] ?? []
             where figure.key.month == known.month.period.month {
-                let rounded = try round(figure.total, figure.key.component, known.book)
+                let rounded = try Rounding.down(
+                    figure.balance,
+                    unitsPerReported: units(figure.key.component, of: resource, known.book)
+                )
                 figures.figures[
                     .init(planPeriod: figure.key.planPeriod, component: figure.key.component)
                 ] =
                     ResourceFigures.Figure(
                         total: figure.total,
                         amount: figure.amount,
-                        residue: rounded.residue
+                        residue: rounded.residue,
+                        balance: figure.balance
                     )
             }
             for usage in known.untold[resource] ?? [] {
@@ -120,10 +145,16 @@ package struct LedgerReader: Sendable {
                 let sum = (figures.untold[key]?.total.rawValue ?? 0)
                     .addingReportingOverflow(usage.total.rawValue)
                 guard !sum.overflow else { throw .overflow }
-                figures.untold[key] = try round(
-                    Quantity(sum.partialValue),
-                    usage.key.component,
-                    known.book
+                let total = Quantity(sum.partialValue)
+                let rounded = try Rounding.down(
+                    total.rawValue,
+                    unitsPerReported: units(key.component, of: resource, known.book)
+                )
+                figures.untold[key] = ResourceFigures.Figure(
+                    total: total,
+                    amount: rounded.amount,
+                    residue: rounded.residue,
+                    balance: try LedgerAmount(total: total.rawValue)
                 )
             }
         } catch {
@@ -132,19 +163,7 @@ package struct LedgerReader: Sendable {
         return figures
     }
 
-    private func round(
-        _ total: Quantity,
-        _ component: Name,
-        _ book: BookState
-    ) throws(LedgerError) -> ResourceFigures.Figure {
-        let rounded = try Rounding.down(
-            total.rawValue,
-            unitsPerReported: book.components[component]?.unitsPerReported ?? 1
-        )
-        return ResourceFigures.Figure(
-            total: total,
-            amount: rounded.amount,
-            residue: rounded.residue
-        )
+    private func units(_ component: Name, of resource: ResourceID, _ book: BookState) -> UInt64 {
+        book.unitsPerReported(component, of: ResourceKey(waldur: waldur, resource: resource))
     }
 }

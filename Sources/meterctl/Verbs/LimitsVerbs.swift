@@ -18,9 +18,9 @@ struct LimitsVerbs: AsyncParsableCommand {
                   meterctl limits set --tenant acme --limit events-per-second=5000 --reason "contract 7"
                   meterctl limits set --principal 3 --limit ids=none --limit connections=default
 
-                Of a tenant: events-per-second, bytes-per-second, agents, components. Of a principal: \
-                events-per-second, bytes-per-second, sources, connections, requests, ids, \
-                query-ms-per-second.
+                Of a tenant: events-per-second, bytes-per-second, agents, components, and of its portal \
+                tokens requests, query-ms-per-second. Of a principal: events-per-second, \
+                bytes-per-second, sources, connections, requests, ids, query-ms-per-second.
                 """
         )
         @Option(help: "The tenant that gets limits.")

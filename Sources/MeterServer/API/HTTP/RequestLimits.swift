@@ -2,46 +2,48 @@ internal import Meter
 internal import MeterWire
 internal import Synchronization
 
-/// Holds each principal to what it may ask of HTTP: so many requests at once, events at its rates, and
-/// queries for so long. Looked at before a request's body is read.
+/// Holds each principal, and the bearers of each tenant's portal tokens together, to what they may ask of
+/// HTTP: so many requests at once, events at their rates, and queries for so long. Looked at before a
+/// request's body is read.
 final class RequestLimits: Sendable {
     let limiters: Limiters
     private let now: @Sendable () -> Timestamp
-    private let running = Mutex<[PrincipalID: Int]>([:])
+    private let running = Mutex<[LimitSubject: Int]>([:])
 
     init(limiters: Limiters, now: @escaping @Sendable () -> Timestamp) {
         self.limiters = limiters
         self.now = now
     }
 
-    /// Takes a place among the requests of the caller's principal. Who holds no key has no limits here, and
+    /// Takes a place among the caller's requests. Who holds neither key nor token has no limits here, and
     /// what is open to everybody takes no place.
     ///
     /// - Throws: 429 with the limit that is in the way; then no place was taken.
     func enter(_ caller: Caller, for scopes: KeyScopes) throws(Problem) {
-        guard case .holder(let credential) = caller, !scopes.isEmpty else { return }
-        let principal = credential.principal.id
-        let limiter = limiters.principal(principal)
+        guard let subject = Self.subject(caller, scopes) else { return }
         let time = now()
+        let limiter = limiters.limiter(of: subject)
         let hit =
-            scopes.contains(.ingest)
-            ? limiter.hit(at: time) : scopes.contains(.usage) ? limiter.queryHit(at: time) : nil
+            scopes.contains(.ingest) ? limiter?.hit(at: time) : limiter?.queryHit(at: time)
         if let hit {
-            limiter.note(hit.limit)
+            limiters.note(hit)
             throw .limit(hit)
         }
-        let subject = LimitSubject.principal(principal)
         let most = limiters.rules.value(.requests, of: subject) ?? .max
         let isIn = running.withLock { running in
-            guard running[principal, default: 0] < most else { return false }
-            running[principal, default: 0] += 1
+            guard running[subject, default: 0] < most else { return false }
+            running[subject, default: 0] += 1
             return true
         }
         guard isIn else {
-            limiter.note(.requests)
-            throw .limit(
-                LimitHit(subject: subject, limit: .requests, value: most, waitMilliseconds: 1_000)
+            let hit = LimitHit(
+                subject: subject,
+                limit: .requests,
+                value: most,
+                waitMilliseconds: 1_000
             )
+            limiters.note(hit)
+            throw .limit(hit)
         }
     }
 
@@ -49,19 +51,28 @@ final class RequestLimits: Sendable {
     ///
     /// - Parameter duration: How long the request took; what a query costs.
     func leave(_ caller: Caller, for scopes: KeyScopes, after duration: Duration) {
-        guard case .holder(let credential) = caller, !scopes.isEmpty else { return }
-        let principal = credential.principal.id
+        guard let subject = Self.subject(caller, scopes) else { return }
         running.withLock { running in
-            let left = running[principal, default: 1] - 1
-            running[principal] = left > 0 ? left : nil
+            let left = running[subject, default: 1] - 1
+            running[subject] = left > 0 ? left : nil
         }
-        guard scopes.contains(.usage) else { return }
+        guard !scopes.contains(.ingest) else { return }
         let parts = duration.components
         let milliseconds = parts.seconds * 1_000 + parts.attoseconds / 1_000_000_000_000_000
-        limiters.principal(principal).takeQuery(
+        limiters.limiter(of: subject)?.takeQuery(
             milliseconds: Int(clamping: milliseconds),
             at: now()
         )
+    }
+
+    /// Pages of one portal show many tenants, with tokens that one platform made: each tenant has its own.
+    private static func subject(_ caller: Caller, _ scopes: KeyScopes) -> LimitSubject? {
+        if scopes.isEmpty { return nil }
+        switch caller {
+        case .anonymous, .localAdministrator: return nil
+        case .holder(let credential): return .principal(credential.principal.id)
+        case .portal(let grant): return .tenant(grant.tenant)
+        }
     }
 }
 
