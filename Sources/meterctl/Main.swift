@@ -37,7 +37,9 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Events in",
-                subcommands: [KeysVerbs.self, EmitVerb.self, ReplayVerb.self]
+                subcommands: [
+                    KeysVerbs.self, LimitsVerbs.self, EmitVerb.self, ReplayVerb.self,
+                ]
             ),
             CommandGroup(
                 name: "Files and configuration",

@@ -63,6 +63,7 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
         )
         if let deferral = outcome.deferral {
             context.metrics.deferrals.add("http", deferral.rawValue)
+            if let hit = outcome.hit { throw .limit(hit) }
             throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
         }
         switch await context.waiters.wait(
@@ -122,7 +123,10 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
 
     func lateParts() -> [String] { context.vitals.lateParts }
 
-    func write(to text: inout PrometheusText) { Exposition.write(context, reporting, to: &text) }
+    func write(to text: inout PrometheusText, naming: Bool) {
+        Exposition.write(context, reporting, to: &text)
+        Exposition.writeLimits(context.engine.limiters.hits(), naming: naming, to: &text)
+    }
 
     var version: String { Build.version }
 }

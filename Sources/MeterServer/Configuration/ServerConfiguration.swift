@@ -61,6 +61,10 @@ struct ServerConfiguration: Sendable {
         var httpTimeout: Duration
         var httpConnectionCount: Int
         var liveStreamCount: Int
+        /// What every tenant and every principal may have.
+        var rules: LimitRules
+        var burst: Duration
+        var tenantCount: Int
     }
 
     /// Checks the values and reads the files that hold secrets.
@@ -105,7 +109,10 @@ struct ServerConfiguration: Sendable {
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
             httpConnectionCount: try Self.count(values, Settings.httpConnections),
-            liveStreamCount: try Self.count(values, Settings.liveStreams)
+            liveStreamCount: try Self.count(values, Settings.liveStreams),
+            rules: try Self.limitRules(values),
+            burst: try Self.seconds(values, Settings.burstSeconds),
+            tenantCount: try Self.count(values, Settings.tenants)
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
@@ -148,6 +155,20 @@ struct ServerConfiguration: Sendable {
             throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func limitRules(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> LimitRules {
+        var rules = LimitRules()
+        for entry in Settings.ofLimits {
+            let value = UInt64(try count(values, entry.setting))
+            switch entry.kind {
+            case .tenant: rules.tenant[entry.limit] = value
+            case .principal: rules.principal[entry.limit] = value
+            }
+        }
+        return rules
     }
 
     private static func origins(

@@ -17,22 +17,16 @@ struct OrdersVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/orders")
-            answer.show(output.output, nothing: "no orders were seen") { json in
-                var table = Table("order", "type", "state", "resource", "first seen", "flushed at")
-                for order in json.list("orders") {
-                    table.add(
-                        order.cell("order"),
-                        order.cell("type"),
-                        order.cell("state"),
-                        order.cell("resource"),
-                        order.cell("firstSeen"),
-                        order.cell("flushedAt")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/orders")
+            output.show(
+                answer,
+                "orders",
+                [
+                    .text("order"), .text("type"), .state("state"), .text("resource"),
+                    .text("first seen"), .text("flushed at"),
+                ],
+                nothing: "no orders were seen"
+            )
         }
     }
 
@@ -51,9 +45,8 @@ struct OrdersVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.post, "/admin/v1/orders/\(order)/approve")
-            answer.show(output.output, nothing: "approved \(order)") { _ in Table() }
+            let answer = try await server.call(.post, "/admin/v1/orders/\(order)/approve")
+            output.done(answer, "approved \(order)")
         }
     }
 }

@@ -26,10 +26,9 @@ extension MapVerbs {
             guard all == (resource == nil) else {
                 throw CommandFailure(.usage, "name a resource, or say --all")
             }
-            let client = ServerClient(address: try server.address())
             var resources = resource.map { [$0] } ?? []
             if all {
-                let bindings = try await client.call(.get, "/admin/v1/map").json.list("bindings")
+                let bindings = try await server.call(.get, "/admin/v1/map").json.list("bindings")
                 let shadows = bindings.filter {
                     $0.cell("class") == "shadow" && $0["to"]?.string == nil
                 }
@@ -38,7 +37,7 @@ extension MapVerbs {
             var refused: CommandFailure?
             for resource in resources {
                 do throws(CommandFailure) {
-                    _ = try await client.call(
+                    _ = try await server.call(
                         .post,
                         "/admin/v1/map/adopt",
                         body: RequestBody.object([
@@ -75,16 +74,15 @@ extension MapVerbs {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/map/release",
-                    body: RequestBody.object([
-                        ("resource", RequestBody.string(resource)),
-                        ("reason", RequestBody.string(reason)),
-                    ])
-                )
-            answer.show(output.output, nothing: "released \(resource)") { _ in Table() }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/map/release",
+                body: RequestBody.object([
+                    ("resource", RequestBody.string(resource)),
+                    ("reason", RequestBody.string(reason)),
+                ])
+            )
+            output.done(answer, "released \(resource)")
         }
     }
 }
