@@ -118,7 +118,7 @@ if !engineOnly {
         .executableTarget(
             name: "WaldurDouble",
             dependencies: [
-                hummingbird, logging, lifecycle, arguments,
+                hummingbird, logging, lifecycle, arguments, crypto,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,
             path: "Tests/WaldurDouble", swiftSettings: strict),
@@ -131,6 +131,13 @@ if !engineOnly {
             swiftSettings: strict),
         .testTarget(
             name: "WaldurDoubleTests", dependencies: ["WaldurDouble"], swiftSettings: strict),
+        .testTarget(
+            name: "MeterctlTests",
+            dependencies: [
+                "meterctl", "MeterWaldur", "MeterWire", "MeterDisk", "Meter", "MeterTesting",
+                arguments,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "MeterServerTests",
             dependencies: [

@@ -195,8 +195,11 @@ extension Server {
 
 extension EngineOptions {
     /// The engine's limits as the operator set them.
-    fileprivate init(_ configuration: ServerConfiguration) {
+    init(_ configuration: ServerConfiguration) {
         self.init()
+        limits = configuration.limits.rules
+        burstMilliseconds = configuration.limits.burst.components.seconds * 1_000
+        tenantCountMax = configuration.limits.tenantCount
         checkpointKeyCount = configuration.limits.liveKeyCount / 2
         liveKeyMax = configuration.limits.liveKeyCount
         journal.bufferBytesMax = configuration.limits.journalQueueByteCount

@@ -81,6 +81,8 @@ let unsafeFiles: Set<String> = [
     "Sources/meterctl/Files/InspectedFile.swift",
     "Sources/meterctl/Files/MeterFile.swift",
     "Sources/meterctl/Files/OverlayDisk.swift",
+    "Sources/meterctl/Files/WatchedDisk.swift",
     "Sources/meterctl/Output/Terminal.swift",
     "Sources/meterctl/Replay/EmitterTarget.swift",
+    "Sources/meterctl/Server/Unreachable.swift",
 ]

@@ -161,6 +161,7 @@ final class DatagramReceiver {
     private func take(_ count: Int) {
         let now = clock.now()
         var tally = FrameTally()
+        var deferrals: [Deferral: Int] = [:]
         var byteCount = 0
         for index in 0..<count {
             let datagram = unsafe datagrams[index]
@@ -178,10 +179,12 @@ final class DatagramReceiver {
             if case .ignored(let error) = outcome.disposition {
                 metrics.ignored.add("udp", error.reason)
             }
+            if case .deferred(let reason) = outcome.disposition {
+                deferrals[reason, default: 0] += 1
+            }
             guard let source = outcome.source else { continue }
             unsafe debts[source, default: Debt()].received(datagram)
-            if case .deferred(let reason) = outcome.disposition {
-                metrics.deferrals.add("udp", reason.rawValue)
+            if case .deferred = outcome.disposition {
                 debts[source]?.owed.defer(outcome.sequences)
                 hasUrgent = true
             } else {
@@ -193,6 +196,9 @@ final class DatagramReceiver {
         metrics.datagrams.add(count)
         metrics.datagramBytes.add(byteCount)
         metrics.udpFrames.add(tally)
+        for (reason, count) in deferrals {
+            metrics.deferrals.add("udp", reason.rawValue, count: count)
+        }
         if !debts.isEmpty { signals.isOwing.store(true, ordering: .releasing) }
     }
 

@@ -85,7 +85,11 @@ final class StreamLoop {
         isRetryScheduled = false
         let waiting = heldBack
         heldBack.removeAll()
-        for connection in waiting.values where !connection.retry() { setHeldBack(connection) }
+        let now = NIODeadline.now()
+        for connection in waiting.values
+        where !connection.isWorthRetrying(now) || !connection.retry() {
+            setHeldBack(connection)
+        }
         // What was taken may be durable before anybody knew that it is owed.
         if !owing.isEmpty { acknowledge() }
     }

@@ -84,6 +84,52 @@ enum Exposition {
         )
     }
 
+    /// Subjects that are told by name; what others met is added up under `__other__`.
+    private static let namedCountMax = 100
+
+    /// How often which limit was in the way: by the kind of its holder, and, where names may be told, by the
+    /// holder.
+    static func writeLimits(
+        _ hits: [(subject: LimitSubject, limit: Limit, count: UInt64)],
+        naming: Bool,
+        to text: inout PrometheusText
+    ) {
+        var kinds: [[String]: UInt64] = [:]
+        var names: [[String]: UInt64] = [:]
+        for (index, hit) in hits.enumerated() {
+            let (kind, limit) = (hit.subject.kind, hit.limit.rawValue)
+            kinds[[kind, limit], default: 0] &+= hit.count
+            let name =
+                switch hit.subject {
+                case _ where index >= namedCountMax: "__other__"
+                case .tenant(let name): name.description
+                case .principal(let id): id.description
+                }
+            names[[kind, limit, name], default: 0] &+= hit.count
+        }
+        text.family(
+            "meter_limited_total",
+            .counter,
+            "Frames, batches, requests and new names that met a limit, by whose and which.",
+            labels: ["of", "limit"],
+            sorted(kinds)
+        )
+        guard naming else { return }
+        text.family(
+            "meter_limited_by_holder_total",
+            .counter,
+            "The same by tenant or principal; the hundred that met limits most.",
+            labels: ["of", "limit", "holder"],
+            sorted(names)
+        )
+    }
+
+    private static func sorted(
+        _ counts: [[String]: UInt64]
+    ) -> [(labels: [String], count: UInt64)] {
+        counts.map { ($0.key, $0.value) }.sorted { $0.0.lexicographicallyPrecedes($1.0) }
+    }
+
     private static func writeState(_ context: ServerContext, to text: inout PrometheusText) {
         let holding = Set(context.readiness.entries.map(\.reason))
         text.family(

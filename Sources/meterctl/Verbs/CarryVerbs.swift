@@ -25,39 +25,12 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/carries", query: state.map { [("state", $0)] } ?? [])
-            answer.show(output.output, nothing: "no carries") { json in
-                var table = Table(
-                    ">number",
-                    "state",
-                    "cause",
-                    "month",
-                    "resource",
-                    "component",
-                    ">quantity",
-                    ">own price",
-                    ">present price",
-                    ">difference",
-                    "obstacle"
-                )
-                for carry in json.list("carries") {
-                    table.add(
-                        carry.number("number"),
-                        carry.cell("state"),
-                        carry.cell("cause"),
-                        carry.cell("month"),
-                        carry.cell("resource"),
-                        carry.cell("component"),
-                        carry.cell("quantity"),
-                        carry.cell("price"),
-                        carry.cell("presentPrice"),
-                        carry.cell("difference"),
-                        carry.cell("obstacle")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(
+                .get,
+                "/admin/v1/carries",
+                query: state.map { [("state", $0)] } ?? []
+            )
+            output.show(answer, "carries", CarryVerbs.columns, nothing: "no carries")
             let waiting = answer.json.list("carries").count { $0.cell("state") == "waits" }
             guard waiting == 0 else {
                 throw CommandFailure(
@@ -80,9 +53,7 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/carries/\(number)")
-            answer.show(output.output, nothing: "no such carry") { CarryVerbs.facts($0) }
+            CarryVerbs.show(try await server.call(.get, "/admin/v1/carries/\(number)"), output)
         }
     }
 
@@ -117,21 +88,27 @@ struct CarryVerbs: AsyncParsableCommand {
                     "say one of --land, --credit-request and --write-off"
                 )
             }
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/carries/\(number)/settle",
-                    body: RequestBody.object([
-                        ("settlement", RequestBody.string(settlement)),
-                        ("reason", RequestBody.string(reason)),
-                    ])
-                )
-            answer.show(output.output, nothing: "settled") { CarryVerbs.facts($0) }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/carries/\(number)/settle",
+                body: RequestBody.object([
+                    ("settlement", RequestBody.string(settlement)),
+                    ("reason", RequestBody.string(reason)),
+                ])
+            )
+            CarryVerbs.show(answer, output)
         }
     }
 
-    private static func facts(_ carry: JSONValue) -> Table {
-        var table = Table("what", "value")
+    private static let columns: [Column] = [
+        .number("number"), .state("state"), .text("cause"), .text("month"), .text("resource"),
+        .text("component"), .number("quantity"), .number("own price", "price"),
+        .number("present price"), .number("difference"), .prose("obstacle"),
+    ]
+
+    /// One carry, a fact a line.
+    private static func show(_ answer: Answer, _ output: OutputOptions) {
+        var table = Table("", [.text("what"), .value("value")])
         for (label, name) in [
             ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
             ("resource", "resource"), ("customer", "customer"), ("month", "month"),
@@ -140,8 +117,8 @@ struct CarryVerbs: AsyncParsableCommand {
             ("difference", "difference"), ("obstacle", "obstacle"), ("lands in", "landsIn"),
             ("made", "made"), ("reason", "reason"),
         ] {
-            table.add(label, carry.cell(name))
+            table.add(label, answer.json.cell(name))
         }
-        return table
+        output.show(table, document: answer.text)
     }
 }

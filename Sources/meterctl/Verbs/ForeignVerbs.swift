@@ -19,33 +19,17 @@ struct ForeignVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/foreign")
-            answer.show(output.output, nothing: "no foreign figures") { json in
-                var table = Table(
-                    "resource",
-                    "month",
-                    "plan period",
-                    "component",
-                    ">waldur shows",
-                    ">confirmed",
-                    "since",
-                    "state"
-                )
-                for row in json.list("foreign") {
-                    table.add(
-                        row.cell("resource"),
-                        row.cell("month"),
-                        row.cell("planPeriod"),
-                        row.cell("component"),
-                        row.cell("shown"),
-                        row.cell("confirmed"),
-                        row.cell("since"),
-                        row.cell("state")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/foreign")
+            output.show(
+                answer,
+                "foreign",
+                [
+                    .text("resource"), .text("month"), .text("plan period"), .text("component"),
+                    .number("waldur shows", "shown"), .number("confirmed"), .text("since"),
+                    .state("state"),
+                ],
+                nothing: "no foreign figures"
+            )
             let count = answer.json.list("foreign").count
             guard count == 0 else {
                 throw CommandFailure(
@@ -105,18 +89,17 @@ struct ForeignRow: ParsableArguments {
         _ server: ServerOptions,
         _ output: OutputOptions
     ) async throws(CommandFailure) {
-        let answer = try await ServerClient(address: try server.address())
-            .call(
-                .post,
-                "/admin/v1/foreign/decide",
-                body: RequestBody.object([
-                    ("resource", RequestBody.string(resource)),
-                    ("component", RequestBody.string(component)),
-                    ("planPeriod", RequestBody.string(planPeriod)),
-                    ("verdict", RequestBody.string(verdict)),
-                    ("reason", RequestBody.string(reason)),
-                ])
-            )
-        answer.show(output.output, nothing: "decided: \(verdict)") { _ in Table() }
+        let answer = try await server.call(
+            .post,
+            "/admin/v1/foreign/decide",
+            body: RequestBody.object([
+                ("resource", RequestBody.string(resource)),
+                ("component", RequestBody.string(component)),
+                ("planPeriod", RequestBody.string(planPeriod)),
+                ("verdict", RequestBody.string(verdict)),
+                ("reason", RequestBody.string(reason)),
+            ])
+        )
+        output.done(answer, "decided: \(verdict)")
     }
 }

@@ -47,7 +47,7 @@ final class TestServer: Sendable {
         let (engine, _) = try Engine.open(
             disk: wrapped(disk),
             policy: policy,
-            options: EngineOptions(),
+            options: EngineOptions(configuration),
             random: &random
         )
         let metrics = ServerMetrics()
@@ -87,6 +87,7 @@ final class TestServer: Sendable {
         var status: Int
         var text: String
         var json: JSONValue
+        var headers: [String: String] = [:]
     }
 
     /// One request; over the socket where no key is shown.
@@ -125,7 +126,11 @@ final class TestServer: Sendable {
         return Reply(
             status: response.status.code,
             text: text,
-            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null
+            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null,
+            headers: Dictionary(
+                response.headers.map { ($0.name.canonicalName, $0.value) },
+                uniquingKeysWith: { first, _ in first }
+            )
         )
     }
 
