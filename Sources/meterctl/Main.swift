@@ -31,7 +31,8 @@ struct Meterctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Waldur",
                 subcommands: [
-                    ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, ReconcileVerb.self,
+                    ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, CarryVerbs.self,
+                    ReconcileVerb.self,
                 ]
             ),
             CommandGroup(

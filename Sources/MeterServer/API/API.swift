@@ -46,6 +46,8 @@ struct API: Sendable {
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
+        routes += CarryRoutes(context: context).routes
+        routes += ForeignRoutes(context: context).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
     }
