@@ -104,7 +104,7 @@ struct HelpTests {
         (["stauts"], "did you mean meterctl status?"),
         (["keys", "creat"], "did you mean meterctl keys create?"),
         (["help", "usge"], "did you mean meterctl usage?"),
-        (["report", "frobnicate"], "meterctl report has preview, submit, status, resume"),
+        (["report", "frobnicate"], "meterctl report has preview, submit, status, foreign, resume"),
     ])
     func `a word that is no verb is named, with the nearest one`(
         arguments: [String],

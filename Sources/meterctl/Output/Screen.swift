@@ -34,15 +34,18 @@ enum Style: Equatable {
         (
             .good,
             [
-                "accepted", "confirmed", "ended", "equal", "good", "live", "ready", "reporting",
+                "accepted", "confirmed", "ended", "equal", "good", "landed", "lands", "live",
+                "ready", "reporting",
                 "unchanged", "valid", "yes",
             ]
         ),
         (
             .attention,
             [
-                "ending", "expired", "given-up", "held", "in-flight", "note", "open", "retired",
-                "revoked", "send", "shadow", "starting", "unbound", "unknown", "warning",
+                "credit-request", "ending", "expired", "given-up", "held", "in-flight", "note",
+                "open", "retired",
+                "revoked", "send", "shadow", "starting", "to-reassert", "unbound",
+                "undecided", "unknown", "waits", "warning", "written-off",
             ]
         ),
         (

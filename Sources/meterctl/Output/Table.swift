@@ -17,6 +17,14 @@ struct Table {
         rows = elements.map { element in columns.map { $0.cell(of: element) } }
     }
 
+    /// One thing as a list of its figures, a row each.
+    ///
+    /// - Parameter figures: What each is called, and its path in the answer.
+    init(figures: [(what: String, path: String)], of answer: JSONValue) {
+        self.init("figures", [.text("what"), .value("value")])
+        for figure in figures { add(figure.what, answer.cell(figure.path)) }
+    }
+
     var isEmpty: Bool { rows.isEmpty }
 
     /// Adds a row; what is missing stays empty, what is too much is not shown.

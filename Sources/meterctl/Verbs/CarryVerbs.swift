@@ -24,18 +24,24 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("number"), .state("state"), .text("cause"), .text("month"), .text("resource"),
+            .text("component"), .number("quantity"), .number("own price", "price"),
+            .number("present price"), .number("difference"), .prose("obstacle"),
+        ]
+
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
                 .get,
                 "/admin/v1/carries",
                 query: state.map { [("state", $0)] } ?? []
             )
-            output.show(answer, "carries", CarryVerbs.columns, nothing: "no carries")
+            output.show(answer, "carries", Self.columns, nothing: "no carries")
             let waiting = answer.json.list("carries").count { $0.cell("state") == "waits" }
             guard waiting == 0 else {
                 throw CommandFailure(
                     .precondition,
-                    "\(waiting) carries wait for a decision",
+                    "\(waiting) \(waiting == 1 ? "carry waits" : "carries wait") for a decision",
                     next:
                         "meterctl carry settle NUMBER --land|--credit-request|--write-off --reason"
                 )
@@ -45,7 +51,10 @@ struct CarryVerbs: AsyncParsableCommand {
 
     struct Show: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "One carry, with both prices and where it would land."
+            abstract: "One carry, with both prices and where it would land.",
+            discussion: """
+                  meterctl carry show 17
+                """
         )
         @Argument(help: "The carry's number.")
         var number: UInt64
@@ -53,7 +62,8 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            CarryVerbs.show(try await server.call(.get, "/admin/v1/carries/\(number)"), output)
+            let answer = try await server.call(.get, "/admin/v1/carries/\(number)")
+            output.show(CarryVerbs.figures(answer.json), document: answer.text)
         }
     }
 
@@ -62,7 +72,8 @@ struct CarryVerbs: AsyncParsableCommand {
             abstract: "Decides about a carry that waits; it cannot be taken back.",
             discussion: """
                   meterctl carry settle 17 --land --reason "cheaper than a credit"
-                  meterctl carry settle 18 --credit-request --reason "resource moved, ticket 311"
+                  meterctl carry settle 18 --credit-request \\
+                      --reason "resource moved, ticket 311"
                 """
         )
         @Argument(help: "The carry's number.")
@@ -75,6 +86,7 @@ struct CarryVerbs: AsyncParsableCommand {
         var writeOff = false
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -88,6 +100,9 @@ struct CarryVerbs: AsyncParsableCommand {
                     "say one of --land, --credit-request and --write-off"
                 )
             }
+            try confirmation.confirm(
+                "Carry \(number) will be \(settlement) for ever; this cannot be taken back."
+            )
             let answer = try await server.call(
                 .post,
                 "/admin/v1/carries/\(number)/settle",
@@ -96,29 +111,22 @@ struct CarryVerbs: AsyncParsableCommand {
                     ("reason", RequestBody.string(reason)),
                 ])
             )
-            CarryVerbs.show(answer, output)
+            output.show(CarryVerbs.figures(answer.json), document: answer.text)
         }
     }
 
-    private static let columns: [Column] = [
-        .number("number"), .state("state"), .text("cause"), .text("month"), .text("resource"),
-        .text("component"), .number("quantity"), .number("own price", "price"),
-        .number("present price"), .number("difference"), .prose("obstacle"),
-    ]
-
-    /// One carry, a fact a line.
-    private static func show(_ answer: Answer, _ output: OutputOptions) {
-        var table = Table("", [.text("what"), .value("value")])
-        for (label, name) in [
-            ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
-            ("resource", "resource"), ("customer", "customer"), ("month", "month"),
-            ("plan period", "planPeriod"), ("component", "component"), ("quantity", "quantity"),
-            ("own price", "price"), ("present price", "presentPrice"),
-            ("difference", "difference"), ("obstacle", "obstacle"), ("lands in", "landsIn"),
-            ("made", "made"), ("reason", "reason"),
-        ] {
-            table.add(label, answer.json.cell(name))
-        }
-        output.show(table, document: answer.text)
+    private static func figures(_ carry: JSONValue) -> Table {
+        Table(
+            figures: [
+                ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
+                ("resource", "resource"), ("customer", "customer"), ("month", "month"),
+                ("plan period", "planPeriod"), ("component", "component"),
+                ("quantity", "quantity"), ("own price", "price"),
+                ("present price", "presentPrice"), ("difference", "difference"),
+                ("obstacle", "obstacle"), ("lands in", "landsIn"), ("made", "made"),
+                ("reason", "reason"),
+            ],
+            of: carry
+        )
     }
 }
