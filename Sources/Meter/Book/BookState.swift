@@ -30,6 +30,8 @@ package struct BookState: Sendable {
     package private(set) var retiredSources: [SourceKey: SourceRetirement] = [:]
     package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
+    /// Of those that have limits of their own.
+    package private(set) var limits: [LimitSubject: LimitValues] = [:]
     /// Components that stand in some intent.
     private var toldComponents: Set<Name> = []
 
@@ -63,6 +65,8 @@ package struct BookState: Sendable {
         case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)
+        case .limitsSet(let decision):
+            limits[decision.subject] = decision.limits.isEmpty ? nil : decision.limits
         case .foreignDecided(let decision):
             if let amount = decision.amount { accept(amount, for: decision.key) }
             billing.apply(entry)
@@ -209,6 +213,7 @@ package struct ResourceStanding: Equatable, Sendable {
     /// Whose resource it was, since when it was seen to be; ascending.
     package private(set) var customers: [Ownership] = []
     package private(set) var resourceState: String?
+    package private(set) var project: ResourceProject?
     package private(set) var seen: Timestamp?
 
     package init() {}
@@ -230,6 +235,7 @@ package struct ResourceStanding: Equatable, Sendable {
             customer = owner
         }
         resourceState = reading.resourceState ?? resourceState
+        project = reading.project ?? project
         seen = time
     }
 

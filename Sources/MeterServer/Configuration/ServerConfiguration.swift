@@ -12,6 +12,8 @@ struct ServerConfiguration: Sendable {
     var http: ListenAddress?
     /// Origins of pages that may read usage with a portal token.
     var corsOrigins: Set<String>
+    /// Waldur's pages for people, without a slash at the end.
+    var homePort: String?
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
@@ -58,6 +60,11 @@ struct ServerConfiguration: Sendable {
         var httpBodyByteCount: Int
         var httpTimeout: Duration
         var httpConnectionCount: Int
+        var liveStreamCount: Int
+        /// What every tenant and every principal may have.
+        var rules: LimitRules
+        var burst: Duration
+        var tenantCount: Int
     }
 
     /// Checks the values and reads the files that hold secrets.
@@ -72,7 +79,8 @@ struct ServerConfiguration: Sendable {
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
         corsOrigins = try Self.origins(values)
-        adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
+        homePort = try Self.homePort(values)
+        adminSocket = Self.adminSocket(values) ?? ""
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
             throw values.error(
@@ -100,11 +108,21 @@ struct ServerConfiguration: Sendable {
             liveKeyCount: try Self.count(values, Settings.liveKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
-            httpConnectionCount: try Self.count(values, Settings.httpConnections)
+            httpConnectionCount: try Self.count(values, Settings.httpConnections),
+            liveStreamCount: try Self.count(values, Settings.liveStreams),
+            rules: try Self.limitRules(values),
+            burst: try Self.seconds(values, Settings.burstSeconds),
+            tenantCount: try Self.count(values, Settings.tenants)
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
         try checkAuthentication(values)
+    }
+
+    /// Where the administration socket is; nil where neither it nor the data directory is set.
+    static func adminSocket(_ values: ConfigurationValues) -> String? {
+        values.value(Settings.adminSocket)?.text
+            ?? values.value(Settings.data).map { "\($0.text)/admin.sock" }
     }
 
     // MARK: - Rules over several settings
@@ -127,6 +145,30 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
+    }
+
+    private static func homePort(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> String? {
+        guard let text = values.value(Settings.waldurHomePort)?.text else { return nil }
+        guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
+            throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func limitRules(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> LimitRules {
+        var rules = LimitRules()
+        for entry in Settings.ofLimits {
+            let value = UInt64(try count(values, entry.setting))
+            switch entry.kind {
+            case .tenant: rules.tenant[entry.limit] = value
+            case .principal: rules.principal[entry.limit] = value
+            }
+        }
+        return rules
     }
 
     private static func origins(

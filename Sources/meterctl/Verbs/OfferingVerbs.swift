@@ -16,9 +16,11 @@ struct OfferingVerbs: AsyncParsableCommand {
                 units tell (1 ktok = 1000 token, 1 h = 3600000 ms) or that `components set` declared. \
                 What no name tells is asked for, never guessed. What was told once never changes.
 
-                  meterctl offering sync 72925fae... --dry-run
-                  meterctl offering sync 72925fae... --feed tokens=input_tokens,output_tokens:500
-                  meterctl offering sync 72925fae... --feed credits=input_tokens:7/3
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 --dry-run
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \
+                      --feed tokens=input_tokens,output_tokens:500
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \
+                      --feed credits=input_tokens:7/3
 
                 After the colon: how many smallest units make one of the offering's. Exits 2 where a \
                 component that is billed by usage would not be told as things are.
@@ -28,7 +30,10 @@ struct OfferingVerbs: AsyncParsableCommand {
         var offering: String
         @Option(
             name: .customLong("feed"),
-            help: "What makes up a component: COMPONENT=ONE[:UNITS],ANOTHER[:UNITS]."
+            help: ArgumentHelp(
+                "What makes up a component: COMPONENT=ONE[:UNITS],ANOTHER[:UNITS].",
+                valueName: "feed"
+            )
         )
         var feeds: [String] = []
         @Flag(help: "Only say what would be booked.")
@@ -36,71 +41,65 @@ struct OfferingVerbs: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("component"), .text("billing", "billingType"),
+            .text("measured unit"), .text("fed by", "fedBy", OfferingVerbs.feeds),
+            .state("state"), .prose("detail"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/offerings/\(ServerClient.encode(offering))/sync",
-                    body: RequestBody.object([
-                        ("feeds", RequestBody.strings(feeds)),
-                        ("dryRun", dryRun ? "true" : "false"),
-                    ])
-                )
-            answer.show(output.output, nothing: "the offering has no components") { json in
-                var table = Table(
-                    "component", "billing", "measured unit", "fed by", "state", "detail"
-                )
-                for row in json.list("components") {
-                    table.add(
-                        row.cell("component"),
-                        row.cell("billingType"),
-                        row.cell("measuredUnit"),
-                        OfferingVerbs.feeds(row),
-                        row.cell("state"),
-                        row.cell("detail")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/offerings/\(ServerClient.encode(offering))/sync",
+                body: RequestBody.object([
+                    ("feeds", RequestBody.strings(feeds)), ("dryRun", dryRun ? "true" : "false"),
+                ])
+            )
+            output.show(
+                answer,
+                "components",
+                Self.columns,
+                nothing: "the offering has no components"
+            )
             let bad: Swift.Set<String> = ["not-fed", "unit-unknown", "refused"]
             let untold = answer.json.list("components").count { bad.contains($0.cell("state")) }
             guard untold == 0 else {
-                throw CommandFailure(.differences, "\(untold) components would not be told")
+                throw CommandFailure(
+                    .differences,
+                    "\(untold) \(untold == 1 ? "component" : "components") would not be told"
+                )
             }
         }
     }
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "What is booked of every offering's components."
+            abstract: "What is booked of every offering's components.",
+            discussion: """
+                  meterctl offering list
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("waldur"), .text("offering"), .text("component"), .text("measured unit"),
+            .text("fed by", "fedBy", OfferingVerbs.feeds),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/offerings")
-            answer.show(
-                output.output,
+            let answer = try await server.call(.get, "/admin/v1/offerings")
+            output.show(
+                answer,
+                "components",
+                Self.columns,
                 nothing: "no offering yet; read one: meterctl offering sync"
-            ) { json in
-                var table = Table("waldur", "offering", "component", "measured unit", "fed by")
-                for row in json.list("components") {
-                    table.add(
-                        row.cell("waldur"),
-                        row.cell("offering"),
-                        row.cell("component"),
-                        row.cell("measuredUnit"),
-                        OfferingVerbs.feeds(row)
-                    )
-                }
-                return table
-            }
+            )
         }
     }
 
     /// `input_tokens:1000 + output_tokens:1000`.
-    static func feeds(_ row: JSONValue) -> String {
+    @Sendable static func feeds(_ row: JSONValue) -> String {
         row.list("fedBy")
             .map { "\($0.cell("component")):\($0.cell("unitsPerMeasured"))" }
             .joined(separator: " + ")

@@ -31,6 +31,7 @@ struct APIResponder: HTTPResponder {
     let table: RouteTable
     let access: any APIAccess
     let counters: APICounters
+    let limits: RequestLimits
     let crossOrigin: CrossOrigin
     /// How long a caller may take to send its body.
     let bodyTimeout: Duration
@@ -46,9 +47,13 @@ struct APIResponder: HTTPResponder {
         do throws(Problem) {
             switch match {
             case .route(let route, let parts):
+                let caller = try caller(request, for: route)
+                try limits.enter(caller, for: route.scopes)
+                defer { limits.leave(caller, for: route.scopes, after: clock.now - start) }
                 let call = try await call(
                     request,
                     route,
+                    from: caller,
                     path: path,
                     parts: parts,
                     query: split.count > 1 ? String(split[1]) : ""
@@ -93,7 +98,7 @@ struct APIResponder: HTTPResponder {
             }
         }
         counters.answered(route: pattern, status: answer.status, in: clock.now - start)
-        return Self.response(answer, further, isHead: request.method.rawValue == "HEAD")
+        return Self.response(answer, further, to: request)
     }
 
     /// Answers a browser that asks whether a page of another origin may send a request.
@@ -114,11 +119,11 @@ struct APIResponder: HTTPResponder {
     private func call(
         _ request: Request,
         _ route: APIRoute,
+        from caller: Caller,
         path: String,
         parts: [String: String],
         query: String
     ) async throws(Problem) -> APICall {
-        let caller = try caller(request, for: route)
         let items = try QueryItems(query)
         let body = try await body(of: request, upTo: route.bodyByteCountMax)
         let type = request.headers[.contentType] ?? ""
@@ -129,13 +134,14 @@ struct APIResponder: HTTPResponder {
             query: items,
             contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
             accept: request.headers[.accept] ?? "",
+            isStillAllowed: { (try? self.caller(request, for: route)) != nil },
             body: body
         )
     }
 
     /// Knows the caller and refuses one that may not use the route, before the body is read.
     private func caller(_ request: Request, for route: APIRoute) throws(Problem) -> Caller {
-        if route.scopes.isEmpty { return .anonymous }
+        if route.scopes.isEmpty { return known(request) }
         let caller: Caller
         if let shown = request.headers[.authorization] {
             caller = try bearer(shown)
@@ -151,6 +157,14 @@ struct APIResponder: HTTPResponder {
             throw .scope(route.scopes.names.joined(separator: ", "))
         }
         return caller
+    }
+
+    /// Who asks for what is open to everybody: nobody is refused for the key that they show.
+    private func known(_ request: Request) -> Caller {
+        if let shown = request.headers[.authorization] {
+            return (try? bearer(shown)) ?? .anonymous
+        }
+        return door == .administrationSocket ? .localAdministrator : .anonymous
     }
 
     /// Who shows a key or a portal token.
@@ -224,7 +238,7 @@ struct APIResponder: HTTPResponder {
     private static func response(
         _ answer: APIAnswer,
         _ further: HTTPFields,
-        isHead: Bool
+        to request: Request
     ) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .xContentTypeOptions: "nosniff",
@@ -243,12 +257,26 @@ struct APIResponder: HTTPResponder {
         if answer.status == 401 { headers[.wwwAuthenticate] = "Bearer realm=\"meter\"" }
         // What is left of a body that nobody reads would be taken for the next request.
         if answer.status == 408 || answer.status == 413 { headers[.connection] = "close" }
-        let body = ByteBuffer(bytes: answer.body)
         let response = Response(
             status: HTTPResponse.Status(code: answer.status),
             headers: headers,
-            body: ResponseBody(byteBuffer: body)
+            body: body(of: answer, to: request)
         )
-        return isHead ? response.createHeadResponse() : response
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private static func body(of answer: APIAnswer, to request: Request) -> ResponseBody {
+        guard let next = answer.pieces else {
+            return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        }
+        return ResponseBody { writer in
+            // A caller that goes away ends the stream at once, not only when it is next written to.
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                while let piece = await next() {
+                    try await writer.write(ByteBuffer(bytes: piece))
+                }
+            }
+            try await writer.finish(nil)
+        }
     }
 }
