@@ -73,6 +73,7 @@ import Testing
         // What feeds another component no longer makes up the one of its own name.
         #expect(try row(sync, "input_tokens").state == .notFed)
         try engine.book(sync.decisions)
+        #expect(try row(try self.sync(), "input_tokens").state == .notFed)
         let refused = try self.sync("capped=input_tokens:1")
         #expect(
             try row(refused, "capped").state

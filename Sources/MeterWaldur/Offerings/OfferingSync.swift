@@ -132,6 +132,8 @@ package struct OfferingSync: Equatable, Sendable {
         }
         if unit == known { return row(.unchanged, feeds) }
         if let refusal = book.refusal(of: .offeringUnitSet(unit)) {
+            // Its own component feeds another one: nobody asked for it here.
+            if said == nil, case .feedsAnother = refusal { return row(.notFed) }
             return row(.refused(refusal), feeds)
         }
         return row(known == nil ? .new : .changed, feeds, unit)
