@@ -30,6 +30,7 @@ let unsafeFiles: Set<String> = [
     "Sources/Meter/Journal/JournalSleeper.swift",
     "Sources/Meter/Journal/JournalWriter.swift",
     "Sources/Meter/Queries/UsageAccumulator.swift",
+    "Sources/Meter/Limits/LimitGate.swift",
     "Sources/Meter/Segments/BitPacking.swift",
     "Sources/Meter/Segments/PackedColumn.swift",
     "Sources/Meter/Segments/RowBlockReader.swift",

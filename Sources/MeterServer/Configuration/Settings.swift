@@ -295,16 +295,18 @@ enum Settings {
         isHidden: true
     )
 
-    static let all: [Setting] = [
-        config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
-        logFormat,
-        logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone, waldurHomePort,
-        waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
-        waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
-        udpReceiveBuffer,
-        checkpointSeconds, stopSeconds,
-        connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
-        burstSeconds, tenants,
-    ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
+    static let all: [Setting] =
+        [
+            config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
+            logFormat,
+            logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
+            waldurHomePort,
+            waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
+            waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
+            udpReceiveBuffer,
+            checkpointSeconds, stopSeconds,
+            connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
+            journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
+            burstSeconds, tenants,
+        ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
 }

@@ -15,7 +15,7 @@ struct LimitsVerbs: AsyncParsableCommand {
                 What everybody has is in the server's settings (MeterServer --help: --limits-tenant-..., \
                 --limits-principal-...). VALUE is a number, none, or default.
 
-                  meterctl limits set --tenant acme --limit events-per-second=5000 --reason "contract 7"
+                  meterctl limits set --tenant acme --limit agents=500 --reason "contract 7"
                   meterctl limits set --principal 3 --limit ids=none --limit connections=default
 
                 Of a tenant: events-per-second, bytes-per-second, agents, components, and of its portal \
@@ -83,7 +83,10 @@ struct LimitsVerbs: AsyncParsableCommand {
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Every limit, and how often who was held back since the server's start."
+            abstract: "Every limit, and how often who was held back since the server's start.",
+            discussion: """
+                  meterctl limits list
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions

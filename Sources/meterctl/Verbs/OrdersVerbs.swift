@@ -11,7 +11,10 @@ struct OrdersVerbs: AsyncParsableCommand {
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Orders on bound resources, and when everything of theirs was told."
+            abstract: "Orders on bound resources, and when everything of theirs was told.",
+            discussion: """
+                  meterctl orders list
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -37,6 +40,8 @@ struct OrdersVerbs: AsyncParsableCommand {
             discussion: """
                 What is used after the approval of a termination cannot be told any more, so stop the agent \
                 first. Exits 4 where not everything could be told; nothing is approved then.
+
+                  meterctl orders approve 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c
                 """
         )
         @Argument(help: "The order's uuid.")

@@ -251,7 +251,7 @@ struct ResponderTests {
         }
         let reply = try await send("POST", "/ingest", key: key, body: body, to: network)
         #expect(reply.status == 429)
-        #expect(reply.headers[.retryAfter] == "3")
+        #expect(reply.headers[.retryAfter] == "2")
         let usage = try await send("GET", "/usage/a/of/b", key: Self.key(2).text, to: network)
         #expect(usage.status == 200)
     }

@@ -234,8 +234,9 @@ struct DoubleWorld: Sendable {
     func orderTermination(_ resource: String) throws -> String {
         try state.with { content in
             content.model.begin(at: content.clock.now())
-            guard let id = ID(resource), let resource = content.model.resources[id],
-                let user = content.model.users.rows.first
+            let model = content.model
+            guard let id = ID(resource), let resource = model.resources[id],
+                let user = model.users.rows.first(where: { model.mayOrder($0, for: resource) })
             else { throw Refusal.notFound("Resource") }
             return try content.model.order(resource, switchTo: nil, by: user).id.hex
         }
