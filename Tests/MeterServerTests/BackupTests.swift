@@ -23,8 +23,7 @@ internal import Testing
             let server = try site.start(["--checkpoint-seconds", "1"])
             for _ in 0..<50 { _ = emitter.makeFrame(20) }
             #expect(try emitter.settle(tcp: server.addresses.tcp ?? ""))
-            usleep(1_500_000)
-            #expect(try server.metric("meter_checkpoints_total") > 0)
+            try waitUntil(seconds: 30) { try server.metric("meter_checkpoints_total") > 0 }
             #expect(server.stop() == 0)
             if part == 0 {
                 try FileManager.default.copyItem(atPath: site.data, toPath: backup)
