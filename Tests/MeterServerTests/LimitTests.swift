@@ -111,7 +111,8 @@ internal import Testing
         #expect(server.stop() == 0)
     }
 
-    @Test func `a peer that never proves its key is not kept, whatever its key is limited by`() throws
+    @Test func `a peer that never proves its key is not kept, whatever its key is limited by`()
+        throws
     {
         let site = try TestSite(seed: 131)
         let (_, key) = try site.addKey(.tenant("acme"))

@@ -98,7 +98,8 @@ struct LimitGate: ~Copyable {
         refreshPortions()
         eventCounts.removeAll(keepingCapacity: true)
         numbers.removeAll(keepingCapacity: true)
-        for unsafe tenant in unsafe batch.tenants {
+        for index in 0..<(unsafe batch.tenants.count) {
+            let tenant = unsafe batch.tenants[index]
             eventCounts.append(0)
             numbers.append(unsafe number(of: batch.bytes(tenant), allowed))
         }

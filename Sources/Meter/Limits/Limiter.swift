@@ -28,11 +28,14 @@ package final class Limiter: Sendable {
         apply(rules)
     }
 
-    /// Takes over the rates in force.
+    /// Takes over the rates in force. Where one has changed, its bucket begins full.
     func apply(_ rules: LimitRules) {
-        eventRate.store(rules.value(.eventsPerSecond, of: subject) ?? 0, ordering: .relaxed)
-        byteRate.store(rules.value(.bytesPerSecond, of: subject) ?? 0, ordering: .relaxed)
-        queryRate.store(rules.value(.queryMilliseconds, of: subject) ?? 0, ordering: .relaxed)
+        let eventRate = rules.value(.eventsPerSecond, of: subject) ?? 0
+        if self.eventRate.exchange(eventRate, ordering: .relaxed) != eventRate { events.fill() }
+        let byteRate = rules.value(.bytesPerSecond, of: subject) ?? 0
+        if self.byteRate.exchange(byteRate, ordering: .relaxed) != byteRate { bytes.fill() }
+        let queryRate = rules.value(.queryMilliseconds, of: subject) ?? 0
+        if self.queryRate.exchange(queryRate, ordering: .relaxed) != queryRate { query.fill() }
     }
 
     // MARK: - Events and bytes

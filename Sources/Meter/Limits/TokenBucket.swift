@@ -14,6 +14,9 @@ struct TokenBucket: ~Copyable {
 
     private static let clockTolerance: Int64 = 5_000_000_000
 
+    /// Fills the bucket: what was taken at another rate is no debt at this one.
+    func fill() { fullAt.store(0, ordering: .relaxed) }
+
     /// How long nothing may be taken; 0 or less where something may be now.
     ///
     /// - Parameters:

@@ -53,9 +53,15 @@ extension Settings {
         case .components:
             ("names", "\(whose) names of components; events of new ones beyond are refused.")
         case .sources:
-            ("sources", "\(whose) emitter processes so far; frames of new ones beyond are deferred.")
+            (
+                "sources",
+                "\(whose) emitter processes so far; frames of new ones beyond are deferred."
+            )
         case .connections:
-            ("connections", "\(whose) open TCP connections; one more is closed after its first frame.")
+            (
+                "connections",
+                "\(whose) open TCP connections; one more is closed after its first frame."
+            )
         case .requests:
             ("requests", "\(whose) HTTP requests at once\(portal); one more is answered 429.")
         case .identifiers:

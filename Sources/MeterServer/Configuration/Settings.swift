@@ -281,15 +281,16 @@ enum Settings {
         isHidden: true
     )
 
-    static let all: [Setting] = [
-        config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
-        logFormat,
-        logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
-        waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
-        waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
-        udpReceiveBuffer,
-        checkpointSeconds, stopSeconds,
-        connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, burstSeconds, tenants,
-    ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
+    static let all: [Setting] =
+        [
+            config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
+            logFormat,
+            logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
+            waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
+            waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
+            udpReceiveBuffer,
+            checkpointSeconds, stopSeconds,
+            connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
+            journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, burstSeconds, tenants,
+        ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
 }

@@ -116,7 +116,8 @@ struct LimitRouteTests {
     @Test func `metrics name who met a limit to administrators only`() async throws {
         let server = try await TestServer()
         server.context.engine.limiters.tenant("acme")?.note(.eventsPerSecond)
-        let holder = #"meter_limited_by_holder_total{of="tenant",limit="events-per-second",holder="acme"} 1"#
+        let holder =
+            #"meter_limited_by_holder_total{of="tenant",limit="events-per-second",holder="acme"} 1"#
         let kind = #"meter_limited_total{of="tenant",limit="events-per-second"} 1"#
         let admin = try await server.call("GET", "/metrics")
         #expect(admin.text.contains(holder))

@@ -67,7 +67,9 @@ import Testing
         let frame = maker.frame(events(1))
         let fitting = 1_000 / frame.count + 1
         #expect(harness.receive(frame).disposition == .new)
-        for _ in 1..<fitting { #expect(harness.receive(maker.frame(events(1))).disposition == .new) }
+        for _ in 1..<fitting {
+            #expect(harness.receive(maker.frame(events(1))).disposition == .new)
+        }
         #expect(harness.receive(maker.frame(events(1))).disposition == .deferred(.tenantRate))
         #expect(harness.engine.limiters.hits().first?.limit == .bytesPerSecond)
     }
@@ -236,9 +238,10 @@ import Testing
         #expect(isTaken(10_000, of: "a", 0))
         #expect(isTaken(11, of: "b", 1))
         #expect(!isTaken(1, of: "b", 1))
+        // A new rate begins with a full bucket: what was used at the old one is no debt.
         decide([.tenant("b"): [.eventsPerSecond: 1_000]])
-        harness.now = harness.now.advanced(byMilliseconds: 200)
-        #expect(isTaken(1, of: "b", 1))
+        #expect(isTaken(1_001, of: "b", 1))
+        #expect(!isTaken(1, of: "b", 1))
         #expect(isTaken(1, of: "a", 0))
     }
 
