@@ -44,6 +44,11 @@ final class NameRegistry: Sendable {
         }
     }
 
+    /// The agents of a tenant that have used something.
+    func agents(of tenant: Name) -> Set<Name> {
+        state.withLock { $0.tenants[tenant]?.agents ?? [] }
+    }
+
     /// Whether these tenants may use the component's name: it is known, or each has room for one more.
     ///
     /// - Returns: The tenant that has no room; nil where the name may be used.

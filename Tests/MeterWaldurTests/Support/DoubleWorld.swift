@@ -175,7 +175,7 @@ struct DoubleWorld: Sendable {
             var billed: [String: [String]] = [:]
             for item in content.model.items.rows {
                 let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
-                billed["\(item.resource.hex) \(item.details.componentType) \(month)", default: []]
+                billed["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.quantity.text(places: 2))
             }
             return billed
@@ -188,7 +188,7 @@ struct DoubleWorld: Sendable {
             var prices: [String: [String]] = [:]
             for item in content.model.items.rows {
                 let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
-                prices["\(item.resource.hex) \(item.details.componentType) \(month)", default: []]
+                prices["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.unitPrice.text(places: 2))
             }
             return prices
