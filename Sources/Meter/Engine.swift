@@ -74,10 +74,15 @@ package final class Engine: Sendable {
     ///   arrives is deferred until `recover` has succeeded.
     package func commit() throws(DiskError) -> UInt64 { try journal.commit() }
 
-    /// Waits until something is appended that is not durable yet, or the journal was told to stop.
+    /// Waits until something is appended that is not durable yet, the journal was told to stop, or
+    /// ``wakeCommitter()`` was called.
     ///
     /// - Returns: Whether there is something to commit.
     package func waitForAppend() -> Bool { journal.waitForAppend() }
+
+    /// Lets ``waitForAppend()`` return false once, so that a committer with nothing to do shows that it
+    /// is there.
+    package func wakeCommitter() { journal.wakeCommitter() }
 
     /// Visits every shard while all of them are locked.
     ///

@@ -65,10 +65,13 @@ struct API: Sendable {
         routes += LimitRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
+        routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
         routes += ForeignRoutes(context: context).routes
+        routes += OrderRoutes(context: context, reporting: reporting).routes
+        routes += TakeoverRoutes(reporting: reporting).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
     }

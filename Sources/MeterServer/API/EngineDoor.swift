@@ -121,8 +121,10 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
 
     func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
 
+    func lateParts() -> [String] { context.vitals.lateParts }
+
     func write(to text: inout PrometheusText, naming: Bool) {
-        Exposition.write(context, to: &text)
+        Exposition.write(context, reporting, to: &text)
         Exposition.writeLimits(context.engine.limiters.hits(), naming: naming, to: &text)
     }
 

@@ -80,7 +80,7 @@ struct ServerConfiguration: Sendable {
         http = try Self.address(values, Settings.http)
         corsOrigins = try Self.origins(values)
         homePort = try Self.homePort(values)
-        adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
+        adminSocket = Self.adminSocket(values) ?? ""
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
             throw values.error(
@@ -119,6 +119,12 @@ struct ServerConfiguration: Sendable {
         try checkAuthentication(values)
     }
 
+    /// Where the administration socket is; nil where neither it nor the data directory is set.
+    static func adminSocket(_ values: ConfigurationValues) -> String? {
+        values.value(Settings.adminSocket)?.text
+            ?? values.value(Settings.data).map { "\($0.text)/admin.sock" }
+    }
+
     // MARK: - Rules over several settings
 
     private func checkAuthentication(_ values: ConfigurationValues) throws(ConfigurationError) {
@@ -141,6 +147,16 @@ struct ServerConfiguration: Sendable {
         }
     }
 
+    private static func homePort(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> String? {
+        guard let text = values.value(Settings.waldurHomePort)?.text else { return nil }
+        guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
+            throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
     private static func limitRules(
         _ values: ConfigurationValues
     ) throws(ConfigurationError) -> LimitRules {
@@ -153,16 +169,6 @@ struct ServerConfiguration: Sendable {
             }
         }
         return rules
-    }
-
-    private static func homePort(
-        _ values: ConfigurationValues
-    ) throws(ConfigurationError) -> String? {
-        guard let text = values.value(Settings.waldurHomePort)?.text else { return nil }
-        guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
-            throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
-        }
-        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func origins(

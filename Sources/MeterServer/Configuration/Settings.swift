@@ -299,7 +299,8 @@ enum Settings {
         [
             config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
             logFormat,
-            logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone, waldurHomePort,
+            logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
+            waldurHomePort,
             waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
             waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
             udpReceiveBuffer,

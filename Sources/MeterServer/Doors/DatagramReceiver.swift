@@ -54,6 +54,7 @@ final class DatagramReceiver {
     private let clock: ServerClock
     private let metrics: ServerMetrics
     private let signals: Signals
+    private let heartbeat: Heartbeat
     private let datagrams: UnsafeMutableBufferPointer<meter_datagram>
     private let answers: UnsafeMutableBufferPointer<meter_datagram>
     private let slab: UnsafeMutableRawPointer
@@ -81,9 +82,15 @@ final class DatagramReceiver {
         }
     }
 
-    init(socket: DatagramSocket, context: ServerContext, signals: Signals) {
+    init(
+        socket: DatagramSocket,
+        context: ServerContext,
+        signals: Signals,
+        heartbeat: Heartbeat
+    ) {
         self.socket = socket
         self.signals = signals
+        self.heartbeat = heartbeat
         engine = context.engine
         receiver = Receiver(engine: context.engine)
         clock = context.clock
@@ -113,7 +120,9 @@ final class DatagramReceiver {
 
     /// Receives until it is told to stop, then until the socket is empty.
     func run() {
+        defer { heartbeat.end() }
         while true {
+            heartbeat.beat()
             let count = unsafe meter_receive_datagrams(
                 socket.descriptor,
                 datagrams.baseAddress,

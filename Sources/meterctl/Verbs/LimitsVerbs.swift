@@ -15,7 +15,7 @@ struct LimitsVerbs: AsyncParsableCommand {
                 What everybody has is in the server's settings (MeterServer --help: --limits-tenant-..., \
                 --limits-principal-...). VALUE is a number, none, or default.
 
-                  meterctl limits set --tenant acme --limit events-per-second=5000 --reason "contract 7"
+                  meterctl limits set --tenant acme --limit agents=500 --reason "contract 7"
                   meterctl limits set --principal 3 --limit ids=none --limit connections=default
 
                 Of a tenant: events-per-second, bytes-per-second, agents, components, and of its portal \
@@ -46,22 +46,19 @@ struct LimitsVerbs: AsyncParsableCommand {
 
         func perform() async throws(CommandFailure) {
             let members = limit.compactMap { try? Self.member($0) }
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .put,
-                    "/admin/v1/limits",
-                    body: RequestBody.object([
-                        ("tenant", RequestBody.string(tenant)),
-                        ("principal", principal.map { String($0) }),
-                        ("limits", RequestBody.object(members)),
-                        ("reason", RequestBody.string(reason)),
-                    ])
-                )
-            answer.show(output.output, nothing: "as for all") { json in
-                var table = LimitsVerbs.table()
-                LimitsVerbs.add(json, to: &table)
-                return table
-            }
+            let answer = try await server.call(
+                .put,
+                "/admin/v1/limits",
+                body: RequestBody.object([
+                    ("tenant", RequestBody.string(tenant)),
+                    ("principal", principal.map { String($0) }),
+                    ("limits", RequestBody.object(members)),
+                    ("reason", RequestBody.string(reason)),
+                ])
+            )
+            var table = LimitsVerbs.table()
+            LimitsVerbs.add(answer.json, to: &table)
+            output.show(table, document: answer.text, nothing: "as for all")
         }
 
         /// `NAME=VALUE` as a member of the request's object.
@@ -86,36 +83,39 @@ struct LimitsVerbs: AsyncParsableCommand {
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Every limit, and how often who was held back since the server's start."
+            abstract: "Every limit, and how often who was held back since the server's start.",
+            discussion: """
+                  meterctl limits list
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/limits")
-            answer.show(output.output, nothing: "no limits") { json in
-                var table = LimitsVerbs.table()
-                for kind in ["tenant", "principal"] {
-                    for (limit, value) in LimitsVerbs.limits(json["defaults"]?[kind]) {
-                        table.add("every \(kind)", limit, value, "")
-                    }
+            let answer = try await server.call(.get, "/admin/v1/limits")
+            let json = answer.json
+            var table = LimitsVerbs.table()
+            for kind in ["tenant", "principal"] {
+                for (limit, value) in LimitsVerbs.limits(json["defaults"]?[kind]) {
+                    table.add("every \(kind)", limit, value, "")
                 }
-                for own in json.list("own") { LimitsVerbs.add(own, to: &table) }
-                for hit in json.list("hits") {
-                    table.add(
-                        LimitsVerbs.subject(hit),
-                        hit.cell("limit"),
-                        LimitsVerbs.shown(hit.cell("value")),
-                        hit.number("count")
-                    )
-                }
-                return table
             }
+            for own in json.list("own") { LimitsVerbs.add(own, to: &table) }
+            for hit in json.list("hits") {
+                table.add(
+                    LimitsVerbs.subject(hit),
+                    hit.cell("limit"),
+                    LimitsVerbs.shown(hit.cell("value")),
+                    hit.cell("count")
+                )
+            }
+            output.show(table, document: answer.text, nothing: "no limits")
         }
     }
 
-    static func table() -> Table { Table("for", "limit", ">value", ">held back") }
+    static func table() -> Table {
+        Table("limits", [.text("for"), .text("limit"), .number("value"), .number("held back")])
+    }
 
     static func add(_ json: JSONValue, to table: inout Table) {
         for (limit, value) in limits(json["limits"]) {

@@ -12,13 +12,18 @@ import NIOEmbedded
 @testable import MeterServer
 
 /// Engine, book and routes of a server in this process, without its listeners.
-final class TestServer {
+final class TestServer: Sendable {
     let directory = try? TemporaryDirectory()
     let context: ServerContext
     let api: API
     private let committer: Committer
+    private let watchdog: Watchdog
 
-    init(_ arguments: [String] = []) async throws {
+    /// - Parameter disk: Puts something between engine and files, such as faults.
+    init(
+        _ arguments: [String] = [],
+        disk wrapped: (POSIXDisk) -> any Disk = { $0 }
+    ) async throws {
         let path = (directory?.path ?? "") + "/data"
         let keyFile = (directory?.path ?? "") + "/master.key"
         try Data((String(repeating: "5a", count: 32) + "\n").utf8)
@@ -40,7 +45,7 @@ final class TestServer {
         )
         var random = SystemRandomNumberGenerator()
         let (engine, _) = try Engine.open(
-            disk: disk,
+            disk: wrapped(disk),
             policy: policy,
             options: EngineOptions(configuration),
             random: &random
@@ -69,9 +74,14 @@ final class TestServer {
         api = try API(context)
         committer = Committer(context: context) {}
         try committer.start()
+        watchdog = Watchdog(context: context, manager: nil)
+        try watchdog.start()
     }
 
-    deinit { committer.stop() }
+    deinit {
+        watchdog.stop()
+        committer.stop()
+    }
 
     struct Reply {
         var status: Int

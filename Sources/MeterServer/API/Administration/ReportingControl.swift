@@ -1,4 +1,5 @@
 package import Meter
+package import MeterWaldur
 package import MeterWire
 
 /// What the administration asks of the reporter. Amounts are Waldur's decimal strings.
@@ -15,6 +16,20 @@ package protocol ReportingControl: Sendable {
         month: BillingMonth,
         author: String
     ) async throws(ReportingFailure)
+    /// Takes a resource over from another reporter; why not, if it was not.
+    func adopt(
+        _ resource: ResourceID,
+        from: Minute,
+        author: String
+    ) async throws(ReportingFailure) -> [String]
+    /// Tells everything of a resource and leaves it to another reporter.
+    func release(
+        _ resource: ResourceID,
+        reason: String,
+        author: String
+    ) async throws(ReportingFailure)
+    /// Tells everything of an order's resource, and then approves the order.
+    func approve(_ order: OrderID) async throws(ReportingFailure)
     /// Our figures beside Waldur's usage rows, read now.
     ///
     /// - Returns: Every row, and the bound resources that the account does not see.
@@ -25,6 +40,13 @@ package protocol ReportingControl: Sendable {
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String?
     /// What is wrong between bindings, components and Waldur's offerings.
     func check() async throws(ReportingFailure) -> [MapFinding]
+    /// Reads an offering and books how its components are fed; with `isDryRun` says what would be booked.
+    func syncOffering(
+        _ offering: OfferingID,
+        given: [OfferingFeeds],
+        isDryRun: Bool,
+        author: String
+    ) async throws(ReportingFailure) -> OfferingSync
     /// Up to when the newest reconciliation found no difference; nil if there was none.
     func reconciledThrough() -> Timestamp?
 }

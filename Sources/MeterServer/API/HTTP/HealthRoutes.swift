@@ -4,6 +4,8 @@ internal import Meter
 protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.
     func conditions() -> [HealthCondition]
+    /// Parts that should have come round and did not: what a restart mends.
+    func lateParts() -> [String]
     /// Adds all metrics of the server to an exposition, those of the HTTP layer excepted.
     ///
     /// - Parameter naming: Whether tenants and principals may be named.
@@ -43,7 +45,7 @@ struct HealthRoutes {
     var routes: [APIRoute] {
         [
             // Alive: never depends on the disk or on Waldur, or a restart would be asked for in vain.
-            APIRoute(.get, "/healthz") { _ throws(Problem) in .json(["status": "alive"]) },
+            APIRoute(.get, "/healthz") { _ throws(Problem) in liveness() },
             APIRoute(.get, "/readyz") { _ throws(Problem) in readiness() },
             // Whoever administers is told names as well.
             APIRoute(.get, "/metrics") { call throws(Problem) in
@@ -59,6 +61,15 @@ struct HealthRoutes {
                 APIAnswer(contentType: "application/yaml", body: PackageResources.openapi_yaml)
             },
         ]
+    }
+
+    private func liveness() -> APIAnswer {
+        let late = health.lateParts()
+        guard !late.isEmpty else { return .json(["status": "alive"]) }
+        return .json(
+            ["status": "stuck", "parts": .array(late.map { .string($0) })],
+            status: 503
+        )
     }
 
     private func readiness() -> APIAnswer {

@@ -1,15 +1,24 @@
 /// Finds the name that somebody probably meant.
-enum NearestName {
+package enum NearestName {
     /// The known name with the fewest single-character edits, if it is near enough to be a typing error.
-    static func of(_ name: String, among known: [String]) -> String? {
-        let best = known.map { (name: $0, edits: edits(name, $0)) }
-            .min { ($0.edits, $0.name) < ($1.edits, $1.name) }
-        guard let best, best.edits <= max(2, name.count / 3) else { return nil }
-        return best.name
+    ///
+    /// Costs at most 64 × 64 steps for each known name. Nil where the name itself is known: then nothing
+    /// was mistyped.
+    package static func of(_ name: String, among known: some Sequence<String>) -> String? {
+        let limit = max(2, name.count / 3)
+        var best: (name: String, edits: Int)?
+        for other in known {
+            if other == name { return nil }
+            let edits = edits(name, other)
+            guard edits <= limit else { continue }
+            if let best, (best.edits, best.name) <= (edits, other) { continue }
+            best = (other, edits)
+        }
+        return best?.name
     }
 
     /// Levenshtein distance; names are cut at 64 characters, so the cost is bounded.
-    static func edits(_ first: String, _ second: String) -> Int {
+    package static func edits(_ first: String, _ second: String) -> Int {
         let left = Array(first.lowercased().prefix(64))
         let right = Array(second.lowercased().prefix(64))
         var row = Array(0...right.count)

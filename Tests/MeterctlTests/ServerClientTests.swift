@@ -4,37 +4,7 @@ import Testing
 
 @testable import meterctl
 
-struct OutputTests {
-    @Test func `columns are as wide as they must be, numbers to the right`() {
-        var table = Table("tenant", ">value", "note")
-        table.add("acme", Table.grouped("1234567"), "")
-        table.add("日本", "7", "x")
-        #expect(
-            table.text == """
-                TENANT      VALUE  NOTE
-                acme    1 234 567
-                日本            7  x
-
-                """
-        )
-        #expect(Table("a").text == "")
-    }
-
-    @Test func `digits are grouped by threes and other text is left alone`() {
-        #expect(Table.grouped("0") == "0")
-        #expect(Table.grouped("123") == "123")
-        #expect(Table.grouped("1234") == "1 234")
-        #expect(Table.grouped("-1234567") == "-1 234 567")
-        #expect(Table.grouped("36893488147419103232") == "36 893 488 147 419 103 232")
-        for text in ["", "-", "12.5", "x1", "١٢٣٤"] { #expect(Table.grouped(text) == text) }
-    }
-
-    @Test func `no name steers the terminal`() {
-        var table = Table("name")
-        table.add("a\u{1B}[2Jb\u{202E}c\n")
-        #expect(table.text == "NAME\na\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}\n")
-    }
-
+struct ServerClientTests {
     @Test func `problems become exit codes`() throws {
         func failure(_ status: Int, _ body: String) throws -> CommandFailure {
             ServerClient.failure(
@@ -45,10 +15,11 @@ struct OutputTests {
         }
         let refused = try failure(409, #"{"title":"Refused as things stand","detail":"Do this."}"#)
         #expect(refused.status == .precondition)
-        #expect(refused.description == "meterctl: refused as things stand\nnext: Do this.")
+        #expect(refused.description == "meterctl: refused as things stand\n  Do this.")
         #expect(try failure(503, "{}").status == .unavailable)
         #expect(try failure(429, "{}").status == .unavailable)
         #expect(try failure(404, "{}").status == .failed)
+        #expect(try failure(403, "{}").next?.contains("--data") == true)
     }
 
     @Test func `everything but the unreserved characters is encoded`() {
@@ -69,13 +40,5 @@ struct OutputTests {
         #expect(try text(["--data", "/x"], ["METER_URL": "http://h:1"]) == "/x/admin.sock")
         #expect(try text(["--socket", "/y", "--data", "/x"]) == "/y")
         #expect(throws: CommandFailure.self) { try text(["--url", "ftp://h"]) }
-    }
-
-    @Test func `every verb has help with an abstract`() {
-        func walk(_ type: any ParsableCommand.Type) {
-            #expect(!type.configuration.abstract.isEmpty, "\(type)")
-            for child in type.configuration.subcommands { walk(child) }
-        }
-        walk(Meterctl.self)
     }
 }

@@ -1,5 +1,3 @@
-internal import ArgumentParser
-
 /// How meterctl ends; the numbers are part of its interface.
 enum ExitStatus: Int32, CaseIterable {
     case done = 0
@@ -19,37 +17,27 @@ enum ExitStatus: Int32, CaseIterable {
     case interrupted = 130
 }
 
-/// Why a verb did not do what it was asked: what happened, and what to do next.
+/// Why a verb did not do what it was asked: what happened, where, and what to do next.
 struct CommandFailure: Error, CustomStringConvertible {
     let status: ExitStatus
+    /// One line, without a full stop.
     let message: String
-    /// A command or an action; nil where the message says it all.
+    /// Whole sentences that say more; nil where the message says it all.
+    let detail: String?
+    /// A command or an action; nil where there is none to advise.
     let next: String?
 
-    init(_ status: ExitStatus, _ message: String, next: String? = nil) {
+    init(_ status: ExitStatus, _ message: String, detail: String? = nil, next: String? = nil) {
         self.status = status
         self.message = message
+        self.detail = detail
         self.next = next
     }
 
     var description: String {
-        next.map { "meterctl: \(message)\nnext: \($0)" } ?? "meterctl: \(message)"
-    }
-}
-
-/// A command: its `perform` throws ``CommandFailure``, which becomes a line on stderr and an exit code.
-protocol Verb: AsyncParsableCommand {
-    /// Does the work; data goes to stdout, talk to stderr.
-    mutating func perform() async throws(CommandFailure)
-}
-
-extension Verb {
-    mutating func run() async throws {
-        do throws(CommandFailure) {
-            try await perform()
-        } catch {
-            Terminal.talk(error.description)
-            throw ExitCode(error.status.rawValue)
-        }
+        var text = "meterctl: " + TextWidth.printable(message)
+        if let detail { text += "\n  " + TextWidth.printable(detail) }
+        if let next { text += "\nnext: " + TextWidth.printable(next) }
+        return text
     }
 }
