@@ -112,7 +112,7 @@ package final class Receiver {
                     by: FrameJudge.Rules(
                         policy: policy, principal: key.principal, options: engine.options,
                         registry: engine.registry, now: record.receivedAt,
-                        transport: record.transport), live: &state.live)
+                        transport: record.transport), live: state.live)
             }
             guard let end = unsafe append(record, payload) else {
                 state.counts[key.principal]?.deferred &+= eventCount
@@ -131,7 +131,6 @@ package final class Receiver {
     ) {
         let principal = record.principal
         let eventCount = UInt64(record.header.eventCount)
-        let keyCount = state.live.keyCount
         guard isWellFormed else {
             state.applyMalformed(record, end: end)
             if record.verdict == .inConflict {
@@ -141,8 +140,9 @@ package final class Receiver {
             }
             return
         }
+        let held = state.live.held
         let counted = state.apply(record, batch, end: end, options: engine.options)
-        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
+        engine.held.add(state.live.held - held)
         state.counts[principal]?.accepted &+= counted.accepted
         state.counts[principal]?.refused &+= counted.refused.values.reduce(0, &+)
         if record.verdict == .inConflict { state.counts[principal]?.inConflict &+= eventCount }
@@ -248,7 +248,7 @@ package final class Receiver {
             by: FrameJudge.Rules(
                 policy: engine.policy, principal: record.principal, options: engine.options,
                 registry: engine.registry, now: record.receivedAt, transport: record.transport),
-            live: &state.live)
+            live: state.live)
         var items = verdict.itemOutcomes(count: record.identities.count)
         var inBatch: [IdentifierHash: UInt64] = [:]
         let remembered = engine.options.rememberedSince(record.receivedAt)
@@ -286,19 +286,21 @@ package final class Receiver {
         head.removeAll(keepingCapacity: true)
         record.write(to: &head)
         guard let end = unsafe journal(payload, as: RecordKind.batch) else { return nil }
-        let keyCount = state.live.keyCount
+        let held = state.live.held
         _ = state.apply(record, batch, options: engine.options)
-        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
+        engine.held.add(state.live.held - held)
         engine.identifiers.withLock { $0.insert(acceptedIn: record) }
         return end
     }
 }
 
 extension Engine {
-    /// Whether the counters may take a batch: by the number of keys held, and by the numbers that series
-    /// may have until the next checkpoint. The registry limits the numbers of components.
+    /// Whether the counters may take a batch: by what is held, and by the numbers that series may have
+    /// until the next checkpoint. The registry limits the numbers of components.
     func hasRoom(for batch: borrowing EventBatch, in live: borrowing LiveCounters) -> Bool {
-        heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
-            && live.seriesCount + batch.eventCount < CounterKey.seriesCountMax
+        let held = held.load()
+        return held.keyCount < options.liveKeyMax
+            && held.detailByteCount < options.detailByteCountMax
+            && live.names.series.count + batch.eventCount < CounterKey.seriesCountMax
     }
 }
