@@ -30,4 +30,4 @@ lint:
 	@scripts/lint
 
 clean:
-	rm -rf .build .build-engine .build-release Benchmarks/.build
+	rm -rf .build .build-engine .build-python .build-release Benchmarks/.build

@@ -35,11 +35,16 @@ var targets: [Target] = [
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     // The language that emitters and the engine share.
     .target(name: "MeterWire", dependencies: ["CMeter", crypto], swiftSettings: strict),
+    // The only door to files, of the engine's data and of emitters' spools.
+    .target(name: "MeterDisk", swiftSettings: strict),
     // The emitter SDK; never links the engine.
-    .target(name: "MeterClient", dependencies: ["MeterWire", "CMeter"], swiftSettings: strict),
+    .target(
+        name: "MeterClient", dependencies: ["MeterWire", "MeterDisk", "CMeter"],
+        swiftSettings: strict),
     // The engine: admission, journal, counters, segments, book, ledger. Synchronous, no networking.
     .target(
-        name: "Meter", dependencies: ["MeterWire", "CMeter", "CLZ4", crypto], swiftSettings: strict),
+        name: "Meter", dependencies: ["MeterWire", "MeterDisk", "CMeter", "CLZ4", crypto],
+        swiftSettings: strict),
     .target(
         name: "MeterTesting", dependencies: ["MeterWire", "Meter"], path: "Tests/MeterTesting",
         swiftSettings: strict),
@@ -99,7 +104,8 @@ if !engineOnly {
                 logging, lifecycle, arguments,
                 .product(name: "Configuration", package: "swift-configuration"),
             ] + nio,
-            swiftSettings: strict),
+            // A link to Documentation/openapi.yaml: the server hands out the page itself.
+            resources: [.embedInCode("API/openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "meterctl",
             dependencies: [

@@ -22,8 +22,9 @@ let package = Package(
         .target(name: "CMeter"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "MeterWire", dependencies: ["CMeter", crypto], swiftSettings: strict),
+        .target(name: "MeterDisk", swiftSettings: strict),
         .target(
-            name: "Meter", dependencies: ["MeterWire", "CMeter", "CLZ4", crypto],
+            name: "Meter", dependencies: ["MeterWire", "MeterDisk", "CMeter", "CLZ4", crypto],
             swiftSettings: strict),
         // Counts calls of malloc; linked into benchmarks only.
         .target(name: "CAllocationCounter"),

@@ -68,6 +68,11 @@ enum CatalogBook {
                 sql: "UPDATE keys SET revoked = ? WHERE id = ?",
                 arguments: [time, revocation.id.description]
             )
+        case .keyReplaced(let replacement):
+            try database.execute(
+                sql: "UPDATE keys SET expires = MIN(COALESCE(expires, ?2), ?2) WHERE id = ?1",
+                arguments: [replacement.id.description, replacement.ends.milliseconds]
+            )
         case .componentDeclared(let component):
             try database.execute(
                 sql: "INSERT OR REPLACE INTO components VALUES (?, ?, ?, ?, ?)",
@@ -99,7 +104,12 @@ enum CatalogBook {
         case .submissionUnknown(let outcome): try settle(outcome, "unknown", nil, database)
         // Of these the list of decisions says enough: nobody looks them up by anything but their number.
         case .priceSeen, .openingBalance, .reportingResumed, .sourceRetired, .gapAccepted,
-            .conflictDecided:
+            .conflictDecided, .detailsErased, .offeringUnitSet, .periodCut, .monthTurned,
+            .carryMade,
+            .carrySettled, .foreignFound, .foreignDecided, .orderSeen, .orderFlushed,
+            .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
+            .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
+            .statementKeySet:
             break
         }
     }

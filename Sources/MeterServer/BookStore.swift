@@ -55,6 +55,9 @@ final class BookStore: Sendable {
             metrics.bookEntries.add(entries.count)
             readiness.clear(.bookFailing)
             if decisions.contains(where: \.changesAdmission) { refreshPolicy() }
+            if decisions.contains(where: { $0.kind == .detailsErased }) {
+                engine.erasures = book.state.erasures
+            }
             return entries
         } catch {
             switch error {
@@ -123,7 +126,8 @@ extension Decision {
     /// Whether who may emit what follows from it.
     fileprivate var changesAdmission: Bool {
         switch self {
-        case .principalSet, .keyCreated, .keyRevoked, .componentDeclared, .componentWithdrawn,
+        case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
+            .componentWithdrawn,
             .accessMade:
             true
         default: false

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A tenant's, agent's, component's, model's or user's name: bytes of UTF-8, compared byte by byte.
 ///
 /// `String` compares by canonical equivalence, which is slow and would make two names that differ on
@@ -9,8 +11,28 @@ package struct Name: Hashable, Comparable, Sendable {
 
     package init(_ text: some StringProtocol) { bytes = Array(text.utf8) }
 
+    package static func == (left: Name, right: Name) -> Bool {
+        unsafe left.bytes.withUnsafeBytes { unsafe right.order(to: $0) == 0 }
+    }
+
     package static func < (left: Name, right: Name) -> Bool {
-        left.bytes.lexicographicallyPrecedes(right.bytes)
+        unsafe right.bytes.withUnsafeBytes { unsafe left.order(to: $0) < 0 }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        hasher.combine(bytes.count)
+    }
+
+    /// Below 0 if the name comes before these bytes, 0 if it is them; allocates nothing.
+    package func order(to other: UnsafeRawBufferPointer) -> Int {
+        unsafe bytes.withUnsafeBytes { own in
+            if let ownStart = own.baseAddress, let otherStart = other.baseAddress {
+                let difference = unsafe memcmp(ownStart, otherStart, min(own.count, other.count))
+                if difference != 0 { return Int(difference) }
+            }
+            return own.count - other.count
+        }
     }
 }
 

@@ -21,7 +21,7 @@ struct Meterctl: AsyncParsableCommand {
             StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
             ReconcileVerb.self, KeysVerbs.self, MapVerbs.self, ComponentsVerbs.self,
-            ConfigVerbs.self,
+            DetailsVerbs.self, ConfigVerbs.self,
         ]
     )
 }

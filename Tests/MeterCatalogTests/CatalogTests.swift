@@ -134,8 +134,9 @@ import Testing
             column("keys", [0, 6, 7])
                 == Set(
                     state.keys.values.map { standing in
-                        [
-                            "'\(standing.key.id)'", text(standing.key.expires),
+                        let ends = [standing.key.expires, standing.replacement?.ends]
+                        return [
+                            "'\(standing.key.id)'", text(ends.compactMap { $0 }.min()),
                             text(standing.revoked),
                         ]
                     }

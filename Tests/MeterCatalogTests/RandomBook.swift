@@ -57,6 +57,18 @@ final class RandomBook {
             return [.keyCreated(key)]
         case 2:
             let id = state.keys.keys.sorted().randomElement(using: &seed)
+            if seed.oneIn(2) {
+                let by = state.keys.keys.sorted().randomElement(using: &seed)
+                return [
+                    .keyReplaced(
+                        KeyReplacement(
+                            id: id ?? KeyID(rawValue: 1),
+                            by: by ?? KeyID(rawValue: 1),
+                            ends: Timestamp(milliseconds: Int64(seed.next() >> 8))
+                        )
+                    )
+                ]
+            }
             return [.keyRevoked(KeyRevocation(id: id ?? KeyID(rawValue: 1)))]
         case 3:
             let units: UInt64 = seed.oneIn(2) ? 1 : .max

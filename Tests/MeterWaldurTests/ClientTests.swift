@@ -28,7 +28,8 @@ import Testing
             + (first..<first + count).map { number in
                 let digits = String(number)
                 let uuid = String(repeating: "0", count: 32 - digits.count) + digits
-                return "{\"uuid\":\"\(uuid)\",\"year\":2026,\"month\":11,\"state\":\"pending\"}"
+                return "{\"uuid\":\"\(uuid)\",\"number\":\(number),\"year\":2026,\"month\":11,"
+                    + "\"customer\":\"http://w/api/customers/\(uuid)/\",\"state\":\"pending\"}"
             }.joined(separator: ",") + "]"
     }
 
@@ -44,11 +45,26 @@ import Testing
         #expect(transport.sent.allSatisfy { $0.path.contains("/?") })
     }
 
+    @Test func `rows that stood on no page are found in pages of another size`() async throws {
+        let count = ["x-result-count": "302"]
+        let transport = CannedTransport([
+            CannedTransport.json(invoices(300, from: 0), headers: count),
+            CannedTransport.json(invoices(2, from: 299), headers: count),
+            CannedTransport.json(invoices(283, from: 19), headers: count),
+            CannedTransport.json(invoices(19, from: 100), headers: count),
+        ])
+        let client = WaldurClient(transport: transport) { Self.now }
+        #expect(Set(try await client.invoices().map(\.number)) == Set(0..<302))
+        #expect(transport.sent.last?.path.hasSuffix("&page=2&page_size=283") == true)
+    }
+
     @Test func `pages that hold fewer different rows than Waldur counts are not believed`() async {
-        let answers = [
-            CannedTransport.json(invoices(300, from: 0), headers: ["x-result-count": "302"]),
-            CannedTransport.json(invoices(2, from: 299), headers: ["x-result-count": "302"]),
-        ]
+        let answers = (0..<3).flatMap { _ in
+            [
+                CannedTransport.json(invoices(300, from: 0), headers: ["x-result-count": "302"]),
+                CannedTransport.json(invoices(2, from: 299), headers: ["x-result-count": "302"]),
+            ]
+        }
         let error = await failure { () async throws(WaldurError) in
             try await client(answers).invoices()
         }
@@ -163,7 +179,7 @@ import Testing
             await group.waitForAll()
         }
         #expect(transport.underWayMax == 1)
-        #expect(try await client.version() == "7.3")
+        #expect(try await client.version()?.description == "7.3")
     }
 
     @Test func `Waldur's clock is known up to an uncertainty that contains the truth`() {

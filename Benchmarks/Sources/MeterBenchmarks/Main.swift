@@ -18,7 +18,7 @@ struct MeterBenchmarks {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let eventsPerFrame = arguments.first ?? 200
-        let frameCount = arguments.dropFirst().first ?? 10_000
+        let frameCount = arguments.dropFirst().first ?? 20_000
         let rounds = arguments.dropFirst(2).first ?? 5
         let key = WireKey.derived(
             fromMaster: Array(repeating: 7, count: 32), id: KeyID(rawValue: 1))
@@ -35,16 +35,18 @@ struct MeterBenchmarks {
             }
             rates.sort()
             let bytes = workload.frames.reduce(0) { $0 + $1.count }
-            // A few allocations a frame come from the tag's computation; none may come from an event.
-            precondition(
-                (allocations.max() ?? 0) * Double(eventsPerFrame) < 16,
-                "no allocation per event: \(allocations)")
             print(
                 "engine in memory, suite \(suite.rawValue), \(eventsPerFrame) events a frame, "
                     + "\(rounded(Double(bytes) / Double(workload.eventCount))) B an event: "
                     + "\(rounded(rates[rates.count / 2])) M amounts/s/core "
                     + "[\(rounded(rates[0]))-\(rounded(rates[rates.count - 1]))], "
                     + "\(rounded(allocations.max() ?? 0)) allocations an event, totals equal")
+            // Some allocations a frame come from the tag, more from opening suite 2; none may come from
+            // an event.
+            if (allocations.max() ?? 0) * Double(eventsPerFrame) >= 48 {
+                print("events allocate memory: \(allocations) an event in the rounds")
+                exit(1)
+            }
         }
     }
 

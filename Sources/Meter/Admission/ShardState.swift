@@ -15,10 +15,12 @@ struct ShardState: ~Copyable {
     private let limits: DetailLimits
     /// Calls of earlier counters that details folded, by tenant.
     private var folded: [Name: FoldedCalls] = [:]
+    private var tenantNames: SharedNames
 
     init(seed: UInt64, limits: DetailLimits) {
         self.limits = limits
         live = LiveCounters(seed: seed, limits: limits)
+        tenantNames = SharedNames(seed: seed)
     }
 
     func index(of key: SourceKey) -> Int? { indexes[key] }
@@ -27,6 +29,7 @@ struct ShardState: ~Copyable {
     mutating func restore(_ source: SourceState) {
         indexes[source.key] = sources.count
         sources.append(source)
+        sources[sources.count - 1].share(&tenantNames)
         sourceCounts[source.key.principal, default: 0] += 1
     }
 
@@ -48,7 +51,8 @@ struct ShardState: ~Copyable {
             batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
         for tenant in counter.countedTenants {
-            unsafe sources[index].note(tenant: batch.bytes(batch.tenants[tenant]))
+            let bytes = unsafe batch.bytes(batch.tenants[tenant])
+            unsafe sources[index].note(tenant: bytes) { unsafe tenantNames.shared(bytes) }
         }
         applyToSource(at: index, record, counted, end: end)
         return counted

@@ -126,23 +126,26 @@ struct SourceState {
     /// Whether a claim says something new.
     func isNews(_ claim: Claim) -> Bool { claim.number > (claimed?.claim.number ?? 0) }
 
-    mutating func note(tenant: UnsafeRawBufferPointer) {
+    /// Adds a tenant, unless it is noted already; `name` makes it from its bytes.
+    mutating func note(tenant: UnsafeRawBufferPointer, name: () -> Name) {
         var low = 0
         var high = tenants.count
         while low < high {
             let middle = (low + high) / 2
-            if unsafe tenants[middle].bytes.lexicographicallyPrecedes(tenant) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            let order = unsafe tenants[middle].order(to: tenant)
+            if order == 0 { return }
+            if order < 0 { low = middle + 1 } else { high = middle }
         }
-        if low < tenants.count, unsafe tenants[low].bytes.elementsEqual(tenant) { return }
-        unsafe tenants.insert(Name(bytes: Array(tenant)), at: low)
+        tenants.insert(name(), at: low)
     }
 
     mutating func note(tenant: Name) {
-        unsafe tenant.bytes.withUnsafeBytes { unsafe note(tenant: $0) }
+        unsafe tenant.bytes.withUnsafeBytes { unsafe note(tenant: $0) { tenant } }
+    }
+
+    /// Shares the names of tenants with other sources.
+    mutating func share(_ names: inout SharedNames) {
+        tenants = tenants.map { names.shared($0) }
     }
 
     mutating func rememberEvidence(_ tag: FrameTag) {

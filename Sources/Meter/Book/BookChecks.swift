@@ -8,6 +8,7 @@ extension BookState {
         case .principalSet(let principal): refusal(of: principal)
         case .keyCreated(let key): refusal(of: key)
         case .keyRevoked(let revocation): refusal(of: revocation)
+        case .keyReplaced(let replacement): refusal(of: replacement)
         case .componentDeclared(let component): refusal(of: component)
         case .componentWithdrawn(let withdrawal):
             components[withdrawal.name] == nil
@@ -17,7 +18,6 @@ extension BookState {
         case .bindingSet(let binding): refusal(of: binding)
         case .bindingEnded(let end): refusal(of: end)
         case .planPeriodsSeen(let seen): refusal(of: seen)
-        case .priceSeen: nil
         case .submissionIntended(let intent): refusal(of: intent)
         case .submissionConfirmed(let outcome), .submissionRefused(let outcome),
             .submissionUnknown(let outcome):
@@ -29,6 +29,8 @@ extension BookState {
         case .gapAccepted(let gap):
             gap.reason.isEmpty ? .reasonMissing : gap.from >= gap.to ? .rangeEmpty : nil
         case .conflictDecided(let decision): decision.reason.isEmpty ? .reasonMissing : nil
+        case .detailsErased(let erasure): erasure.reason.isEmpty ? .reasonMissing : nil
+        default: billingRefusal(of: decision)
         }
     }
 
@@ -66,6 +68,17 @@ extension BookState {
     private func refusal(of revocation: KeyRevocation) -> DecisionRefusal? {
         guard let standing = keys[revocation.id] else { return .unknownKey(revocation.id) }
         return standing.revoked == nil ? nil : .keyAlreadyRevoked(revocation.id)
+    }
+
+    private func refusal(of replacement: KeyReplacement) -> DecisionRefusal? {
+        guard let old = keys[replacement.id] else { return .unknownKey(replacement.id) }
+        guard let new = keys[replacement.by] else { return .unknownKey(replacement.by) }
+        if old.revoked != nil { return .keyAlreadyRevoked(replacement.id) }
+        if let by = old.replacement?.by { return .keyAlreadyReplaced(replacement.id, by: by) }
+        let isSameHolder =
+            old.key.principal == new.key.principal && old.key.kind == new.key.kind
+            && old.key.id != new.key.id
+        return isSameHolder ? nil : .keyReplacedByAnothers(replacement.id, by: replacement.by)
     }
 
     private func refusal(of component: Component) -> DecisionRefusal? {
@@ -109,6 +122,7 @@ extension BookState {
     private func refusal(of intent: SubmissionIntent) -> DecisionRefusal? {
         if intent.number <= lastIntentNumber { return .intentNumber(last: lastIntentNumber) }
         if intent.items.isEmpty { return .intentEmpty }
+        if billing.isCut(intent.month, of: intent.waldur) { return .periodIsCut(intent.month) }
         var names: Set<Name> = []
         for item in intent.items {
             if !names.insert(item.component).inserted {

@@ -17,18 +17,21 @@ package struct BookState: Sendable {
     package private(set) var bindings: [AccessID: [Binding]] = [:]
     /// Every resource of which a Waldur was asked.
     package private(set) var resources: [ResourceKey: ResourceStanding] = [:]
-    package private(set) var prices: [PriceKey: PriceSeen] = [:]
     /// By month, so that a change copies one month's.
     package private(set) var submissions: [BillingMonth: [SubmissionKey: SubmissionStanding]] = [:]
     /// Intents with a component whose outcome is not known to be final, by number.
     package private(set) var openIntents: [UInt64: OpenIntent] = [:]
     package private(set) var lastIntentNumber: UInt64 = 0
     package private(set) var openings: [SubmissionKey: OpeningBalance] = [:]
+    /// Prices, months, carries, adjustments: what decides what a figure is worth and where it goes.
+    package private(set) var billing = BillingState()
     /// The newest month for which a person has let the reporter go on.
     package private(set) var resumed: [WaldurID: BillingMonth] = [:]
     package private(set) var retiredSources: [SourceKey: SourceRetirement] = [:]
     package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
+    /// Users whose details were erased.
+    package private(set) var erasures = DetailsErasures()
     /// Components that stand in some intent.
     private var toldComponents: Set<Name> = []
 
@@ -42,6 +45,7 @@ package struct BookState: Sendable {
         case .principalSet(let principal): principals[principal.id] = principal
         case .keyCreated(let key): keys[key.id] = KeyStanding(key: key, created: entry.time)
         case .keyRevoked(let revocation): keys[revocation.id]?.revoked = entry.time
+        case .keyReplaced(let replacement): keys[replacement.id]?.replacement = replacement
         case .componentDeclared(let component): components[component.name] = component
         case .componentWithdrawn(let withdrawal): components[withdrawal.name] = nil
         case .accessMade(let access): add(access)
@@ -49,11 +53,6 @@ package struct BookState: Sendable {
         case .bindingEnded(let end): apply(end)
         case .planPeriodsSeen(let seen):
             resources[seen.resourceKey, default: ResourceStanding()].merge(seen, at: entry.time)
-        case .priceSeen(let price):
-            prices[
-                PriceKey(waldur: price.waldur, plan: price.plan, component: price.component)
-            ] =
-                price
         case .submissionIntended(let intent): add(intent)
         case .submissionConfirmed(let outcome): settle(outcome, confirmed: true)
         case .submissionRefused(let outcome): settle(outcome, confirmed: false)
@@ -66,6 +65,15 @@ package struct BookState: Sendable {
         case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)
+        case .detailsErased(let erasure): erasures.append(erasure, number: entry.number)
+        case .foreignDecided(let decision):
+            if let amount = decision.amount { accept(amount, for: decision.key) }
+            billing.apply(entry)
+        case .priceSeen, .offeringUnitSet, .periodCut, .monthTurned, .carryMade, .carrySettled,
+            .foreignFound, .orderSeen, .orderFlushed, .incidentFound,
+            .adjustmentMade, .adjustmentAcknowledged, .resourceAdopted, .resourceReleased,
+            .periodClosed, .periodReopened, .statementKeySet:
+            billing.apply(entry)
         }
     }
 
@@ -125,6 +133,7 @@ package struct BookState: Sendable {
                 let index = standing.open.firstIndex(where: { $0.number == outcome.number })
             else { continue }
             let told = standing.open.remove(at: index)
+            standing.lastSettled = told
             if confirmed, (standing.confirmed?.number ?? 0) <= told.number {
                 standing.confirmed = told
             }
@@ -134,6 +143,18 @@ package struct BookState: Sendable {
         openIntents[outcome.number] =
             left.isEmpty
             ? nil : OpenIntent(intent: intent, isUnknown: open.isUnknown, open: left)
+    }
+
+    /// What somebody else wrote counts as told from now on.
+    private mutating func accept(_ amount: Hundredths, for key: SubmissionKey) {
+        var standing = submissions[key.month]?[key] ?? SubmissionStanding()
+        standing.confirmed = SubmissionStanding.Told(
+            number: standing.confirmed?.number ?? 0,
+            total: standing.confirmed?.total ?? Quantity(0),
+            amount: amount,
+            position: standing.confirmed?.position ?? 0
+        )
+        submissions[key.month, default: [:]][key] = standing
     }
 
     func wasTold(_ component: Name) -> Bool { toldComponents.contains(component) }
@@ -154,23 +175,13 @@ package struct AgentKey: Hashable, Comparable, Sendable {
     }
 }
 
-package struct PriceKey: Hashable, Sendable {
-    package let waldur: WaldurID
-    package let plan: PlanID
-    package let component: Name
-
-    package init(waldur: WaldurID, plan: PlanID, component: Name) {
-        self.waldur = waldur
-        self.plan = plan
-        self.component = component
-    }
-}
-
 /// A key and whether it still opens anything.
 package struct KeyStanding: Equatable, Sendable {
     package let key: Key
     package let created: Timestamp
     package internal(set) var revoked: Timestamp?
+    /// Which key takes its place, and until when both are good.
+    package internal(set) var replacement: KeyReplacement?
 
     init(key: Key, created: Timestamp) {
         self.key = key
@@ -181,7 +192,13 @@ package struct KeyStanding: Equatable, Sendable {
     package func refusal(at time: Timestamp) -> KeyRefusal? {
         if revoked != nil { return .revoked }
         if let expires = key.expires, expires <= time { return .expired }
+        if let replacement, replacement.ends <= time { return .replaced }
         return nil
+    }
+
+    /// From when on the key opens nothing, as far as that is decided; nil for never.
+    package var end: Timestamp? {
+        [revoked, key.expires, replacement?.ends].compactMap { $0 }.min()
     }
 }
 
@@ -192,6 +209,8 @@ package struct ResourceStanding: Equatable, Sendable {
     package private(set) var components: Set<Name> = []
     package private(set) var offering: OfferingID?
     package private(set) var customer: Name?
+    /// Whose resource it was, since when it was seen to be; ascending.
+    package private(set) var customers: [Ownership] = []
     package private(set) var resourceState: String?
     package private(set) var seen: Timestamp?
 
@@ -209,10 +228,24 @@ package struct ResourceStanding: Equatable, Sendable {
         periods.sort { $0.start < $1.start }
         components = Set(reading.components)
         offering = reading.offering ?? offering
-        customer = reading.customer ?? customer
+        if let owner = reading.customer, owner != customer {
+            customers.append(Ownership(customer: owner, since: time))
+            customer = owner
+        }
         resourceState = reading.resourceState ?? resourceState
         seen = time
     }
+
+    /// Whose resource it was at a moment; the first known owner's before anybody had looked.
+    package func customer(at moment: Timestamp) -> Name? {
+        (customers.last { $0.since <= moment } ?? customers.first)?.customer
+    }
+}
+
+/// Whose resource it is, and since when it was seen to be.
+package struct Ownership: Equatable, Sendable {
+    package let customer: Name
+    package let since: Timestamp
 }
 
 /// What was told for one row of Waldur's usage.
@@ -229,6 +262,8 @@ package struct SubmissionStanding: Equatable, Sendable {
     package internal(set) var confirmed: Told?
     /// Intended or unknown, in the order of their numbers.
     package internal(set) var open: [Told] = []
+    /// The newest whose outcome is final, whatever it was: a refused one may still arrive.
+    package internal(set) var lastSettled: Told?
 
     init() {}
 }

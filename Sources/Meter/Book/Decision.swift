@@ -8,6 +8,7 @@ package enum Decision: Equatable, Sendable {
     case principalSet(Principal)
     case keyCreated(Key)
     case keyRevoked(KeyRevocation)
+    case keyReplaced(KeyReplacement)
     case componentDeclared(Component)
     case componentWithdrawn(ComponentWithdrawal)
     case accessMade(Access)
@@ -24,6 +25,24 @@ package enum Decision: Equatable, Sendable {
     case sourceRetired(SourceRetirement)
     case gapAccepted(GapAcceptance)
     case conflictDecided(ConflictDecision)
+    case detailsErased(DetailsErasure)
+    case offeringUnitSet(OfferingUnitSet)
+    case periodCut(PeriodCut)
+    case monthTurned(MonthTurned)
+    case carryMade(CarryMade)
+    case carrySettled(CarrySettled)
+    case foreignFound(ForeignFound)
+    case foreignDecided(ForeignDecided)
+    case orderSeen(OrderSeen)
+    case orderFlushed(OrderFlushed)
+    case incidentFound(Incident)
+    case adjustmentMade(AdjustmentMade)
+    case adjustmentAcknowledged(AdjustmentAcknowledged)
+    case resourceAdopted(ResourceAdopted)
+    case resourceReleased(ResourceReleased)
+    case periodClosed(PeriodClosed)
+    case periodReopened(PeriodReopened)
+    case statementKeySet(StatementKeySet)
 }
 
 /// A key opens nothing any more.
@@ -34,6 +53,21 @@ package struct KeyRevocation: Equatable, Codable, Sendable {
     package init(id: KeyID, reason: String? = nil) {
         self.id = id
         self.reason = reason
+    }
+}
+
+/// Another key of the same principal takes a key's place; until a moment both are good, so that holders
+/// have time to change and what was sealed with the old one still verifies.
+package struct KeyReplacement: Equatable, Codable, Sendable {
+    package let id: KeyID
+    package let by: KeyID
+    /// From this moment on the old key opens nothing.
+    package let ends: Timestamp
+
+    package init(id: KeyID, by: KeyID, ends: Timestamp) {
+        self.id = id
+        self.by = by
+        self.ends = ends
     }
 }
 
@@ -61,6 +95,7 @@ extension Decision {
         case principalSet = "principal-set"
         case keyCreated = "key-created"
         case keyRevoked = "key-revoked"
+        case keyReplaced = "key-replaced"
         case componentDeclared = "component-declared"
         case componentWithdrawn = "component-withdrawn"
         case accessMade = "access-made"
@@ -77,6 +112,24 @@ extension Decision {
         case sourceRetired = "source-retired"
         case gapAccepted = "gap-accepted"
         case conflictDecided = "conflict-decided"
+        case detailsErased = "details-erased"
+        case offeringUnitSet = "offering-unit-set"
+        case periodCut = "period-cut"
+        case monthTurned = "month-turned"
+        case carryMade = "carry-made"
+        case carrySettled = "carry-settled"
+        case foreignFound = "foreign-found"
+        case foreignDecided = "foreign-decided"
+        case orderSeen = "order-seen"
+        case orderFlushed = "order-flushed"
+        case incidentFound = "incident-found"
+        case adjustmentMade = "adjustment-made"
+        case adjustmentAcknowledged = "adjustment-acknowledged"
+        case resourceAdopted = "resource-adopted"
+        case resourceReleased = "resource-released"
+        case periodClosed = "period-closed"
+        case periodReopened = "period-reopened"
+        case statementKeySet = "statement-key-set"
     }
 
     package var kind: Kind {
@@ -84,6 +137,7 @@ extension Decision {
         case .principalSet: .principalSet
         case .keyCreated: .keyCreated
         case .keyRevoked: .keyRevoked
+        case .keyReplaced: .keyReplaced
         case .componentDeclared: .componentDeclared
         case .componentWithdrawn: .componentWithdrawn
         case .accessMade: .accessMade
@@ -100,15 +154,34 @@ extension Decision {
         case .sourceRetired: .sourceRetired
         case .gapAccepted: .gapAccepted
         case .conflictDecided: .conflictDecided
+        case .detailsErased: .detailsErased
+        case .offeringUnitSet: .offeringUnitSet
+        case .periodCut: .periodCut
+        case .monthTurned: .monthTurned
+        case .carryMade: .carryMade
+        case .carrySettled: .carrySettled
+        case .foreignFound: .foreignFound
+        case .foreignDecided: .foreignDecided
+        case .orderSeen: .orderSeen
+        case .orderFlushed: .orderFlushed
+        case .incidentFound: .incidentFound
+        case .adjustmentMade: .adjustmentMade
+        case .adjustmentAcknowledged: .adjustmentAcknowledged
+        case .resourceAdopted: .resourceAdopted
+        case .resourceReleased: .resourceReleased
+        case .periodClosed: .periodClosed
+        case .periodReopened: .periodReopened
+        case .statementKeySet: .statementKeySet
         }
     }
 
     /// What was decided, without its kind.
-    private var content: any Codable {
+    var content: any Codable {
         switch self {
         case .principalSet(let content): content
         case .keyCreated(let content): content
         case .keyRevoked(let content): content
+        case .keyReplaced(let content): content
         case .componentDeclared(let content): content
         case .componentWithdrawn(let content): content
         case .accessMade(let content): content
@@ -125,45 +198,24 @@ extension Decision {
         case .sourceRetired(let content): content
         case .gapAccepted(let content): content
         case .conflictDecided(let content): content
+        case .detailsErased(let content): content
+        case .offeringUnitSet(let content): content
+        case .periodCut(let content): content
+        case .monthTurned(let content): content
+        case .carryMade(let content): content
+        case .carrySettled(let content): content
+        case .foreignFound(let content): content
+        case .foreignDecided(let content): content
+        case .orderSeen(let content): content
+        case .orderFlushed(let content): content
+        case .incidentFound(let content): content
+        case .adjustmentMade(let content): content
+        case .adjustmentAcknowledged(let content): content
+        case .resourceAdopted(let content): content
+        case .resourceReleased(let content): content
+        case .periodClosed(let content): content
+        case .periodReopened(let content): content
+        case .statementKeySet(let content): content
         }
-    }
-}
-
-/// Stands beside the content's own fields; no content has a field of this name.
-private enum DecisionCodingKeys: String, CodingKey { case decision }
-
-extension Decision: Codable {
-    package init(from decoder: any Decoder) throws {
-        let kind = try decoder.container(keyedBy: DecisionCodingKeys.self)
-            .decode(Kind.self, forKey: .decision)
-        switch kind {
-        case .principalSet: self = .principalSet(try Principal(from: decoder))
-        case .keyCreated: self = .keyCreated(try Key(from: decoder))
-        case .keyRevoked: self = .keyRevoked(try KeyRevocation(from: decoder))
-        case .componentDeclared: self = .componentDeclared(try Component(from: decoder))
-        case .componentWithdrawn:
-            self = .componentWithdrawn(try ComponentWithdrawal(from: decoder))
-        case .accessMade: self = .accessMade(try Access(from: decoder))
-        case .bindingSet: self = .bindingSet(try Binding(from: decoder))
-        case .bindingEnded: self = .bindingEnded(try BindingEnd(from: decoder))
-        case .planPeriodsSeen: self = .planPeriodsSeen(try PlanPeriodsSeen(from: decoder))
-        case .priceSeen: self = .priceSeen(try PriceSeen(from: decoder))
-        case .submissionIntended: self = .submissionIntended(try SubmissionIntent(from: decoder))
-        case .submissionConfirmed:
-            self = .submissionConfirmed(try SubmissionOutcome(from: decoder))
-        case .submissionRefused: self = .submissionRefused(try SubmissionOutcome(from: decoder))
-        case .submissionUnknown: self = .submissionUnknown(try SubmissionOutcome(from: decoder))
-        case .openingBalance: self = .openingBalance(try OpeningBalance(from: decoder))
-        case .reportingResumed: self = .reportingResumed(try ReportingResumption(from: decoder))
-        case .sourceRetired: self = .sourceRetired(try SourceRetirement(from: decoder))
-        case .gapAccepted: self = .gapAccepted(try GapAcceptance(from: decoder))
-        case .conflictDecided: self = .conflictDecided(try ConflictDecision(from: decoder))
-        }
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: DecisionCodingKeys.self)
-        try container.encode(kind, forKey: .decision)
-        try content.encode(to: encoder)
     }
 }

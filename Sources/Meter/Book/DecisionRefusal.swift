@@ -8,6 +8,8 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case keyExists(KeyID)
     case unknownKey(KeyID)
     case keyAlreadyRevoked(KeyID)
+    case keyAlreadyReplaced(KeyID, by: KeyID)
+    case keyReplacedByAnothers(KeyID, by: KeyID)
     case keyWithoutHash
     case wireKeyScopes
     case adminScopeOfTenant
@@ -32,6 +34,29 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case unknownIntent(UInt64)
     case intentHasNot(UInt64, Name)
     case openingExists(SubmissionKey)
+    case offeringUnitFixed(OfferingComponent)
+    case periodIsCut(BillingMonth)
+    case periodNotCut(BillingMonth)
+    case periodHasOpenIntent(BillingMonth, number: UInt64)
+    case monthAlreadyTurned(BillingMonth)
+    case carryNumber(last: UInt64)
+    case carryElsewhere(from: SubmissionKey, to: SubmissionKey)
+    case unknownCarry(UInt64)
+    case carrySettled(UInt64)
+    case carryTarget(UInt64)
+    case amountZero
+    case nothingForeign(SubmissionKey)
+    case acceptedAmount(SubmissionKey)
+    case unknownOrder(OrderID)
+    case adjustmentNumber(last: UInt64)
+    case unknownAdjustment(UInt64)
+    case adjustmentAcknowledged(UInt64)
+    case notARevert(UInt64)
+    case periodClosed(TenantPeriod)
+    case periodNotClosed(TenantPeriod)
+    case periodRevision(TenantPeriod, next: UInt32)
+    case statementHash
+    case statementKey
     case reasonMissing
     case rangeEmpty
     case tooManyAtOnce(limit: Int)
@@ -46,6 +71,9 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .keyExists(let id): "key \(id) is already in the book; draw another id"
         case .unknownKey(let id): "there is no key \(id)"
         case .keyAlreadyRevoked(let id): "key \(id) is already revoked"
+        case .keyAlreadyReplaced(let id, let by): "key \(id) is already replaced by key \(by)"
+        case .keyReplacedByAnothers(let id, let by):
+            "key \(by) is not another key of the same kind and holder as key \(id)"
         case .keyWithoutHash: "an HTTP key has the hash of its secret, a wire key has none"
         case .wireKeyScopes: "a wire key has the scope ingest and no other"
         case .adminScopeOfTenant: "a tenant's key cannot have the scope admin"
@@ -79,6 +107,36 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .intentHasNot(let number, let name):
             "component \(name) is not open in intent \(number)"
         case .openingExists(let key): "\(key) already has an opening balance"
+        case .offeringUnitFixed(let component):
+            "\(component) was told in another unit, which never changes once used"
+        case .periodIsCut(let month): "\(month) is cut; nothing more is told in it"
+        case .periodNotCut(let month): "\(month) is not over; it cannot be closed"
+        case .periodHasOpenIntent(let month, let number):
+            "intent \(number) of \(month) is open; read it back first"
+        case .monthAlreadyTurned(let month): "Waldur was already seen to have turned to \(month)"
+        case .carryNumber(let last): "the next carry must have a number above \(last)"
+        case .carryElsewhere(let from, let to):
+            "usage of \(from) lands in the same resource and component, and not in \(to)"
+        case .unknownCarry(let number): "there is no carry \(number)"
+        case .carrySettled(let number): "carry \(number) does not wait"
+        case .carryTarget(let number):
+            "carry \(number) needs a row to land in, and only if it lands"
+        case .amountZero: "the amount is zero"
+        case .nothingForeign(let key): "\(key) has no foreign figure to decide about"
+        case .acceptedAmount(let key):
+            "accepting a figure of \(key) needs the amount, not below zero; nothing else does"
+        case .unknownOrder(let order): "order \(order) was never seen"
+        case .adjustmentNumber(let last): "the next adjustment must have a number above \(last)"
+        case .unknownAdjustment(let number): "there is no adjustment \(number)"
+        case .adjustmentAcknowledged(let number): "adjustment \(number) is acknowledged"
+        case .notARevert(let number):
+            "adjustment \(number) must take back exactly one other of its row, once"
+        case .periodClosed(let period): "\(period) is closed; reopen it first"
+        case .periodNotClosed(let period): "that revision of \(period) is not the closed one"
+        case .periodRevision(let period, let next):
+            "the next revision of \(period) is \(next), with the hash of the one before"
+        case .statementHash: "a statement has a SHA-256 of 64 hexadecimal digits"
+        case .statementKey: "a new statement key has 64 hexadecimal digits that no other has"
         case .reasonMissing: "a reason is needed"
         case .rangeEmpty: "the range is empty"
         case .tooManyAtOnce(let limit): "at most \(limit) decisions can be booked at once"

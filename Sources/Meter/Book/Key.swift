@@ -9,10 +9,18 @@ package struct KeyScopes: OptionSet, Hashable, Sendable {
     package static let ingest = KeyScopes(rawValue: 1)
     package static let usage = KeyScopes(rawValue: 2)
     package static let admin = KeyScopes(rawValue: 4)
+    /// With `usage`: sees it split by the tenant's users.
+    package static let usageUsers = KeyScopes(rawValue: 8)
+    /// What is told to Waldur and what it has confirmed.
+    package static let finance = KeyScopes(rawValue: 16)
 
     fileprivate static let names: [(String, KeyScopes)] = [
-        ("ingest", .ingest), ("usage", .usage), ("admin", .admin),
+        ("ingest", .ingest), ("usage", .usage), ("usage-users", .usageUsers),
+        ("finance", .finance), ("admin", .admin),
     ]
+
+    /// Every scope's name, for messages.
+    package static var known: String { names.map(\.0).joined(separator: ", ") }
 
     /// The scopes' names, in a fixed order.
     package var names: [String] { Self.names.filter { contains($0.1) }.map(\.0) }
@@ -33,7 +41,7 @@ extension KeyScopes: Codable {
         guard let scopes = KeyScopes(names: try container.decode([String].self)) else {
             throw DecodingError.dataCorruptedError(
                 in: container,
-                debugDescription: "scopes are ingest, usage, admin"
+                debugDescription: "scopes are \(KeyScopes.known)"
             )
         }
         self = scopes
@@ -151,4 +159,6 @@ package enum KeyRefusal: String, Error, Equatable, Sendable {
     case wrongSecret = "wrong-secret"
     case revoked
     case expired
+    /// Another key took its place, and the time for which both were good has passed.
+    case replaced
 }

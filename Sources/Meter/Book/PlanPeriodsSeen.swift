@@ -69,18 +69,49 @@ package struct PriceSeen: Equatable, Codable, Sendable {
     package let price: String
     /// What it becomes at the turn of the month, where announced.
     package let futurePrice: String?
+    /// When it was read, by Waldur's clock; nil in books of before that was kept.
+    package let read: Timestamp?
 
     package init(
         waldur: WaldurID,
         plan: PlanID,
         component: Name,
         price: String,
-        futurePrice: String? = nil
+        futurePrice: String? = nil,
+        read: Timestamp? = nil
     ) {
         self.waldur = waldur
         self.plan = plan
         self.component = component
         self.price = price
         self.futurePrice = futurePrice
+        self.read = read
+    }
+
+    package var key: PriceKey { PriceKey(waldur: waldur, plan: plan, component: component) }
+
+    /// The same prices, whenever they were read.
+    package func isSame(as other: PriceSeen) -> Bool {
+        key == other.key && price == other.price && futurePrice == other.futurePrice
+    }
+}
+
+/// A component's price in a plan.
+package struct PriceKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let waldur: WaldurID
+    package let plan: PlanID
+    package let component: Name
+
+    package init(waldur: WaldurID, plan: PlanID, component: Name) {
+        self.waldur = waldur
+        self.plan = plan
+        self.component = component
+    }
+
+    package var description: String { "\(component) in plan \(plan) of \(waldur)" }
+
+    package static func < (left: PriceKey, right: PriceKey) -> Bool {
+        if left.waldur != right.waldur { return left.waldur < right.waldur }
+        return left.plan != right.plan ? left.plan < right.plan : left.component < right.component
     }
 }

@@ -152,17 +152,3 @@ package struct SubmissionOutcome: Equatable, Codable, Sendable {
         self.note = note
     }
 }
-
-/// What Waldur already showed when a resource was taken over.
-package struct OpeningBalance: Equatable, Codable, Sendable {
-    package let key: SubmissionKey
-    package let amount: Hundredths
-    /// From here on Meter counts.
-    package let from: Minute
-
-    package init(key: SubmissionKey, amount: Hundredths, from: Minute) {
-        self.key = key
-        self.amount = amount
-        self.from = from
-    }
-}

@@ -57,6 +57,13 @@ package struct OfferingID: WaldurUUID {
     package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 }
 
+/// An order: what a buyer, Waldur's staff or one of its daily tasks asked for.
+package struct OrderID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
 /// Which of the configured Waldurs.
 package struct WaldurID: Hashable, Comparable, Codable, Sendable, CustomStringConvertible,
     ExpressibleByStringLiteral

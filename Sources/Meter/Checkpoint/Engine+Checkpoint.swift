@@ -23,12 +23,14 @@ package struct MergeSummary: Sendable {
 }
 
 extension Engine {
-    /// Whether the counters or the journal have grown so far that a checkpoint is due.
+    /// Whether the counters or the journal have grown so far that a checkpoint is due, or an erasure
+    /// waits for one.
     package var checkpointNeeded: Bool {
         let checkpoint = generation.withLock { $0.checkpoint }
         let held = held.load()
         return held.keyCount >= options.checkpointKeyCount
             || held.detailByteCount >= options.checkpointDetailByteCount
+            || !erasures.pending(from: checkpoint).isEmpty
             || appended - min(appended, checkpoint) >= options.checkpointJournalBytes
     }
 

@@ -24,7 +24,9 @@ struct DetailColumns {
 
     var rowCount: Int { calls.count }
 
-    func sum(_ amount: Int) -> UInt128 { UInt128(sumsHigh[amount]) << 64 | UInt128(sumsLow[amount]) }
+    func sum(_ amount: Int) -> UInt128 {
+        UInt128(sumsHigh[amount]) << 64 | UInt128(sumsLow[amount])
+    }
 
     func key(_ row: Int) -> DetailRow.Key {
         DetailRow.Key(

@@ -22,6 +22,8 @@ package final class DetailsFile: Sendable {
     package var totals: [ComponentTotal] { footer.components }
     /// Rows of earlier quarter hours may have been left out, since their retention had passed.
     package var retainedFrom: QuarterHour { footer.retainedFrom }
+    /// The number of the book's entry up to which erasures were applied to the file's span.
+    package var erasedThrough: UInt64 { footer.erasedThrough }
     /// The earliest and the latest quarter hour of any row; nil without rows.
     package var quarters: ClosedRange<QuarterHour>? {
         guard footer.rowCount > 0 else { return nil }

@@ -1,6 +1,15 @@
 internal import MeterWire
 
 extension DetailsFile {
+    /// What the file alone answers to a query; what cannot be read is left out, and named in the second part.
+    package func answer(
+        _ query: DetailsQuery
+    ) -> (totals: [DetailsGroup: DetailsTotal], missing: [String]) {
+        var accumulator = DetailsAccumulator(query)
+        let missing = scan(into: &accumulator, [])
+        return (accumulator.finish(), missing)
+    }
+
     /// Adds the rows that a query asks for, reading only the blocks in which there can be any.
     ///
     /// What cannot be read contributes nothing and is named; the rest is added all the same.

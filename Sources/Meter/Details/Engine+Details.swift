@@ -63,6 +63,9 @@ extension Engine {
         generation.withLock { $0 }.missingDetails().map(\.description)
     }
 
+    /// Bytes of details in memory, live and being flushed.
+    package var heldDetailByteCount: Int { held.load().detailByteCount }
+
     /// The open files of details, in the order of their spans.
     package var detailsFiles: [DetailsFile] { generation.withLock { $0.details } }
 }
@@ -101,7 +104,8 @@ extension Generation {
 
     /// Nothing is lost where there is no usage.
     private func lost(_ span: JournalSpan) -> [LostDetails] {
-        let minutes = segments
+        let minutes =
+            segments
             .filter { $0.span.from < span.to && span.from < $0.span.to }
             .compactMap(\.minutes)
         guard let first = minutes.map(\.lowerBound).min(),

@@ -30,6 +30,7 @@ extension Engine {
     /// The calls up to the decision are in a file only after a checkpoint that was begun later.
     ///
     /// - Returns: The name of the file that was written anew; nil when none needs it.
+    /// - Throws: `EngineError`, also where a file that has the name cannot be read or removed.
     package func eraseNext() throws(EngineError) -> String? {
         try maintenance.withLock { _ throws(EngineError) in
             let erasures = erasures
@@ -41,11 +42,30 @@ extension Engine {
                     if try ErasureMap(pending, of: file).isEmpty { continue }
                 } catch { throw .file(error) }
                 let name = try rewrite([file], retainedFrom: file.retainedFrom)
-                _ = removeReplacedFiles()
+                // A file that this one's replaced may have the name still.
+                if let failure = removeReplacedFiles().failure { throw failure }
                 return name
             }
             return nil
         }
+    }
+
+    /// Erasures that were decided and are not yet applied everywhere; queries keep to them already.
+    ///
+    /// - Throws: `.file` where a file cannot be read that may have the name.
+    package func pendingErasures() throws(EngineError) -> [DetailsErasure] {
+        let erasures = erasures
+        let present = generation.withLock { $0 }
+        var pending = erasures.pending(from: present.checkpoint)
+        do throws(SealedFileError) {
+            for file in present.details {
+                for erasure in erasures.pending(for: file) where !pending.contains(erasure) {
+                    let concerned = try ErasureMap([erasure], of: file)
+                    if !concerned.isEmpty { pending.append(erasure) }
+                }
+            }
+        } catch { throw .file(error) }
+        return pending
     }
 
     /// Files whose spans follow each other without a hole: only those can be merged.

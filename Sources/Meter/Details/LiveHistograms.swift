@@ -52,7 +52,9 @@ struct HistogramPlace: BitwiseCopyable, Sendable {
     @inline(__always)
     mutating func add(_ bucket: Int, to place: inout HistogramPlace) {
         let doubling = bucket / Histogram.doublingCount
-        if doubling < Int(place.first) || doubling >= Int(place.end) { extend(&place, to: doubling) }
+        if doubling < Int(place.first) || doubling >= Int(place.end) {
+            extend(&place, to: doubling)
+        }
         let count = unsafe counts(place) + offset(bucket, place)
         unsafe count.pointee &+= 1
         if unsafe count.pointee == 0 { noteWrap(offset(bucket, place), place) }

@@ -30,6 +30,10 @@ struct Accounts {
         }
         var notBillable: [LedgerAccount: [NotBillableClass: UInt128]] = [:]
         var unread: [LedgerAccount: UInt128] = [:]
+        for key in (book.billing.rows[period.month] ?? [:]).values.flatMap(\.keys)
+        where key.waldur == period.waldur {
+            totals[key] = 0
+        }
         for (key, usage) in attribution.attributed {
             if let reason = key.notBillable {
                 let known = notBillable[key.account]?[reason] ?? 0
@@ -88,29 +92,37 @@ struct Accounts {
     /// The lines and the figure of one row of Waldur's usage.
     private mutating func tell(_ row: SubmissionKey, _ total: UInt128) throws(LedgerError) {
         let account = LedgerAccount(resource: row.resourceKey, component: row.component)
-        let units = book.components[row.component]?.unitsPerReported ?? 1
-        let rounded = try Rounding.down(total, unitsPerReported: units)
-        let opening = book.openings[row]?.amount ?? .zero
-        let (amount, overflow) = rounded.amount.rawValue.addingReportingOverflow(opening.rawValue)
-        guard !overflow else { throw .overflow }
+        let units = book.unitsPerReported(row.component, of: row.resourceKey)
+        let decided = try RowAccount(row, units: units, book: book)
+        let balance = try decided.balance(metered: total)
+        let rounded = try Rounding.down(balance, unitsPerReported: units)
         let standing = book.submission(row)
         let confirmed = standing?.confirmed?.amount
         let inFlight = standing?.open.last?.amount
 
         let confirmedAmount = try LedgerAmount(confirmed ?? .zero, unitsPerReported: units)
         let intended = try LedgerAmount(inFlight ?? confirmed ?? .zero, unitsPerReported: units)
-        let toTell = try LedgerAmount(Hundredths(amount), unitsPerReported: units)
-        try add(.opening, account, row.planPeriod, LedgerAmount(opening, unitsPerReported: units))
-        try add(.confirmed, account, row.planPeriod, confirmedAmount)
-        try add(.inFlight, account, row.planPeriod, intended.subtracting(confirmedAmount))
-        try add(.waiting, account, row.planPeriod, toTell.subtracting(intended))
-        try add(.residue, account, row.planPeriod, rounded.residue)
+        let toTell = try LedgerAmount(rounded.amount, unitsPerReported: units)
+        let terms: [(LedgerTerm, LedgerAmount)] = [
+            (.opening, decided.opening),
+            (.adjusted, decided.adjusted),
+            (.carriedIn, decided.carriedIn),
+            (.confirmed, confirmedAmount),
+            (.inFlight, try intended.subtracting(confirmedAmount)),
+            (.waiting, try toTell.subtracting(intended)),
+            (.residue, rounded.residue),
+            (.carriedOut, decided.carriedOut),
+            (.creditRequested, decided.creditRequested),
+            (.writtenOff, decided.writtenOff),
+        ]
+        for (term, amount) in terms { try add(term, account, row.planPeriod, amount) }
 
         figures.append(
             LedgerFigure(
                 key: row,
                 total: Quantity(total),
-                amount: Hundredths(amount),
+                balance: balance,
+                amount: rounded.amount,
                 confirmed: confirmed,
                 inFlight: inFlight,
                 isPlanPeriodOver: isOver(row.planPeriod, of: row.resourceKey)

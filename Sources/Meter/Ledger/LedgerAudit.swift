@@ -51,8 +51,8 @@ struct LedgerAudit {
         compare(stored, sources)
     }
 
-    /// Every row told to Waldur: the book says what is confirmed and in flight, the usage what the total is,
-    /// and the figure to tell is what the lines of the row come to.
+    /// Every row told to Waldur: the book says what is confirmed and in flight, what was adjusted and
+    /// carried, the usage what the total is, and the figure to tell is what the lines of the row come to.
     mutating func checkTold() throws(LedgerError) {
         var totals: [SubmissionKey: Quantity] = [:]
         for usage in month.attributed {
@@ -68,51 +68,79 @@ struct LedgerAudit {
             )
             totals[row] = try (totals[row] ?? Quantity(0)).adding(usage.total.rawValue)
         }
+        let decided = try decidedTerms()
         for row in book.submissions[month.period.month]?.keys ?? [:].keys
         where row.waldur == month.period.waldur {
             totals[row] = totals[row] ?? Quantity(0)
         }
-        for row in book.openings.keys
-        where row.waldur == month.period.waldur && row.month == month.period.month {
-            totals[row] = totals[row] ?? Quantity(0)
-        }
+        for row in decided.keys { totals[row] = totals[row] ?? Quantity(0) }
         for figure in month.figures { totals[figure.key] = totals[figure.key] ?? Quantity(0) }
 
         var sources: [Slot: LedgerAmount] = [:]
         for (row, total) in totals {
             let account = LedgerAccount(resource: row.resourceKey, component: row.component)
-            let units = book.components[row.component]?.unitsPerReported ?? 1
+            let units = book.unitsPerReported(row.component, of: row.resourceKey)
             let standing = book.submission(row)
             let confirmed = standing?.confirmed?.amount ?? .zero
             let intended = standing?.open.last?.amount ?? confirmed
-            let opening = book.openings[row]?.amount ?? .zero
-            let openingAmount = try LedgerAmount(opening, unitsPerReported: units)
             let confirmedAmount = try LedgerAmount(confirmed, unitsPerReported: units)
             let intendedAmount = try LedgerAmount(intended, unitsPerReported: units)
-            let residue = try Rounding.down(total.rawValue, unitsPerReported: units).residue
-            let metered = try LedgerAmount(total: total.rawValue)
-            let toTell = try metered.adding(openingAmount).subtracting(residue)
-            try add(openingAmount, to: &sources, account, row.planPeriod, .opening)
-            try add(confirmedAmount, to: &sources, account, row.planPeriod, .confirmed)
-            try add(
-                intendedAmount.subtracting(confirmedAmount),
-                to: &sources,
-                account,
-                row.planPeriod,
-                .inFlight
-            )
-            try add(
-                toTell.subtracting(intendedAmount),
-                to: &sources,
-                account,
-                row.planPeriod,
-                .waiting
-            )
-            try add(residue, to: &sources, account, row.planPeriod, .residue)
+            var balance = try LedgerAmount(total: total.rawValue)
+            for (term, amount) in decided[row] ?? [:] {
+                balance =
+                    try term.isIncoming ? balance.adding(amount) : balance.subtracting(amount)
+                try add(amount, to: &sources, account, row.planPeriod, term)
+            }
+            let residue = try Rounding.down(balance, unitsPerReported: units).residue
+            let toTell = try balance.subtracting(residue)
+            for (term, amount): (LedgerTerm, LedgerAmount) in [
+                (.confirmed, confirmedAmount),
+                (.inFlight, try intendedAmount.subtracting(confirmedAmount)),
+                (.waiting, try toTell.subtracting(intendedAmount)),
+                (.residue, residue),
+            ] {
+                try add(amount, to: &sources, account, row.planPeriod, term)
+            }
         }
         let stored = try stored { line in line.planPeriod != nil }
         compare(stored, sources)
         try checkFigures(stored, totals)
+    }
+
+    /// The terms that come from decisions, by going through all of them rather than through what the book
+    /// keeps for each row.
+    private func decidedTerms() throws(LedgerError) -> [SubmissionKey: [LedgerTerm: LedgerAmount]] {
+        var terms: [SubmissionKey: [LedgerTerm: LedgerAmount]] = [:]
+        func add(
+            _ term: LedgerTerm,
+            _ key: SubmissionKey,
+            _ amount: LedgerAmount
+        ) throws(LedgerError) {
+            guard key.waldur == month.period.waldur, key.month == month.period.month else { return }
+            terms[key, default: [:]][term] =
+                try (terms[key]?[term] ?? .zero).adding(amount)
+        }
+        for opening in book.openings.values {
+            let units = book.unitsPerReported(opening.key.component, of: opening.key.resourceKey)
+            try add(
+                .opening,
+                opening.key,
+                LedgerAmount(opening.amount, unitsPerReported: units)
+            )
+        }
+        for standing in book.billing.adjustments.values {
+            try add(.adjusted, standing.adjustment.key, standing.adjustment.amount)
+        }
+        for standing in book.billing.carries.values {
+            let carry = standing.carry
+            switch standing.settled?.settlement {
+            case nil, .landed: try add(.carriedOut, carry.from, carry.amount)
+            case .creditRequest: try add(.creditRequested, carry.from, carry.amount)
+            case .writtenOff: try add(.writtenOff, carry.from, carry.amount)
+            }
+            if let target = standing.target { try add(.carriedIn, target, carry.amount) }
+        }
+        return terms
     }
 
     private mutating func checkFigures(
@@ -122,7 +150,7 @@ struct LedgerAudit {
         for figure in month.figures {
             let row = figure.key
             let account = LedgerAccount(resource: row.resourceKey, component: row.component)
-            let units = book.components[row.component]?.unitsPerReported ?? 1
+            let units = book.unitsPerReported(row.component, of: row.resourceKey)
             var lines = LedgerAmount.zero
             for term: LedgerTerm in [.confirmed, .inFlight, .waiting] {
                 let slot = Slot(account: account, planPeriod: row.planPeriod, term: term)

@@ -2,7 +2,7 @@ package import MeterWire
 
 /// Hundredths of a component's smallest unit: the grain in which both what was metered and what Waldur was
 /// told are whole numbers, so that every term of an account can be added to every other.
-package struct LedgerAmount: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct LedgerAmount: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     package let rawValue: Int128
 
     package static let zero = LedgerAmount(0)
@@ -42,6 +42,15 @@ package struct LedgerAmount: Hashable, Comparable, Sendable, CustomStringConvert
 
     package static func < (left: LedgerAmount, right: LedgerAmount) -> Bool {
         left.rawValue < right.rawValue
+    }
+
+    /// Reads what `description` writes.
+    package init(from decoder: any Decoder) throws {
+        rawValue = try Hundredths(from: decoder).rawValue
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try Hundredths(rawValue).encode(to: encoder)
     }
 }
 

@@ -76,7 +76,9 @@ package struct LedgerFigure: Equatable, Sendable {
     package let key: SubmissionKey
     /// What was metered for it, in smallest units.
     package var total: Quantity
-    /// With the opening balance, rounded down.
+    /// That, with opening balance, adjustments and carries.
+    package var balance: LedgerAmount
+    /// The balance, rounded down.
     package var amount: Hundredths
     /// The newest figure that was read back from Waldur.
     package let confirmed: Hundredths?

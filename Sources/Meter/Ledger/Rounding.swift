@@ -18,4 +18,22 @@ package enum Rounding {
         guard !overflow, let amount = Int128(exactly: quotient) else { throw .overflow }
         return (Hundredths(amount), LedgerAmount(Int128(remainder)))
     }
+
+    /// The same for what came in besides: opening balance, adjustments, carries.
+    ///
+    /// - Returns: `amount` is ⌊balance ÷ unitsPerReported⌋; `residue` is at least 0 and less than
+    ///   `unitsPerReported`, also where the balance is below zero.
+    package static func down(
+        _ balance: LedgerAmount,
+        unitsPerReported: UInt64
+    ) throws(LedgerError) -> (amount: Hundredths, residue: LedgerAmount) {
+        let units = Int128(max(unitsPerReported, 1))
+        var (quotient, remainder) = balance.rawValue.quotientAndRemainder(dividingBy: units)
+        if remainder < 0 {
+            // The quotient of a balance below zero is one above what rounding down gives.
+            quotient -= 1
+            remainder += units
+        }
+        return (Hundredths(quotient), LedgerAmount(remainder))
+    }
 }

@@ -114,6 +114,7 @@ package struct UsageAccumulator: Sendable {
     private func wants(_ series: SeriesName) -> Bool {
         (query.tenants?.contains(series.tenant) ?? true)
             && (query.agents?.contains(series.agent) ?? true)
+            && (query.accesses?.contains(series.access) ?? true)
     }
 
     private func group(of series: SeriesName) -> SeriesGroup {

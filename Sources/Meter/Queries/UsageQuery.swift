@@ -6,6 +6,8 @@ package struct UsageQuery: Sendable {
     package var tenants: Set<Name>?
     /// Only these agents; nil for all.
     package var agents: Set<Name>?
+    /// Only these accesses, where an element nil stands for usage without one; nil for all.
+    package var accesses: Set<AccessID?>?
     /// Only these components; nil for all.
     package var components: Set<Name>?
     /// Ascending boundaries: window `i` is the minutes `[windows[i], windows[i + 1])`. At least two.
@@ -24,11 +26,12 @@ package struct UsageQuery: Sendable {
     }
 
     package init(
-        tenants: Set<Name>? = nil, agents: Set<Name>? = nil, components: Set<Name>? = nil,
-        windows: [Minute], grouping: Grouping
+        tenants: Set<Name>? = nil, agents: Set<Name>? = nil, accesses: Set<AccessID?>? = nil,
+        components: Set<Name>? = nil, windows: [Minute], grouping: Grouping
     ) {
         self.tenants = tenants
         self.agents = agents
+        self.accesses = accesses
         self.components = components
         self.windows = windows
         self.grouping = grouping

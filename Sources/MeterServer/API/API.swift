@@ -5,6 +5,7 @@ internal import MeterWire
 struct API: Sendable {
     private let context: ServerContext
     private let table: RouteTable
+    private let access: ContextAccess
     private let counters = APICounters()
 
     /// - Parameter reporting: nil where no Waldur is configured.
@@ -12,7 +13,17 @@ struct API: Sendable {
     init(_ context: ServerContext, reporting: (any ReportingControl)? = nil) throws {
         self.context = context
         let door = EngineDoor(context: context, reporting: reporting)
-        let hash = try IdentifierKeyFile.hash(in: context.configuration.dataDirectory)
+        let directory = context.configuration.dataDirectory
+        let hash = try IdentifierKeyFile.hash(in: directory)
+        let tokens = PortalTokens(
+            key: try DataKeyFile.key(
+                "portal.key",
+                byteCount: 32,
+                in: directory,
+                consequence: "remove it, and portal tokens that were made so far open nothing"
+            )
+        )
+        access = ContextAccess(context: context, tokens: tokens)
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(
@@ -26,11 +37,15 @@ struct API: Sendable {
         )
         // One query fewer than there are cores would be none here; two never wait for each other long.
         routes += UsageRoutes(source: door, gate: QueryGate(limit: 2)).routes
+        routes.append(
+            PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route
+        )
         routes += StatusRoutes(context: context, reporting: reporting).routes
         routes += KeyRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
+        routes += DetailsRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
@@ -44,8 +59,9 @@ struct API: Sendable {
         APIResponder(
             door: door,
             table: table,
-            access: ContextAccess(context: context),
+            access: access,
             counters: counters,
+            crossOrigin: CrossOrigin(origins: context.configuration.corsOrigins),
             bodyTimeout: context.configuration.limits.httpTimeout
         )
     }
@@ -54,9 +70,22 @@ struct API: Sendable {
 /// Who callers are, by the book.
 private struct ContextAccess: APIAccess {
     let context: ServerContext
+    let tokens: PortalTokens
 
     func credential(for key: KeyText) throws(KeyRefusal) -> Credential {
         try context.book.state.httpCredential(key, at: context.clock.now())
+    }
+
+    func grant(of token: String) throws(PortalTokenRefusal) -> PortalGrant {
+        let now = context.clock.now()
+        let grant = try tokens.grant(token, at: now)
+        // What the issuer may no longer read, its tokens do not open either.
+        let state = context.book.state
+        guard let issuer = state.keys[grant.issuer], issuer.refusal(at: now) == nil,
+            issuer.key.scopes.isSuperset(of: grant.scopes),
+            state.principals[issuer.key.principal]?.reaches(grant.tenant) == true
+        else { throw .withoutIssuer }
+        return grant
     }
 
     var insecureCredential: Credential? {

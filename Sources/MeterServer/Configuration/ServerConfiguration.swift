@@ -10,6 +10,8 @@ struct ServerConfiguration: Sendable {
     var udp: ListenAddress?
     var tcp: ListenAddress?
     var http: ListenAddress?
+    /// Origins of pages that may read usage with a portal token.
+    var corsOrigins: Set<String>
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
@@ -20,6 +22,7 @@ struct ServerConfiguration: Sendable {
     var udpThreadCount: Int
     var udpReceiveBufferByteCount: Int
     var checkpointInterval: Duration
+    var detailsRetentionDays: Int
     var stopTimeout: Duration
     var clockOffsetSeconds: Int
     var portFile: String?
@@ -46,6 +49,10 @@ struct ServerConfiguration: Sendable {
         var idleTimeout: Duration
         var journalQueueByteCount: Int
         var liveKeyCount: Int
+        var detailsByteCount: Int
+        var detailModelCount: Int
+        var detailUserCount: Int
+        var detailKeyCount: Int
         var httpBodyByteCount: Int
         var httpTimeout: Duration
         var httpConnectionCount: Int
@@ -62,6 +69,7 @@ struct ServerConfiguration: Sendable {
         udp = try Self.address(values, Settings.udp)
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
+        corsOrigins = try Self.origins(values)
         adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
@@ -77,6 +85,7 @@ struct ServerConfiguration: Sendable {
         udpThreadCount = try Self.count(values, Settings.udpThreads)
         udpReceiveBufferByteCount = try Self.count(values, Settings.udpReceiveBuffer) << 20
         checkpointInterval = try Self.seconds(values, Settings.checkpointSeconds)
+        detailsRetentionDays = try Self.count(values, Settings.detailsRetentionDays)
         stopTimeout = try Self.seconds(values, Settings.stopSeconds)
         clockOffsetSeconds = try Self.count(values, Settings.clockOffsetSeconds)
         portFile = values.value(Settings.portFile)?.text
@@ -88,6 +97,10 @@ struct ServerConfiguration: Sendable {
             idleTimeout: try Self.seconds(values, Settings.idleSeconds),
             journalQueueByteCount: try Self.count(values, Settings.journalQueue) << 20,
             liveKeyCount: try Self.count(values, Settings.liveKeys),
+            detailsByteCount: try Self.count(values, Settings.detailsMemory) << 20,
+            detailModelCount: try Self.count(values, Settings.detailModels),
+            detailUserCount: try Self.count(values, Settings.detailUsers),
+            detailKeyCount: try Self.count(values, Settings.detailKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
             httpConnectionCount: try Self.count(values, Settings.httpConnections)
@@ -117,6 +130,20 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
+    }
+
+    private static func origins(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> Set<String> {
+        guard let text = values.value(Settings.corsOrigins)?.text else { return [] }
+        guard let origins = CrossOrigin.origins(text) else {
+            throw values.error(
+                Settings.corsOrigins,
+                "an origin is scheme, host and port as browsers send them, such as "
+                    + "https://portal.example or http://localhost:3000; there is no * for all"
+            )
+        }
+        return origins
     }
 
     private static func masterKey(

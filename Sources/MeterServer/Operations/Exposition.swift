@@ -6,6 +6,7 @@ enum Exposition {
     static func write(_ context: ServerContext, to text: inout PrometheusText) {
         context.metrics.write(to: &text)
         writeEngine(context, to: &text)
+        writeDetails(context, to: &text)
         writeState(context, to: &text)
         text.gauge(
             "process_resident_memory_bytes",
@@ -54,6 +55,31 @@ enum Exposition {
             "meter_journal_durable_bytes",
             "Up to where the journal is on the disk.",
             Int(clamping: context.engine.durable)
+        )
+    }
+
+    /// Which tenants caused it is told to administrators only (`/admin/v1/details`).
+    private static func writeDetails(_ context: ServerContext, to text: inout PrometheusText) {
+        let folded = context.engine.foldedCalls.values.reduce(into: FoldedCalls()) { $0 += $1 }
+        text.family(
+            "meter_details_folded_calls_total",
+            .counter,
+            "Calls whose model or user was counted under __other__ since the start, by limit.",
+            labels: ["limit"],
+            [
+                (["keys"], folded.byKeys), (["models"], folded.byModels),
+                (["users"], folded.byUsers),
+            ]
+        )
+        text.gauge(
+            "meter_details_memory_bytes",
+            "Details in memory that no checkpoint has written yet.",
+            context.engine.heldDetailByteCount
+        )
+        text.gauge(
+            "meter_details_missing_spans",
+            "Spans of the journal whose details are lost or cannot be read.",
+            context.engine.missingDetails.count
         )
     }
 

@@ -39,6 +39,33 @@ extension JSONValue {
 
     func time(_ name: String) -> Timestamp? { self[name]?.string.flatMap { WaldurTime.parse($0) } }
 
+    /// nil for `null` and for a missing member; anything else must be a time.
+    func optionalTime(_ name: String) throws(WaldurError) -> Timestamp? {
+        try optional(name) { value in value.string.flatMap { WaldurTime.parse($0) } }
+    }
+
+    /// nil for `null` and for a missing member; anything else must be a day.
+    func optionalDay(_ name: String) throws(WaldurError) -> WaldurDay? {
+        try optional(name) { value in value.string.flatMap { WaldurDay($0) } }
+    }
+
+    private func optional<Value>(
+        _ name: String,
+        _ read: (JSONValue) -> Value?
+    ) throws(WaldurError) -> Value? {
+        guard let member = self[name], !member.isNull else { return nil }
+        return try required(name, read)
+    }
+
+    func decimal(_ name: String) throws(WaldurError) -> ExactDecimal {
+        try required(name) { $0.decimal }
+    }
+
+    var wholeNumber: Int? {
+        guard case .number(let text) = self else { return nil }
+        return Int(text)
+    }
+
     func list(_ name: String) throws(WaldurError) -> [JSONValue] {
         try required(name) { $0.array }
     }
@@ -48,11 +75,27 @@ extension WaldurResource {
     init(_ json: JSONValue) throws(WaldurError) {
         id = try json.uuid("uuid")
         name = json["name"]?.string ?? ""
+        slug = json["slug"]?.string ?? ""
         state = try json.text("state")
         offering = try json.uuid("offering_uuid")
         customer = json.optionalUUID("customer_uuid")
+        customerName = json["customer_name"]?.string
+        project = json.optionalUUID("project_uuid")
+        projectName = json["project_name"]?.string
         plan = json.optionalUUID("plan_uuid")
+        created = try json.optionalTime("created")
+        backendID = json["backend_id"]?.string ?? ""
+        attributes = (json["attributes"]?.object ?? [:]).compactMapValues(\.string)
+        endDate = try json.optionalDay("end_date")
+        projectEndDate = try json.optionalDay("project_end_date")
     }
+
+    /// The members that reading one takes.
+    static let fields = [
+        "uuid", "name", "slug", "state", "offering_uuid", "customer_uuid", "customer_name",
+        "project_uuid", "project_name", "plan_uuid", "created", "backend_id", "attributes",
+        "end_date", "project_end_date",
+    ]
 }
 
 extension WaldurPlanPeriod {
@@ -100,6 +143,8 @@ extension WaldurOffering {
     init(_ json: JSONValue) throws(WaldurError) {
         id = try json.uuid("uuid")
         name = json["name"]?.string ?? ""
+        state = json["state"]?.string ?? ""
+        type = json["type"]?.string ?? ""
         var components: [Component] = []
         for component in try json.list("components") {
             components.append(
@@ -118,48 +163,26 @@ extension WaldurOffering {
                 Plan(
                     id: try plan.uuid("uuid"),
                     name: plan["name"]?.string ?? "",
-                    prices: Self.prices(plan["prices"]),
-                    futurePrices: Self.prices(plan["future_prices"])
+                    resourceCount: plan["resources_count"]?.wholeNumber,
+                    prices: try Self.prices(plan, "prices"),
+                    futurePrices: try Self.prices(plan, "future_prices")
                 )
             )
         }
         self.plans = plans
     }
 
-    private static func prices(_ json: JSONValue?) -> [Name: ExactDecimal] {
+    /// `null` stands where nothing was announced.
+    private static func prices(
+        _ plan: JSONValue,
+        _ member: String
+    ) throws(WaldurError) -> [Name: ExactDecimal] {
         var prices: [Name: ExactDecimal] = [:]
-        for (name, value) in json?.object ?? [:] { prices[Name(name)] = value.decimal }
-        return prices
-    }
-}
-
-extension WaldurInvoiceItem {
-    init(_ json: JSONValue) throws(WaldurError) {
-        id = try json.uuid("uuid")
-        name = json["name"]?.string ?? ""
-        let details = json["details"]
-        resource = json.optionalUUID("resource_uuid") ?? details?.optionalUUID("resource_uuid")
-        component = details?["offering_component_type"]?.string.map { Name($0) }
-        billingType = json["billing_type"]?.string
-        plan = details?.optionalUUID("plan_uuid")
-        quantity = try json.required("quantity") { $0.decimal }
-        unitPrice = try json.required("unit_price") { $0.decimal }
-        price = try json.required("price") { $0.decimal }
-        start = json.time("start")
-        end = json.time("end")
-    }
-}
-
-extension WaldurInvoice {
-    init(_ json: JSONValue) throws(WaldurError) {
-        id = try json.uuid("uuid")
-        let year = try json.required("year") { $0.wholeNumber }
-        let month = try json.required("month") { $0.wholeNumber }
-        guard let billing = BillingMonth(year: year, month: month) else {
-            throw .malformed("no month \(year)-\(month)")
+        for (name, value) in try plan.required(member, { $0.object }) where !value.isNull {
+            guard let price = value.decimal else { throw .malformed("no usable price of \(name)") }
+            prices[Name(name)] = price
         }
-        self.month = billing
-        state = try json.text("state")
+        return prices
     }
 }
 
@@ -168,12 +191,5 @@ extension WaldurUser {
         username = try json.text("username")
         tokenLifetimeSeconds = json["token_lifetime"]?.wholeNumber.map(Int64.init)
         isStaff = json["is_staff"] == .bool(true)
-    }
-}
-
-extension JSONValue {
-    fileprivate var wholeNumber: Int? {
-        guard case .number(let text) = self else { return nil }
-        return Int(text)
     }
 }

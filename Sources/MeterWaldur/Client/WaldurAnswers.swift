@@ -4,12 +4,29 @@ package import MeterWire
 /// A resource as the provider sees it.
 package struct WaldurResource: Equatable, Sendable {
     package let id: ResourceID
+    /// The buyer may change it at any time, and several resources may have the same.
     package let name: String
+    package let slug: String
     /// Waldur's word: `OK`, `Updating`, `Terminating`, `Terminated`, `Erred`, `Creating`.
     package let state: String
     package let offering: OfferingID
     package let customer: CustomerID?
+    package let customerName: String?
+    package let project: ProjectID?
+    package let projectName: String?
     package let plan: PlanID?
+    package let created: Timestamp?
+    /// What the provider calls it; empty where nobody named it, and not necessarily unique.
+    package let backendID: String
+    /// What the buyer filled in when ordering, as far as it is text.
+    package let attributes: [String: String]
+    /// The day on which Waldur asks for its termination; somebody has to approve that.
+    package let endDate: WaldurDay?
+    /// The same of its project. Nothing in Waldur says which of the two comes first.
+    package let projectEndDate: WaldurDay?
+
+    /// The earlier one of both end dates.
+    package var announcedEnd: WaldurDay? { [endDate, projectEndDate].compactMap(\.self).min() }
 
     /// `set_usage` is accepted in these states only.
     package var takesUsage: Bool { Self.statesWithUsage.contains(state) }
@@ -54,6 +71,8 @@ package struct WaldurOffering: Equatable, Sendable {
     package struct Plan: Equatable, Sendable {
         package let id: PlanID
         package let name: String
+        /// How many resources have it: prices that are set come into force at once where none has.
+        package let resourceCount: Int?
         /// A component that is missing here is accepted and never billed.
         package let prices: [Name: ExactDecimal]
         /// What prices become at the turn of the month, where announced.
@@ -62,6 +81,10 @@ package struct WaldurOffering: Equatable, Sendable {
 
     package let id: OfferingID
     package let name: String
+    /// `Draft`, `Active`, `Paused`, `Archived`; usage is taken in each of them.
+    package let state: String
+    /// `Marketplace.Basic`, `Marketplace.Slurm` and so on.
+    package let type: String
     package let components: [Component]
     package let plans: [Plan]
 
@@ -71,56 +94,10 @@ package struct WaldurOffering: Equatable, Sendable {
     }
 }
 
-/// One item of an invoice as the provider sees it.
-package struct WaldurInvoiceItem: Equatable, Sendable {
-    package let id: InvoiceItemID
-    package let name: String
-    package let resource: ResourceID?
-    package let component: Name?
-    package let billingType: String?
-    package let plan: PlanID?
-    package let quantity: ExactDecimal
-    package let unitPrice: ExactDecimal
-    package let price: ExactDecimal
-    package let start: Timestamp?
-    package let end: Timestamp?
-}
-
-/// One invoice that the account may see.
-package struct WaldurInvoice: Equatable, Sendable {
-    package let id: InvoiceItemID
-    package let month: BillingMonth
-    package let state: String
-}
-
 /// Who the token belongs to.
 package struct WaldurUser: Equatable, Sendable {
     package let username: String
     /// nil: the token does not age. Otherwise it dies after so many idle seconds.
     package let tokenLifetimeSeconds: Int64?
     package let isStaff: Bool
-}
-
-/// One call of `set_usage`: the totals of one resource in one plan period.
-package struct SetUsageCall: Equatable, Sendable {
-    package struct Item: Equatable, Sendable {
-        package let component: Name
-        package let amount: Hundredths
-        package let description: String
-    }
-
-    package let resource: ResourceID
-    package let planPeriod: PlanPeriodID
-    package let items: [Item]
-
-    /// The body for Waldur 7.3; amounts are strings with two decimals.
-    var body: String {
-        let usages = items.map { item in
-            "{\"type\":\(JSONText.quoted(item.component.description)),"
-                + "\"amount\":\"\(item.amount)\","
-                + "\"description\":\(JSONText.quoted(item.description)),\"recurring\":false}"
-        }
-        return "{\"resource\":\"\(resource)\",\"plan_period\":\"\(planPeriod)\",\"usages\":["
-            + usages.joined(separator: ",") + "]}"
-    }
 }

@@ -3,9 +3,12 @@ internal import MeterWire
 
 extension WaldurClient {
     /// Waldur's version; nil where the account may not see it, as in 7.3 for everybody but staff.
-    package func version() async throws(WaldurError) -> String? {
+    package func version() async throws(WaldurError) -> WaldurVersion? {
         do {
-            return try await json("/api/version/")["version"]?.string
+            let answer = try await json("/api/version/")
+            return try answer.required("version") { value in
+                value.string.flatMap { WaldurVersion($0) }
+            }
         } catch .status(403, _, _) {
             return nil
         }
@@ -33,14 +36,16 @@ extension WaldurClient {
     ) async throws(WaldurError) -> [WaldurResource] {
         var path = "/api/marketplace-provider-resources/?o=created"
         if let offering { path += "&offering_uuid=\(offering)" }
-        for field in ["uuid", "name", "state", "offering_uuid", "customer_uuid", "plan_uuid"] {
-            path += "&field=\(field)"
-        }
-        return try await list(
+        for field in WaldurResource.fields { path += "&field=\(field)" }
+        let resources = try await list(
             path,
             { json throws(WaldurError) in try WaldurResource(json) },
             by: \.id
         )
+        guard resources.allSatisfy({ (offering ?? $0.offering) == $0.offering }) else {
+            throw .malformed("resources of another offering than was asked for")
+        }
+        return resources
     }
 
     /// The plan periods of a resource that reach into the current month, with this month's rows.
@@ -84,6 +89,16 @@ extension WaldurClient {
         try WaldurOffering(try await json("/api/marketplace-provider-offerings/\(id)/"))
     }
 
+    /// Every offering of the account's providers, with components, plans and prices.
+    package func offerings() async throws(WaldurError) -> [WaldurOffering] {
+        try await list(
+            "/api/marketplace-provider-offerings/?o=created&field=uuid&field=name&field=state"
+                + "&field=type&field=components&field=plans",
+            { json throws(WaldurError) in try WaldurOffering(json) },
+            by: \.id
+        )
+    }
+
     /// Sets totals. An answer of 201 says neither that they are stored nor that they will be billed;
     /// after an error each item may have been written (see `WaldurError.surelyNotRun`).
     package func setUsage(_ call: SetUsageCall) async throws(WaldurError) {
@@ -95,25 +110,42 @@ extension WaldurClient {
         )
     }
 
-    /// The invoice items of one offering in one month.
+    /// The items that one offering put on the invoices of one month, of all customers or of one.
+    ///
+    /// Waldur ignores a filter by resource here; the customer is the one that was billed, also after
+    /// its resource has moved. Empty where the account is neither owner nor manager of the provider.
     package func invoiceItems(
         of offering: OfferingID,
-        in month: BillingMonth
+        in month: BillingMonth,
+        customer: CustomerID? = nil
     ) async throws(WaldurError) -> [WaldurInvoiceItem] {
         try await list(
             "/api/provider-invoice-items/?offering_uuid=\(offering)"
-                + "&invoice_year=\(month.year)&invoice_month=\(month.month)",
+                + "&invoice_year=\(month.year)&invoice_month=\(month.month)"
+                + (customer.map { "&customer_uuid=\($0)" } ?? ""),
             { json throws(WaldurError) in try WaldurInvoiceItem(json) },
             by: \.id
         )
     }
 
-    /// The invoices that the account sees: those of its own organization.
-    package func invoices() async throws(WaldurError) -> [WaldurInvoice] {
-        try await list(
-            "/api/invoices/?field=uuid&field=year&field=month&field=state",
+    /// The invoices that the account sees, of all months or of one: those of its own organization,
+    /// whose opening shows that the monthly task has run.
+    package func invoices(
+        in month: BillingMonth? = nil
+    ) async throws(WaldurError) -> [WaldurInvoice] {
+        var path = "/api/invoices/?"
+        for field in ["uuid", "number", "customer", "year", "month", "state"] {
+            path += "field=\(field)&"
+        }
+        if let month { path += "year=\(month.year)&month=\(month.month)&" }
+        let invoices = try await list(
+            String(path.dropLast()),
             { json throws(WaldurError) in try WaldurInvoice(json) },
             by: \.id
         )
+        guard invoices.allSatisfy({ (month ?? $0.month) == $0.month }) else {
+            throw .malformed("invoices of another month than was asked for")
+        }
+        return invoices
     }
 }

@@ -84,48 +84,57 @@ package final class WaldurClient: Sendable {
     /// All rows of a list, each once.
     ///
     /// Waldur's pages have no unique order, so a row can stand on two of them and another on none: rows
-    /// are told apart by uuid and their number is compared with `X-Result-Count`.
+    /// are told apart by uuid and their number is compared with `X-Result-Count`. Where rows are missing
+    /// the list is read again in pages of another size, whose borders fall elsewhere.
     func list<Row, Identifier: Hashable>(
         _ path: String,
         _ read: (JSONValue) throws(WaldurError) -> Row,
         by identifier: (Row) -> Identifier
     ) async throws(WaldurError) -> [Row] {
         var rows: [Row] = []
-        var seen: Set<Identifier> = []
+        var places: [Identifier: Int] = [:]
+        var count = 0
         let deadline = now().advanced(byMilliseconds: limits.listMilliseconds)
-        var page = 1
-        while true {
-            let left = deadline.milliseconds - now().milliseconds
-            guard left > 0 else { throw .timedOut(milliseconds: limits.listMilliseconds) }
-            let separator = path.contains("?") ? "&" : "?"
-            let response = try await call(
-                .get,
-                "\(path)\(separator)page=\(page)&page_size=\(Self.pageSize)",
-                timeoutMilliseconds: left
-            )
-            guard let elements = try Self.parsed(response).array else {
-                throw .malformed("a list that is no array")
-            }
-            for element in elements {
-                let row = try read(element)
-                if seen.insert(identifier(row)).inserted { rows.append(row) }
-            }
-            guard let count = response.headers["x-result-count"].flatMap({ Int($0) }) else {
-                throw .malformed("a list without X-Result-Count")
-            }
-            guard count <= limits.rowsMax else { throw .tooLong(bytes: limits.bodyBytesMax) }
-            if elements.isEmpty || page * Self.pageSize >= count {
-                guard rows.count == count else {
-                    throw .incomplete(expected: count, found: rows.count)
+        for size in Self.pageSizes {
+            var page = 1
+            var isLast: Bool
+            repeat {
+                let left = deadline.milliseconds - now().milliseconds
+                guard left > 0 else { throw .timedOut(milliseconds: limits.listMilliseconds) }
+                let separator = path.contains("?") ? "&" : "?"
+                let response = try await call(
+                    .get,
+                    "\(path)\(separator)page=\(page)&page_size=\(size)",
+                    timeoutMilliseconds: left
+                )
+                guard let elements = try Self.parsed(response).array else {
+                    throw .malformed("a list that is no array")
                 }
-                return rows
-            }
-            page += 1
+                for element in elements {
+                    let row = try read(element)
+                    // The newer reading of a row counts.
+                    if let place = places[identifier(row)] {
+                        rows[place] = row
+                    } else {
+                        places[identifier(row)] = rows.count
+                        rows.append(row)
+                    }
+                }
+                guard let total = response.headers["x-result-count"].flatMap({ Int($0) }) else {
+                    throw .malformed("a list without X-Result-Count")
+                }
+                guard total <= limits.rowsMax else { throw .tooLong(bytes: limits.bodyBytesMax) }
+                count = total
+                isLast = elements.isEmpty || page * size >= total
+                page += 1
+            } while !isLast
+            if rows.count == count { return rows }
         }
+        throw .incomplete(expected: count, found: rows.count)
     }
 
-    /// The most that Waldur puts on a page; larger wishes are cut in silence.
-    private static let pageSize = 300
+    /// The most that Waldur puts on a page is 300; larger wishes are cut in silence.
+    private static let pageSizes = [300, 283, 251]
 
     private static func parsed(_ response: WaldurResponse) throws(WaldurError) -> JSONValue {
         guard response.headers["content-type"]?.hasPrefix("application/json") == true else {

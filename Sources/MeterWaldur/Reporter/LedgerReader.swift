@@ -54,6 +54,8 @@ package struct LedgerReader: Sendable {
             && known.book.resources[key] == book.resources[key]
             && known.book.bindings == book.bindings && known.book.components == book.components
             && known.book.openings == book.openings
+            && known.book.billing.offeringUnits == book.billing.offeringUnits
+            && known.book.billing.rows[month]?[key] == book.billing.rows[month]?[key]
     }
 
     private func read(
@@ -104,14 +106,18 @@ package struct LedgerReader: Sendable {
         do throws(LedgerError) {
             for figure in known.figures[resource] ?? []
             where figure.key.month == known.month.period.month {
-                let rounded = try round(figure.total, figure.key.component, known.book)
+                let rounded = try Rounding.down(
+                    figure.balance,
+                    unitsPerReported: units(figure.key.component, of: resource, known.book)
+                )
                 figures.figures[
                     .init(planPeriod: figure.key.planPeriod, component: figure.key.component)
                 ] =
                     ResourceFigures.Figure(
                         total: figure.total,
                         amount: figure.amount,
-                        residue: rounded.residue
+                        residue: rounded.residue,
+                        balance: figure.balance
                     )
             }
             for usage in known.untold[resource] ?? [] {
@@ -120,10 +126,16 @@ package struct LedgerReader: Sendable {
                 let sum = (figures.untold[key]?.total.rawValue ?? 0)
                     .addingReportingOverflow(usage.total.rawValue)
                 guard !sum.overflow else { throw .overflow }
-                figures.untold[key] = try round(
-                    Quantity(sum.partialValue),
-                    usage.key.component,
-                    known.book
+                let total = Quantity(sum.partialValue)
+                let rounded = try Rounding.down(
+                    total.rawValue,
+                    unitsPerReported: units(key.component, of: resource, known.book)
+                )
+                figures.untold[key] = ResourceFigures.Figure(
+                    total: total,
+                    amount: rounded.amount,
+                    residue: rounded.residue,
+                    balance: try LedgerAmount(total: total.rawValue)
                 )
             }
         } catch {
@@ -132,19 +144,7 @@ package struct LedgerReader: Sendable {
         return figures
     }
 
-    private func round(
-        _ total: Quantity,
-        _ component: Name,
-        _ book: BookState
-    ) throws(LedgerError) -> ResourceFigures.Figure {
-        let rounded = try Rounding.down(
-            total.rawValue,
-            unitsPerReported: book.components[component]?.unitsPerReported ?? 1
-        )
-        return ResourceFigures.Figure(
-            total: total,
-            amount: rounded.amount,
-            residue: rounded.residue
-        )
+    private func units(_ component: Name, of resource: ResourceID, _ book: BookState) -> UInt64 {
+        book.unitsPerReported(component, of: ResourceKey(waldur: waldur, resource: resource))
     }
 }

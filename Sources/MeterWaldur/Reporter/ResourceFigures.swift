@@ -11,11 +11,19 @@ package struct ResourceFigures: Equatable, Sendable {
         package var amount: Hundredths
         /// What rounding leaves for later, in smallest units.
         package var residue: LedgerAmount
+        /// The total with opening balance, adjustments and carries: amount and residue come from it.
+        package var balance: LedgerAmount
 
-        package init(total: Quantity, amount: Hundredths, residue: LedgerAmount = .zero) {
+        package init(
+            total: Quantity,
+            amount: Hundredths,
+            residue: LedgerAmount = .zero,
+            balance: LedgerAmount
+        ) {
             self.total = total
             self.amount = amount
             self.residue = residue
+            self.balance = balance
         }
     }
 

@@ -34,10 +34,12 @@ package enum ResourceNews {
                     plan: plan.id,
                     component: component,
                     price: price.description,
-                    futurePrice: plan.futurePrices[component]?.description
+                    futurePrice: plan.futurePrices[component]?.description,
+                    read: observation.waldurTime
                 )
-                let key = PriceKey(waldur: waldur, plan: plan.id, component: component)
-                if book.prices[key] != seen { news.append(.priceSeen(seen)) }
+                if !(book.billing.price(seen.key)?.isSame(as: seen) ?? false) {
+                    news.append(.priceSeen(seen))
+                }
             }
         }
         return news

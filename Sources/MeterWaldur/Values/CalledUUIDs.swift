@@ -14,7 +14,21 @@ package struct CustomerID: WaldurUUID {
     package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 }
 
-/// An invoice, or one item of it.
+/// A project of a customer, in which resources are ordered.
+package struct ProjectID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
+/// What one customer owes for one month.
+package struct InvoiceID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
+/// One item of an invoice.
 package struct InvoiceItemID: WaldurUUID {
     package let high: UInt64
     package let low: UInt64

@@ -5,7 +5,7 @@ struct KeysVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
         abstract: "Keys: who may send and read what.",
-        subcommands: [Create.self, List.self, Revoke.self]
+        subcommands: [Create.self, List.self, Rotate.self, Revoke.self]
     )
 
     struct Create: Verb {
@@ -18,7 +18,8 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys create http --tenant acme --scope usage > acme.key
                   meterctl keys create http --platform all --scope ingest --scope usage
 
-                A second key for the same holder (rotation) names its principal: --principal 3
+                Another key for the same holder names its principal: --principal 3. To replace a key,
+                use keys rotate.
                 """
         )
         @Argument(help: "wire (frames over UDP and TCP) or http.")
@@ -33,7 +34,7 @@ struct KeysVerbs: AsyncParsableCommand {
         var principal: UInt64?
         @Option(
             help:
-                "ingest, usage or admin; may be repeated. Otherwise ingest for wire, usage for http."
+                "ingest, usage, usage-users, finance or admin; may be repeated. Otherwise ingest for wire, usage for http."
         )
         var scope: [String] = []
         @Option(help: "What people call it.")
@@ -68,15 +69,50 @@ struct KeysVerbs: AsyncParsableCommand {
                         ("expires", RequestBody.string(expires)),
                     ])
                 )
-            switch output.output {
-            case .json: Terminal.data(String(decoding: answer.bytes, as: UTF8.self))
-            case .table:
-                Terminal.line(answer.json.cell("key"))
-                Terminal.talk(
-                    "key \(answer.json.cell("id")), principal "
-                        + "\(answer.json["principal"]?.cell("id") ?? ""), scopes "
-                        + "\(answer.json.cell("scopes")). It is shown only this once."
+            answer.showKey(output.output)
+        }
+    }
+
+    struct Rotate: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a key that takes another one's place, and shows it once.",
+            discussion: """
+                The new key has the holder, scopes and label of the old one. Both are good until the old
+                one ends by itself: after 62 days for wire keys, 72 hours for http keys, since what was
+                sealed or sent with it may still come for so long. A key that leaked is not rotated but
+                revoked: meterctl keys revoke.
+
+                  meterctl keys rotate 3f2a90c41b7d5e68 > runtime.key.new
+                  meterctl keys rotate 3f2a90c41b7d5e68 --overlap-hours 24 > acme.key.new
+                """
+        )
+        @Argument(help: "The old key's id: 16 hexadecimal digits.")
+        var id: String
+        @Option(help: "Hours until the old key ends; at most 1488 for wire keys, 72 for http keys.")
+        var overlapHours: UInt64?
+        @Option(
+            help: """
+                From then on the new key opens nothing: RFC 3339. Otherwise it lives as long as the old \
+                one was made to live.
+                """
+        )
+        var expires: String?
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await ServerClient(address: try server.address())
+                .call(
+                    .post,
+                    "/admin/v1/keys/\(ServerClient.encode(id))/rotate",
+                    body: RequestBody.object([
+                        ("overlapHours", overlapHours.map { String($0) }),
+                        ("expires", RequestBody.string(expires)),
+                    ])
                 )
+            answer.showKey(output.output)
+            if output.output != .json, let old = answer.json["replaces"] {
+                Terminal.talk("key \(old.cell("id")) ends at \(old.cell("ends")).")
             }
         }
     }
@@ -100,7 +136,7 @@ struct KeysVerbs: AsyncParsableCommand {
                     "for",
                     "label",
                     "created",
-                    "expires"
+                    "ends"
                 )
                 for key in json.list("keys") {
                     let principal = key["principal"] ?? .null
@@ -116,7 +152,7 @@ struct KeysVerbs: AsyncParsableCommand {
                         holder,
                         key.cell("label"),
                         key.cell("created"),
-                        key.cell("expires")
+                        key.cell("ends")
                     )
                 }
                 return table
@@ -144,5 +180,20 @@ struct KeysVerbs: AsyncParsableCommand {
                 )
             answer.show(output.output, nothing: "key \(id) is revoked") { _ in Table() }
         }
+    }
+}
+
+extension ServerClient.Answer {
+    /// A new key: it alone on stdout, so that it can go straight into a file; the rest is talk.
+    fileprivate func showKey(_ format: OutputFormat) {
+        guard format != .json else {
+            Terminal.data(String(decoding: bytes, as: UTF8.self))
+            return
+        }
+        Terminal.line(json.cell("key"))
+        Terminal.talk(
+            "key \(json.cell("id")), principal \(json["principal"]?.cell("id") ?? ""), scopes "
+                + "\(json.cell("scopes")). It is shown only this once."
+        )
     }
 }

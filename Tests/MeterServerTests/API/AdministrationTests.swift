@@ -56,6 +56,94 @@ struct AdministrationTests {
         #expect(credential?.principal.description == number)
     }
 
+    @Test func `a rotated key and its successor are both good until the old one ends`() async throws
+    {
+        let server = try await TestServer()
+        let made = try await server.call(
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"http","tenant":"acme","scopes":["usage","finance"],"label":"portal"}"#
+        )
+        let old = try #require(made.json["key"]?.string)
+        let id = try #require(made.json["id"]?.string)
+        let rotated = try await server.call("POST", "/admin/v1/keys/\(id)/rotate", "{}")
+        #expect(rotated.status == 201)
+        let new = try #require(rotated.json["key"]?.string)
+        for member in ["scopes", "label", "principal", "kind"] {
+            #expect(rotated.json[member] == made.json[member], "\(member)")
+        }
+        let ends = try #require(rotated.json["replaces"]?["ends"]?.string.flatMap(RFC3339.time))
+        let hours = (ends.milliseconds - server.context.clock.now().milliseconds) / 3_600_000
+        #expect(hours == 71 || hours == 72)
+        let target = "/api/v1/meters/input_tokens/query"
+        #expect(try await server.call("GET", target, key: old).status == 200)
+        #expect(try await server.call("GET", target, key: new).status == 200)
+        #expect(try await server.call("POST", "/admin/v1/keys/\(id)/rotate", "{}").status == 409)
+        // Without an overlap the old one ends at once.
+        let newID = try #require(rotated.json["id"]?.string)
+        let ended = try await server.call(
+            "POST",
+            "/admin/v1/keys/\(newID)/rotate",
+            #"{"overlapHours":0}"#
+        )
+        #expect(ended.status == 201)
+        #expect(try await server.call("GET", target, key: new).status == 401)
+        let listed = try await server.call("GET", "/admin/v1/keys")
+        let keys = listed.json["keys"]?.array ?? []
+        #expect(Set(keys.compactMap { $0["state"]?.string }) == ["valid", "replaced"])
+        #expect(keys.first { $0["id"]?.string == id }?["replacedBy"]?.string == newID)
+    }
+
+    @Test func `frames of a rotated wire key are taken until it ends`() async throws {
+        let server = try await TestServer()
+        let made = try await server.call(
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"wire","platform":["all"],"expires":"2999-01-01T00:00:00Z"}"#
+        )
+        let id = try #require(made.json["id"]?.string)
+        let rotated = try await server.call("POST", "/admin/v1/keys/\(id)/rotate", "{}")
+        let keys = try [made, rotated].map {
+            try #require($0.json["key"]?.string.flatMap { WireKey(text: $0) })
+        }
+        let policy = server.context.engine.policy.credentials
+        #expect(policy[keys[0].id]?.principal == policy[keys[1].id]?.principal)
+        #expect(policy[keys[0].id] != nil)
+        let ends = try #require(rotated.json["replaces"]?["ends"]?.string.flatMap(RFC3339.time))
+        let days = (ends.milliseconds - server.context.clock.now().milliseconds) / 86_400_000
+        #expect(days == 61 || days == 62)
+        let after = BookStore.policy(
+            of: server.context.book.state,
+            at: ends,
+            masterKey: server.context.book.masterKey,
+            isInsecure: false
+        )
+        #expect(after.credentials[keys[0].id] == nil)
+        #expect(after.credentials[keys[1].id] != nil)
+    }
+
+    @Test(arguments: [
+        ("xyz", "{}", 400), ("0000000000000000", "{}", 409), ("", #"{"overlapHours":73}"#, 400),
+        ("", #"{"overlapHours":"a"}"#, 400), ("", #"{"expires":"2001-01-01T00:00:00Z"}"#, 400),
+        ("", #"{"overlap":1}"#, 400),
+    ])
+    func `a rotation that cannot be meant changes nothing`(
+        id: String,
+        body: String,
+        status: Int
+    ) async throws {
+        let server = try await TestServer()
+        let made = try await server.call(
+            "POST",
+            "/admin/v1/keys",
+            #"{"kind":"http","tenant":"a"}"#
+        )
+        let target = id.isEmpty ? made.json["id"]?.string ?? "" : id
+        let reply = try await server.call("POST", "/admin/v1/keys/\(target)/rotate", body)
+        #expect(reply.status == status)
+        #expect(server.context.book.state.keys.count == 1)
+    }
+
     @Test(arguments: [
         "{}", "[]", "{", #"{"kind":"http"}"#, #"{"kind":"ftp","tenant":"a"}"#,
         #"{"kind":"http","tenant":"a","platform":["b"]}"#, #"{"kind":"http","tenant":""}"#,

@@ -32,6 +32,7 @@ final class FakeUsage: UsageSource {
         for amount in amounts {
             guard query.tenants?.contains(amount.tenant) ?? true,
                 query.agents?.contains(amount.agent) ?? true,
+                query.accesses?.contains(amount.access) ?? true,
                 query.components?.contains(amount.component) ?? true,
                 let window = query.windows.lastIndex(where: { $0 <= amount.minute }),
                 window + 1 < query.windows.count

@@ -15,6 +15,12 @@ struct ResponderTests {
     private struct FakeAccess: APIAccess {
         let holders: [String: Credential]
         var insecureCredential: Credential?
+        var tokens: [String: PortalGrant] = [:]
+
+        func grant(of token: String) throws(PortalTokenRefusal) -> PortalGrant {
+            guard let known = tokens[token] else { throw .forged }
+            return known
+        }
 
         func credential(for key: KeyText) throws(KeyRefusal) -> Credential {
             guard let known = holders[key.text] else { throw .unknownKey }
@@ -29,6 +35,9 @@ struct ResponderTests {
             secret: Secret([UInt8](repeating: 9, count: 32))
         )
     }
+
+    private static let token = PortalTokens.prefix + "x.y"
+    private static let page = "https://portal.example"
 
     private func responder(_ door: APIDoor, isInsecure: Bool = false) -> APIResponder {
         var holders: [String: Credential] = [:]
@@ -62,7 +71,22 @@ struct ResponderTests {
             APIRoute(.post, "/ingest", scopes: .ingest, bodyByteCountMax: 100) {
                 call throws(Problem) in echo(call)
             },
-            APIRoute(.get, "/usage/{tenant}/of/{agent}", scopes: .usage) {
+            APIRoute(.get, "/usage/{tenant}/of/{agent}", scopes: .usage, isForPortals: true) {
+                call throws(Problem) in echo(call)
+            },
+            APIRoute(.get, "/figures", scopes: .usage, isForPortals: true) {
+                call throws(Problem) in
+                .usage(
+                    [JSONMember("value", .string(try call.query.one("value") ?? "1"))],
+                    Freshness(
+                        position: 7,
+                        asOf: Timestamp(milliseconds: 0),
+                        completeThrough: nil,
+                        reconciledThrough: Timestamp(milliseconds: 60_000)
+                    )
+                )
+            },
+            APIRoute(.post, "/figures", scopes: .usage, bodyByteCountMax: 10) {
                 call throws(Problem) in echo(call)
             },
             APIRoute(.put, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
@@ -72,8 +96,19 @@ struct ResponderTests {
         return APIResponder(
             door: door,
             table: RouteTable(routes),
-            access: FakeAccess(holders: holders, insecureCredential: isInsecure ? insecure : nil),
+            access: FakeAccess(
+                holders: holders,
+                insecureCredential: isInsecure ? insecure : nil,
+                tokens: [
+                    Self.token: PortalGrant(
+                        issuer: KeyID(rawValue: 2),
+                        tenant: "acme",
+                        expires: Timestamp(milliseconds: .max)
+                    )
+                ]
+            ),
             counters: APICounters(),
+            crossOrigin: CrossOrigin(origins: [Self.page]),
             bodyTimeout: .milliseconds(200)
         )
     }
@@ -287,6 +322,120 @@ struct ResponderTests {
         )
         let response = try await responder(.network).respond(to: request, context: context)
         #expect(response.status.code == 408)
+    }
+
+    // MARK: - Portals
+
+    @Test func `a portal token opens the routes for portals and nothing else`() async throws {
+        let network = responder(.network)
+        for (method, target, status) in [
+            ("GET", "/usage/a/of/b", 200), ("GET", "/figures", 200), ("POST", "/figures", 403),
+            ("POST", "/ingest", 403), ("PUT", "/admin/x", 403), ("DELETE", "/admin/x", 403),
+        ] {
+            let reply = try await send(method, target, key: Self.token, to: network)
+            #expect(reply.status == status, "\(method) \(target)")
+        }
+        let forged = try await send("GET", "/figures", key: Self.token + "z", to: network)
+        let unknown = try await send("GET", "/figures", key: Self.key(9).text, to: network)
+        #expect(forged.status == 401)
+        #expect(forged.body == unknown.body)
+    }
+
+    @Test func `pages of listed origins may read what portals may, and nothing else`() async throws
+    {
+        let network = responder(.network)
+        let allow = HTTPField.Name.accessControlAllowOrigin
+        func ask(
+            _ method: String,
+            _ target: String,
+            from origin: String,
+            to responder: APIResponder
+        ) async throws -> Reply {
+            try await send(
+                method,
+                target,
+                key: method == "OPTIONS" ? nil : Self.token,
+                headers: [.origin: origin, .accessControlRequestMethod: "GET"],
+                to: responder
+            )
+        }
+        let preflight = try await ask("OPTIONS", "/figures", from: Self.page, to: network)
+        #expect(preflight.status == 204)
+        #expect(preflight.headers[allow] == Self.page)
+        #expect(preflight.headers[.accessControlAllowMethods] == "GET")
+        #expect(preflight.headers[.accessControlAllowHeaders]?.contains("Authorization") == true)
+        #expect(preflight.headers[.accessControlAllowCredentials] == nil)
+        let read = try await ask("GET", "/figures", from: Self.page, to: network)
+        #expect(read.headers[allow] == Self.page)
+        #expect(read.headers[.accessControlExposeHeaders]?.contains("ETag") == true)
+        #expect(read.headers[.accessControlAllowCredentials] == nil)
+        // A refusal can be read too.
+        let refused = try await send(
+            "GET",
+            "/figures",
+            headers: [.origin: Self.page],
+            to: network
+        )
+        #expect(refused.status == 401)
+        #expect(refused.headers[allow] == Self.page)
+        for origin in [
+            "https://evil.example", "http://portal.example", "https://portal.example:8443",
+            "null", "*", "https://portal.example.evil.example", "",
+        ] {
+            let asked = try await ask("OPTIONS", "/figures", from: origin, to: network)
+            #expect(asked.status == 403, "\(origin)")
+            let read = try await ask("GET", "/figures", from: origin, to: network)
+            #expect(read.headers[allow] == nil, "\(origin)")
+            #expect(read.headers[.vary]?.contains("Origin") == true)
+        }
+        for (method, target) in [("OPTIONS", "/ingest"), ("OPTIONS", "/admin/x")] {
+            let asked = try await ask(method, target, from: Self.page, to: network)
+            #expect(asked.status == 405)
+            #expect(asked.headers[allow] == nil)
+        }
+        let socket = responder(.administrationSocket)
+        #expect(try await ask("GET", "/figures", from: Self.page, to: socket).headers[allow] == nil)
+    }
+
+    @Test func `content that is known already is not sent again`() async throws {
+        let network = responder(.network)
+        let key = Self.key(2).text
+        let first = try await send("GET", "/figures", key: key, to: network)
+        let tag = try #require(first.headers[.eTag])
+        #expect(first.headers[.cacheControl] == "private, no-cache")
+        #expect(first.headers[.vary]?.contains("Authorization") == true)
+        #expect(first.body.contains(#""value":"1","asOf":{"position":"7""#))
+        for named in [tag, "\"x\", " + tag, "*", String(tag.dropFirst(2))] {
+            let again = try await send(
+                "GET",
+                "/figures",
+                key: key,
+                headers: [.ifNoneMatch: named],
+                to: network
+            )
+            #expect(again.status == 304, "\(named)")
+            #expect(again.body.isEmpty)
+            #expect(again.headers[.eTag] == tag)
+            let asOf = try #require(HTTPField.Name("Meter-As-Of"))
+            #expect(again.headers[asOf] == "1970-01-01T00:00:00Z")
+            let complete = try #require(HTTPField.Name("Meter-Complete-Through"))
+            #expect(again.headers[complete] == nil)
+        }
+        for (target, named) in [
+            ("/figures?value=2", tag), ("/figures", "W/\"0\""), ("/figures", ""),
+        ] {
+            let other = try await send(
+                "GET",
+                target,
+                key: key,
+                headers: [.ifNoneMatch: named],
+                to: network
+            )
+            #expect(other.status == 200)
+        }
+        let nobody = try await send("GET", "/figures", headers: [.ifNoneMatch: tag], to: network)
+        #expect(nobody.status == 401)
+        #expect(nobody.headers[.cacheControl] == "no-store")
     }
 
     @Test func `HEAD is a GET without its body`() async throws {

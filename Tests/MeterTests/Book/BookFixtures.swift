@@ -59,6 +59,18 @@ enum Fixture {
             expires: Timestamp(milliseconds: 1_900_000_000_000),
             using: &seed
         )
+        let (_, successor) = Key.makeHTTP(
+            for: PrincipalID(rawValue: 1),
+            scopes: [.usage, .usageUsers, .finance],
+            label: "portal",
+            using: &seed
+        )
+        let (_, replaced) = Key.makeHTTP(
+            for: PrincipalID(rawValue: 1),
+            scopes: .usage,
+            label: "portal",
+            using: &seed
+        )
         let key = SubmissionKey(
             waldur: waldur,
             resource: resource(1),
@@ -103,6 +115,8 @@ enum Fixture {
             ),
             .keyCreated(http),
             .keyRevoked(KeyRevocation(id: http.id, reason: "leaked")),
+            .keyCreated(replaced), .keyCreated(successor),
+            .keyReplaced(KeyReplacement(id: replaced.id, by: successor.id, ends: time)),
             component("tokens"), component("seconds", units: 1000),
             .componentWithdrawn(ComponentWithdrawal(name: "seconds")),
             made(1, tenant: tenant, agent: agent),
@@ -159,10 +173,169 @@ enum Fixture {
             .conflictDecided(
                 ConflictDecision(source: source, position: 99, counts: false, reason: "clone")
             ),
+            .detailsErased(
+                DetailsErasure(tenant: "acme", user: "u-17", position: 4_096, reason: "asked to")
+            ),
+        ] + billing(key)
+    }
+
+    /// One decision of every kind on months, prices, carries, adjustments, foreign figures and orders.
+    private static func billing(_ key: SubmissionKey) -> [Decision] {
+        let offering = OfferingID(high: 1, low: 2)
+        let order = OrderID(high: 8, low: 1)
+        let tenant: Name = "acme"
+        let statement = BookHash.zero.description
+        return [
+            .offeringUnitSet(
+                OfferingUnitSet(
+                    waldur: "other",
+                    offering: offering,
+                    component: "tokens",
+                    reportedUnit: "Mtoken",
+                    unitsPerReported: 1_000_000
+                )
+            ),
+            .foreignFound(
+                ForeignFound(
+                    key: key,
+                    usage: "90.00",
+                    quantity: "90.123",
+                    confirmed: Hundredths(7)
+                )
+            ),
+            .adjustmentMade(
+                AdjustmentMade(
+                    number: 1,
+                    kind: .changedInWaldur,
+                    key: key,
+                    amount: LedgerAmount(-1234),
+                    reason: "ticket 7"
+                )
+            ),
+            .foreignDecided(
+                ForeignDecided(
+                    key: key,
+                    verdict: .accept,
+                    amount: Hundredths(9000),
+                    byDefault: true,
+                    reason: "deadline"
+                )
+            ),
+            .adjustmentAcknowledged(AdjustmentAcknowledged(number: 1, reason: "seen")),
+            .orderSeen(
+                OrderSeen(
+                    waldur: waldur,
+                    order: order,
+                    resource: resource(1),
+                    type: "Terminate",
+                    state: "pending-provider"
+                )
+            ),
+            .orderFlushed(
+                OrderFlushed(waldur: waldur, order: order, position: 5000, at: Fixture.time)
+            ),
+            .incidentFound(
+                Incident(
+                    kind: .beforeTurn,
+                    key: key,
+                    number: 1,
+                    quantity: Hundredths(100),
+                    frozenPrice: "0.02",
+                    duePrice: "0.05"
+                )
+            ),
+            .resourceAdopted(
+                ResourceAdopted(
+                    waldur: waldur,
+                    resource: resource(1),
+                    from: Minute(rawValue: 29_000_000)
+                )
+            ),
+            .resourceReleased(
+                ResourceReleased(
+                    waldur: waldur,
+                    resource: resource(1),
+                    from: Minute(rawValue: 29_100_000),
+                    reason: "back to the old reporter"
+                )
+            ),
+            .periodCut(PeriodCut(waldur: waldur, month: november, position: 5000)),
+            .monthTurned(
+                MonthTurned(
+                    waldur: waldur,
+                    month: december,
+                    evidence: .prices,
+                    at: Fixture.time
+                )
+            ),
+            .carryMade(
+                CarryMade(
+                    number: 1,
+                    from: key,
+                    cause: .tail,
+                    amount: LedgerAmount(250),
+                    position: 5000,
+                    price: "0.02",
+                    customer: tenant
+                )
+            ),
+            .carrySettled(
+                CarrySettled(
+                    number: 1,
+                    settlement: .landed,
+                    to: row(of: key, in: december),
+                    reason: "cheaper than a credit"
+                )
+            ),
+            .periodClosed(
+                PeriodClosed(
+                    waldur: waldur,
+                    month: november,
+                    tenant: tenant,
+                    revision: 1,
+                    statement: statement
+                )
+            ),
+            .periodReopened(
+                PeriodReopened(
+                    waldur: waldur,
+                    month: november,
+                    tenant: tenant,
+                    revision: 1,
+                    reason: "credit note"
+                )
+            ),
+            .statementKeySet(StatementKeySet(publicKey: statement, label: "2026")),
         ]
     }
 
+    static func row(
+        _ resource: UInt64 = 1,
+        _ component: Name = "tokens",
+        period: UInt64 = 1,
+        in month: BillingMonth = november
+    ) -> SubmissionKey {
+        SubmissionKey(
+            waldur: waldur,
+            resource: self.resource(resource),
+            component: component,
+            planPeriod: self.period(period),
+            month: month
+        )
+    }
+
+    static func row(of key: SubmissionKey, in month: BillingMonth) -> SubmissionKey {
+        SubmissionKey(
+            waldur: key.waldur,
+            resource: key.resource,
+            component: key.component,
+            planPeriod: key.planPeriod,
+            month: month
+        )
+    }
+
     static let november = BillingMonth("2026-11") ?? october
+    static let december = BillingMonth("2026-12") ?? october
     static let october = BillingMonth(year: 2026, month: 10) ?? .distantPast
 }
 

@@ -159,6 +159,49 @@ import Testing
         #expect(refusal(text) == .revoked)
     }
 
+    @Test func `a replaced key is good until its end, and nothing can take its place twice`() throws
+    {
+        var seed = Seed(7)
+        let book = try Book.open(BookDisk()).book
+        let principals = (1...2).map {
+            Principal(id: PrincipalID(rawValue: $0), kind: .tenant("acme"), label: "")
+        }
+        let keys = [1, 1, 1, 2].map { (holder: UInt64) in
+            Key.makeHTTP(
+                for: PrincipalID(rawValue: holder),
+                scopes: .usage,
+                label: "",
+                using: &seed
+            )
+        }
+        try book.append(
+            principals.map { .principalSet($0) } + keys.map { .keyCreated($0.key) },
+            author: "anna",
+            at: Fixture.time
+        )
+        let end = Fixture.time.advanced(byMilliseconds: 1_000)
+        func replace(_ old: KeyID, by new: KeyID) throws(BookError) {
+            try book.append(
+                .keyReplaced(KeyReplacement(id: old, by: new, ends: end)),
+                author: "anna",
+                at: Fixture.time
+            )
+        }
+        let ids = keys.map(\.key.id)
+        for (old, new) in [(ids[0], ids[0]), (ids[0], ids[3]), (ids[0], KeyID(rawValue: 1))] {
+            #expect(throws: BookError.self) { try replace(old, by: new) }
+        }
+        try replace(ids[0], by: ids[1])
+        #expect(throws: BookError.self) { try replace(ids[0], by: ids[2]) }
+        let last = end.advanced(byMilliseconds: -1)
+        #expect(try book.state.httpCredential(keys[0].text, at: last).key == ids[0])
+        #expect(throws: KeyRefusal.replaced) {
+            try book.state.httpCredential(keys[0].text, at: end)
+        }
+        #expect(try book.state.httpCredential(keys[1].text, at: end).key == ids[1])
+        #expect(book.state.keys[ids[0]]?.end == end)
+    }
+
     @Test func `no file of the book holds a secret`() throws {
         var seed = Seed(6)
         let disk = BookDisk()

@@ -48,7 +48,9 @@ import Testing
         for file in harness.engine.detailsFiles { try file.verify() }
     }
 
-    @Test func `while a checkpoint is under way nothing is missing and nothing counts twice`() throws {
+    @Test func `while a checkpoint is under way nothing is missing and nothing counts twice`()
+        throws
+    {
         var workload = EventWorkload(seed: 5)
         let harness = try EngineHarness(disk: SimulatedDisk())
         var maker = FrameMaker(source: 1)

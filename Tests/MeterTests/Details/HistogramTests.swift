@@ -33,7 +33,8 @@ import Testing
         }
     }
 
-    @Test func `values below 64 are exact, and each bucket's middle is within the error of its ends`() {
+    @Test
+    func `values below 64 are exact, and each bucket's middle is within the error of its ends`() {
         for value in 0..<64 as Range<UInt64> {
             var histogram = Histogram()
             histogram.add(value)

@@ -7,6 +7,7 @@ import Foundation
 struct DoubleWorld: Sendable {
     static let providerToken = String(repeating: "a", count: 40)
     static let otherToken = String(repeating: "b", count: 40)
+    static let buyerToken = String(repeating: "d", count: 40)
 
     static let customer = "c0000000000000000000000000000001"
     static let resources = [
@@ -38,6 +39,12 @@ struct DoubleWorld: Sendable {
                 username: "other",
                 token: otherToken,
                 roles: [.init(role: "owner", customer: "Provider")]
+            ),
+            .init(
+                username: "buyer",
+                token: buyerToken,
+                fullName: "Buyer Test",
+                roles: [.init(role: "owner", customer: "Buyer")]
             ),
         ]
         fixture.offerings = [

@@ -13,6 +13,12 @@ struct KeyRoutes {
             APIRoute(.post, "/admin/v1/keys", scopes: .admin, bodyByteCountMax: 1 << 16) {
                 call throws(Problem) in try create(call)
             },
+            APIRoute(
+                .post,
+                "/admin/v1/keys/{id}/rotate",
+                scopes: .admin,
+                bodyByteCountMax: 1 << 12
+            ) { call throws(Problem) in try rotate(call) },
             APIRoute(.delete, "/admin/v1/keys/{id}", scopes: .admin) { call throws(Problem) in
                 try revoke(call)
             },
@@ -44,19 +50,36 @@ struct KeyRoutes {
         }
         let names = try fields.texts("scopes") ?? (kind == .wire ? ["ingest"] : ["usage"])
         guard let scopes = KeyScopes(names: names), !scopes.isEmpty else {
-            throw .badBody("`scopes` are ingest, usage, admin.")
+            throw .badBody("`scopes` are \(KeyScopes.known).")
         }
         let expires = try fields.time("expires")
         if let expires, expires <= context.clock.now() {
             throw .badBody("`expires` is in the past.")
         }
         let (principal, isNew) = try principal(fields, label: label)
+        guard kind == .http || scopes == .ingest else {
+            throw .badBody("A wire key has the scope ingest and no other.")
+        }
+        let made = try draw(kind, principal.id, scopes, label: label, expires: expires)
+        var decisions: [Decision] = isNew ? [.principalSet(principal)] : []
+        decisions.append(.keyCreated(made.key))
+        _ = try context.book.decide(decisions, call.caller)
+        return .json(.object(try Self.members(of: made, principal)), status: 201)
+    }
+
+    /// Draws a key and its secret; nothing is decided yet.
+    private func draw(
+        _ kind: KeyText.Kind,
+        _ principal: PrincipalID,
+        _ scopes: KeyScopes,
+        label: String,
+        expires: Timestamp?
+    ) throws(Problem) -> (text: KeyText, key: Key) {
         var random = SystemRandomNumberGenerator()
-        let made: (text: KeyText, key: Key)
         switch kind {
         case .http:
-            made = Key.makeHTTP(
-                for: principal.id,
+            return Key.makeHTTP(
+                for: principal,
                 scopes: scopes,
                 label: label,
                 expires: expires,
@@ -69,30 +92,103 @@ struct KeyRoutes {
                         + "--master-key-file."
                 )
             }
-            guard scopes == .ingest else {
-                throw .badBody("A wire key has the scope ingest and no other.")
-            }
-            made = Key.makeWire(
-                for: principal.id,
+            return Key.makeWire(
+                for: principal,
                 label: label,
                 expires: expires,
                 master: master,
                 using: &random
             )
         }
-        var decisions: [Decision] = isNew ? [.principalSet(principal)] : []
-        decisions.append(.keyCreated(made.key))
-        _ = try context.book.decide(decisions, call.caller)
-        return .json(
-            [
-                "id": .string(made.key.id.description), "kind": .string(kind.rawValue),
-                "key": .string(try Self.shown(made.text)),
-                "scopes": .array(scopes.names.map { .string($0) }),
-                "label": .string(label), "principal": Self.json(principal),
-                "expires": .optional(expires.map(RFC3339.text)),
-            ],
-            status: 201
+    }
+
+    /// The one answer that holds a key's secret.
+    private static func members(
+        of made: (text: KeyText, key: Key),
+        _ principal: Principal
+    ) throws(Problem) -> [JSONMember] {
+        [
+            JSONMember("id", .string(made.key.id.description)),
+            JSONMember("kind", .string(made.key.kind.rawValue)),
+            JSONMember("key", .string(try shown(made.text))),
+            JSONMember("scopes", .array(made.key.scopes.names.map { .string($0) })),
+            JSONMember("label", .string(made.key.label)),
+            JSONMember("principal", json(principal)),
+            JSONMember("expires", .optional(made.key.expires.map(RFC3339.text))),
+        ]
+    }
+
+    /// Makes a key that takes another's place. Both are good for as long as something that was sealed or
+    /// sent with the old one may still come and be counted; then the old one ends by itself.
+    private func rotate(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        let id = try Self.id(call)
+        let fields = try RequestFields(call.body, allowed: ["overlapHours", "expires"])
+        let state = context.book.state
+        let now = context.clock.now()
+        guard let old = state.keys[id], let principal = state.principals[old.key.principal] else {
+            throw .precondition("There is no key \(id); `meterctl keys list` shows them.")
+        }
+        if let refusal = old.refusal(at: now) {
+            throw .precondition("Key \(id) opens nothing any more (\(refusal.rawValue)).")
+        }
+        let options = context.engine.options
+        let horizon =
+            old.key.kind == .wire
+            ? options.frameHorizonMilliseconds : options.identifierHorizonMilliseconds
+        var overlap = horizon
+        if let hours = try fields.natural("overlapHours") {
+            guard hours <= UInt64(horizon / 3_600_000) else {
+                throw .badBody(
+                    "`overlapHours` is at most \(horizon / 3_600_000) for a \(old.key.kind.rawValue) "
+                        + "key; what it sealed is refused as too old after that anyway."
+                )
+            }
+            overlap = Int64(hours) * 3_600_000
+        }
+        let expires = try fields.time("expires") ?? Self.renewedExpiry(of: old, at: now)
+        if let expires, expires <= now { throw .badBody("`expires` is in the past.") }
+        let made = try draw(
+            old.key.kind,
+            principal.id,
+            old.key.scopes,
+            label: old.key.label,
+            expires: expires
         )
+        let replacement = KeyReplacement(
+            id: id,
+            by: made.key.id,
+            ends: now.advanced(byMilliseconds: overlap)
+        )
+        _ = try context.book.decide(
+            [.keyCreated(made.key), .keyReplaced(replacement)],
+            call.caller
+        )
+        let end = context.book.state.keys[id]?.end
+        var members = try Self.members(of: made, principal)
+        members.append(
+            JSONMember(
+                "replaces",
+                ["id": .string(id.description), "ends": .optional(end.map(RFC3339.text))]
+            )
+        )
+        return .json(.object(members), status: 201)
+    }
+
+    /// A key that was made to live for some time is followed by one that lives as long again.
+    private static func renewedExpiry(of old: KeyStanding, at now: Timestamp) -> Timestamp? {
+        old.key.expires.map { expires in
+            now.advanced(byMilliseconds: expires.milliseconds &- old.created.milliseconds)
+        }
+    }
+
+    private static func id(_ call: APICall) throws(Problem) -> KeyID {
+        guard let bytes = Hexadecimal.bytes(call.parts["id"] ?? ""), bytes.count == 8 else {
+            throw .badQuery(
+                "A key's id has 16 hexadecimal digits; `meterctl keys list` shows them."
+            )
+        }
+        return KeyID(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     private func principal(
@@ -134,12 +230,7 @@ struct KeyRoutes {
 
     private func revoke(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow(["reason"])
-        guard let bytes = Hexadecimal.bytes(call.parts["id"] ?? ""), bytes.count == 8 else {
-            throw .badQuery(
-                "A key's id has 16 hexadecimal digits; `meterctl keys list` shows them."
-            )
-        }
-        let id = KeyID(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+        let id = try Self.id(call)
         let reason = try call.query.one("reason")
         let entries = try context.book.decide(
             [.keyRevoked(KeyRevocation(id: id, reason: reason))],
@@ -178,6 +269,8 @@ struct KeyRoutes {
             "created": .string(RFC3339.text(standing.created)),
             "expires": .optional(standing.key.expires.map(RFC3339.text)),
             "revoked": .optional(standing.revoked.map(RFC3339.text)),
+            "replacedBy": .optional(standing.replacement?.by),
+            "ends": .optional(standing.end.map(RFC3339.text)),
         ]
     }
 

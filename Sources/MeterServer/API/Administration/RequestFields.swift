@@ -71,6 +71,13 @@ struct RequestFields {
         }
     }
 
+    /// True or false; nil where it is missing.
+    func boolean(_ name: String) throws(Problem) -> Bool? {
+        guard let value = members[name], !value.isNull else { return nil }
+        guard case .bool(let flag) = value else { throw .badBody("`\(name)` is true or false.") }
+        return flag
+    }
+
     /// A moment; nil where it is missing.
     func time(_ name: String) throws(Problem) -> Timestamp? {
         guard let text = try optional(name) else { return nil }

@@ -8,13 +8,17 @@ package enum Caller: Sendable {
     case localAdministrator
     /// The holder of a key.
     case holder(Credential)
+    /// The bearer of a portal token.
+    case portal(PortalGrant)
 
     /// Whether the caller may do what `scope` names.
     package func has(_ scope: KeyScopes) -> Bool {
         switch self {
         case .anonymous: false
-        case .localAdministrator: scope.isSubset(of: [.usage, .admin])
+        case .localAdministrator:
+            scope.isSubset(of: [.usage, .usageUsers, .finance, .admin])
         case .holder(let credential): credential.scopes.isSuperset(of: scope)
+        case .portal(let grant): grant.scopes.isSuperset(of: scope)
         }
     }
 
@@ -24,6 +28,7 @@ package enum Caller: Sendable {
         case .anonymous: "nobody"
         case .localAdministrator: "administration socket"
         case .holder(let credential): "key \(credential.key)"
+        case .portal(let grant): "portal token of key \(grant.issuer)"
         }
     }
 }
@@ -38,6 +43,8 @@ package struct APICall: Sendable {
     package var query: QueryItems
     /// The media type in lower case without parameters; empty if none was sent.
     package var contentType: String
+    /// The `Accept` header; empty if none was sent.
+    package var accept: String
     package var body: [UInt8]
 
     package init(
@@ -46,6 +53,7 @@ package struct APICall: Sendable {
         parts: [String: String] = [:],
         query: QueryItems,
         contentType: String = "",
+        accept: String = "",
         body: [UInt8] = []
     ) {
         self.caller = caller
@@ -53,6 +61,7 @@ package struct APICall: Sendable {
         self.parts = parts
         self.query = query
         self.contentType = contentType
+        self.accept = accept
         self.body = body
     }
 }
@@ -65,6 +74,10 @@ package struct APIAnswer: Sendable {
     package var retryAfter: Int?
     /// Methods that the path has, with a 405.
     package var allow: String?
+    /// What the content is known again by; an answer without one is not kept by anybody.
+    var entityTag: EntityTag?
+    /// Up to when the content is exact and complete.
+    var freshness: Freshness?
 
     package init(status: Int = 200, contentType: String = "application/json", body: [UInt8]) {
         self.status = status

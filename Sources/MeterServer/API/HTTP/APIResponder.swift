@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 package import Meter
@@ -15,6 +16,8 @@ package enum APIDoor: Sendable {
 package protocol APIAccess: Sendable {
     /// Whose key this is.
     func credential(for key: KeyText) throws(KeyRefusal) -> Credential
+    /// What a portal token grants now.
+    func grant(of token: String) throws(PortalTokenRefusal) -> PortalGrant
     /// Who ingests without a key under `--insecure-loopback`; nil while authentication is on.
     var insecureCredential: Credential? { get }
 }
@@ -28,6 +31,7 @@ struct APIResponder: HTTPResponder {
     let table: RouteTable
     let access: any APIAccess
     let counters: APICounters
+    let crossOrigin: CrossOrigin
     /// How long a caller may take to send its body.
     let bodyTimeout: Duration
 
@@ -50,9 +54,24 @@ struct APIResponder: HTTPResponder {
                     query: split.count > 1 ? String(split[1]) : ""
                 )
                 answer = try await route.handler(call)
-            case .otherMethods(let methods):
+                if let tag = answer.entityTag, let named = request.headers[.ifNoneMatch],
+                    tag.isNamed(in: named)
+                {
+                    answer.status = 304
+                    answer.body = []
+                }
+            case .otherMethods(let routes):
+                if request.method == .options, routes.contains(where: \.isForPortals) {
+                    let allowed = try preflight(request, routes)
+                    counters.answered(
+                        route: routes.first?.path ?? "other",
+                        status: allowed.status.code,
+                        in: clock.now - start
+                    )
+                    return allowed
+                }
                 answer = .problem(.wrongMethod, instance: path)
-                answer.allow = methods.map(\.rawValue).joined(separator: ", ")
+                answer.allow = routes.map(\.method.rawValue).joined(separator: ", ")
             case .none:
                 throw .notFound
             }
@@ -66,9 +85,30 @@ struct APIResponder: HTTPResponder {
             }
         }
         var pattern = "other"
-        if case .route(let route, _) = match { pattern = route.path }
+        var further = HTTPFields()
+        if case .route(let route, _) = match {
+            pattern = route.path
+            if route.isForPortals, door == .network {
+                further = crossOrigin.fields(for: request.headers[.origin])
+            }
+        }
         counters.answered(route: pattern, status: answer.status, in: clock.now - start)
-        return Self.response(answer, isHead: request.method.rawValue == "HEAD")
+        return Self.response(answer, further, isHead: request.method.rawValue == "HEAD")
+    }
+
+    /// Answers a browser that asks whether a page of another origin may send a request.
+    private func preflight(
+        _ request: Request,
+        _ routes: [APIRoute]
+    ) throws(Problem) -> Response {
+        let fields = crossOrigin.preflight(
+            for: request.headers[.origin],
+            methods: routes.filter(\.isForPortals).map(\.method)
+        )
+        guard door == .network, fields[.accessControlAllowOrigin] != nil else {
+            throw .foreignOrigin
+        }
+        return Response(status: .noContent, headers: fields)
     }
 
     private func call(
@@ -88,6 +128,7 @@ struct APIResponder: HTTPResponder {
             parts: parts,
             query: items,
             contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
+            accept: request.headers[.accept] ?? "",
             body: body
         )
     }
@@ -97,7 +138,7 @@ struct APIResponder: HTTPResponder {
         if route.scopes.isEmpty { return .anonymous }
         let caller: Caller
         if let shown = request.headers[.authorization] {
-            caller = .holder(try credential(shown))
+            caller = try bearer(shown)
         } else if door == .administrationSocket {
             caller = .localAdministrator
         } else if let insecure = access.insecureCredential, route.scopes == .ingest {
@@ -105,18 +146,31 @@ struct APIResponder: HTTPResponder {
         } else {
             throw .unauthenticated
         }
+        if case .portal = caller, !route.isForPortals { throw .portalToken }
         guard caller.has(route.scopes) else {
             throw .scope(route.scopes.names.joined(separator: ", "))
         }
         return caller
     }
 
-    private func credential(_ shown: String) throws(Problem) -> Credential {
+    /// Who shows a key or a portal token.
+    private func bearer(_ shown: String) throws(Problem) -> Caller {
         let parts = shown.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthenticated }
+        let text = parts[1].trimmingSpaces
+        guard text.hasPrefix(PortalTokens.prefix) else { return .holder(try credential(text)) }
+        do throws(PortalTokenRefusal) {
+            return .portal(try access.grant(of: text))
+        } catch {
+            counters.keyRefused(error.rawValue)
+            throw .unauthenticated
+        }
+    }
+
+    private func credential(_ text: String) throws(Problem) -> Credential {
         let key: KeyText
         do throws(KeyTextError) {
-            key = try KeyText(parsing: parts[1].trimmingSpaces)
+            key = try KeyText(parsing: text)
         } catch {
             counters.keyRefused("not-a-key")
             throw .unauthenticated
@@ -167,11 +221,23 @@ struct APIResponder: HTTPResponder {
         )
     }
 
-    private static func response(_ answer: APIAnswer, isHead: Bool) -> Response {
+    private static func response(
+        _ answer: APIAnswer,
+        _ further: HTTPFields,
+        isHead: Bool
+    ) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .xContentTypeOptions: "nosniff",
             .cacheControl: "no-store",
         ]
+        headers.append(contentsOf: further)
+        if let tag = answer.entityTag {
+            headers[.eTag] = tag.text
+            // Kept by the caller alone, and shown again only after asking whether it still holds.
+            headers[.cacheControl] = "private, no-cache"
+            headers.append(HTTPField(name: .vary, value: "Authorization, Accept"))
+        }
+        if let freshness = answer.freshness { headers.append(contentsOf: freshness.fields) }
         if let seconds = answer.retryAfter { headers[.retryAfter] = String(seconds) }
         if let allow = answer.allow { headers[.allow] = allow }
         if answer.status == 401 { headers[.wwwAuthenticate] = "Bearer realm=\"meter\"" }

@@ -16,6 +16,8 @@ package struct APIRoute: Sendable {
     package let path: String
     /// Empty for routes that are open to everybody.
     package let scopes: KeyScopes
+    /// Whether portal tokens open it, and pages of the listed origins may read it.
+    package let isForPortals: Bool
     /// Bytes that a body may have; 0 for none.
     package let bodyByteCountMax: Int
     package let handler: Handler
@@ -24,12 +26,14 @@ package struct APIRoute: Sendable {
         _ method: Method,
         _ path: String,
         scopes: KeyScopes = [],
+        isForPortals: Bool = false,
         bodyByteCountMax: Int = 0,
         handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.scopes = scopes
+        self.isForPortals = isForPortals
         self.bodyByteCountMax = bodyByteCountMax
         self.handler = handler
     }
@@ -43,7 +47,7 @@ package struct RouteTable: Sendable {
     package enum Match: Sendable {
         case route(APIRoute, parts: [String: String])
         /// The path is known, the method is not.
-        case otherMethods([APIRoute.Method])
+        case otherMethods([APIRoute])
         case none
     }
 
@@ -58,14 +62,14 @@ package struct RouteTable: Sendable {
     /// Finds the route of a request; costs a comparison with each route.
     package func match(method: String, path: String) -> Match {
         let given = path.split(separator: "/", omittingEmptySubsequences: false)
-        var others: [APIRoute.Method] = []
+        var others: [APIRoute] = []
         for (route, pattern) in zip(routes, patterns) {
             guard let parts = Self.parts(given, pattern) else { continue }
             // HEAD is a GET whose body is not sent.
             if route.method.rawValue == method || route.method == .get && method == "HEAD" {
                 return .route(route, parts: parts)
             }
-            others.append(route.method)
+            others.append(route)
         }
         return others.isEmpty ? .none : .otherMethods(others)
     }

@@ -51,7 +51,7 @@ struct HealthRoutes {
                 .json(["name": "meter", "version": .string(health.version)])
             },
             APIRoute(.get, "/openapi.yaml") { _ throws(Problem) in
-                .text(OpenAPIDocument.text, type: "application/yaml")
+                APIAnswer(contentType: "application/yaml", body: PackageResources.openapi_yaml)
             },
         ]
     }

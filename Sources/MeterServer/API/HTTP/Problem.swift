@@ -66,6 +66,39 @@ extension Problem {
         detail: "The tenant is not known to this key. Check its spelling, or use that tenant's key."
     )
 
+    /// The one answer for an agent or component that a portal token does not name, whether it exists or not.
+    package static func unknownToToken(_ kind: String) -> Problem {
+        Problem(
+            "unknown-\(kind)",
+            status: 404,
+            title: "No such \(kind)",
+            detail: "The \(kind) is not one that this token was made for."
+        )
+    }
+
+    package static let platformKey = Problem(
+        "platform-key-needed",
+        status: 403,
+        title: "Only a platform's key may do this",
+        detail:
+            "Portal tokens are made with a platform's key; `meterctl keys create http --platform` "
+            + "makes one."
+    )
+
+    package static let portalToken = Problem(
+        "portal-token",
+        status: 403,
+        title: "A portal token does not open this",
+        detail: "A portal token reads its tenant's usage and opens nothing else; use a key."
+    )
+
+    package static let foreignOrigin = Problem(
+        "foreign-origin",
+        status: 403,
+        title: "Pages of this origin may not ask",
+        detail: "An operator lists the origins of portal pages in --http-cors-origins."
+    )
+
     package static let notFound = Problem(
         "not-found",
         status: 404,

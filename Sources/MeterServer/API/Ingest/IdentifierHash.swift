@@ -1,12 +1,14 @@
 /// SipHash-2-4 with 128 bits of output (J.-P. Aumasson, D. J. Bernstein): a keyed hash that nobody
 /// without the key can aim at a collision, at a few bytes a nanosecond.
 struct IdentifierHash: Sendable {
+    static let keyByteCount = 16
+
     private let key: (UInt64, UInt64)
 
     /// Takes 16 secret bytes, which must stay the same as long as hashes are compared; nil for another
     /// number.
     init?(key: [UInt8]) {
-        guard key.count == 16 else { return nil }
+        guard key.count == Self.keyByteCount else { return nil }
         self.key = (Self.word(key, at: 0), Self.word(key, at: 8))
     }
 

@@ -28,12 +28,17 @@ struct UsageGrouping {
 
     /// The group's name in each dimension that is kept apart; null where it has none.
     func members(_ group: UsageGroup) -> [JSONMember] {
+        zip(names, values(group)).map { JSONMember($0, .optional($1)) }
+    }
+
+    /// The same, in the order of `names`.
+    func values(_ group: UsageGroup) -> [String?] {
         names.map { name in
             switch name {
-            case "tenant": JSONMember(name, .optional(group.tenant))
-            case "agent": JSONMember(name, .optional(group.agent))
-            case "access": JSONMember(name, .optional(group.access))
-            default: JSONMember(name, .optional(group.component))
+            case "tenant": group.tenant?.description
+            case "agent": group.agent?.description
+            case "access": group.access?.description
+            default: group.component?.description
             }
         }
     }
@@ -89,6 +94,24 @@ struct UsageRows {
             }
         }
         return rows
+    }
+
+    func csv(_ period: UsagePeriod, _ grouping: UsageGrouping) -> CSVText {
+        var table = CSVText(["windowStart", "windowEnd"] + grouping.names + ["value", "count"])
+        for group in groups {
+            let names = grouping.values(group).map { CSVText.Cell.optional($0) }
+            for window in 0..<period.windowCount {
+                var key = group
+                key.window = window
+                let total = totals[key] ?? UsageTotal()
+                table.add(
+                    period.windowCells(window) + names + [
+                        .number(total.sum), .number(total.count),
+                    ]
+                )
+            }
+        }
+        return table
     }
 
     private static func precedes(_ left: UsageGroup, _ right: UsageGroup) -> Bool {

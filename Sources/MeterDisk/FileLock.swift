@@ -1,25 +1,26 @@
 internal import Glibc
 
-/// Keeps a second engine out of a data directory, for as long as this value lives.
+/// A file's `flock`, held for as long as this value lives.
 ///
-/// `flock` on the file `lock`: the kernel releases it when the process ends however it ends, so a stale
-/// file means nothing. The file holds the number of the process that has the lock, for the message of the
-/// one that is refused.
-package final class DirectoryLock: Sendable {
-    private let descriptor: CInt
+/// The kernel releases it when the process ends however it ends, so a stale file means nothing. The file
+/// holds the number of the process that has the lock, for the message of the one that is refused.
+package final class FileLock: Sendable {
+    /// Inherited by the child of a `fork`, where it keeps the lock until it is closed there, too.
+    package let descriptor: CInt
 
-    /// Takes the lock of the directory at `path`, which must exist.
+    /// Takes the lock of the file at `path`, which is made if it is missing.
     ///
+    /// - Parameter place: What is said to be in use; the file itself by default.
     /// - Throws: ``DiskError`` with `.locked` and the holder's process number (nil if it has not written
-    ///   it yet) if the directory is in use.
-    package init(path: String) throws(DiskError) {
-        let file = path + "/lock"
+    ///   it yet) if another has the lock, or removed the file while this one waited for it.
+    package init(path: String, place: String? = nil) throws(DiskError) {
+        let place = place ?? path
         let opened = unsafe Glibc.open(
-            file,
+            path,
             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
             mode_t(0o600)
         )
-        if opened < 0 { throw DiskError(.lock, file: file, errno: errno) }
+        if opened < 0 { throw DiskError(.lock, file: path, errno: errno) }
         var result: CInt
         var number: CInt
         repeat {
@@ -30,8 +31,14 @@ package final class DirectoryLock: Sendable {
             let holder = number == EWOULDBLOCK ? Self.process(in: opened) : nil
             close(opened)
             throw number == EWOULDBLOCK
-                ? DiskError(.lock, file: path, .locked(byProcess: holder))
-                : DiskError(.lock, file: file, errno: number)
+                ? DiskError(.lock, file: place, .locked(byProcess: holder))
+                : DiskError(.lock, file: path, errno: number)
+        }
+        // The holder before may have removed the file in between: this would lock nothing.
+        var status = stat()
+        guard unsafe fstat(opened, &status) == 0, status.st_nlink > 0 else {
+            close(opened)
+            throw DiskError(.lock, file: place, .locked(byProcess: nil))
         }
         let text = Array("\(getpid())\n".utf8)
         // The number is a courtesy: the lock holds without it, on a full disk too.

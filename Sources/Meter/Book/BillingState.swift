@@ -1,0 +1,189 @@
+package import MeterWire
+
+/// What follows from the decisions on prices, months, carries, adjustments, foreign figures and orders.
+///
+/// Part of ``BookState``: a pure fold, and the indexes for looking things up.
+package struct BillingState: Sendable {
+    /// Every reading that differed from the one before, oldest first.
+    package private(set) var prices: [PriceKey: [PriceSeen]] = [:]
+    package private(set) var offeringUnits: [OfferingComponent: OfferingUnitSet] = [:]
+    /// By Waldur, the cuts of its months.
+    package private(set) var cuts: [WaldurID: [BillingMonth: PeriodCut]] = [:]
+    /// The newest month that each Waldur was seen to have turned to.
+    package private(set) var turned: [WaldurID: MonthTurned] = [:]
+    package private(set) var carries: [UInt64: CarryStanding] = [:]
+    /// What was decided about rows; by month and resource, so that a change copies one resource's.
+    package private(set) var rows: [BillingMonth: [ResourceKey: [SubmissionKey: RowDecisions]]] =
+        [:]
+    /// Numbers of the carries that wait, by resource.
+    package private(set) var waitingCarries: [ResourceKey: Set<UInt64>] = [:]
+    package private(set) var lastCarryNumber: UInt64 = 0
+    package private(set) var adjustments: [UInt64: AdjustmentStanding] = [:]
+    package private(set) var lastAdjustmentNumber: UInt64 = 0
+    /// Figures of others that stand, or are to be overwritten.
+    package private(set) var foreign: [SubmissionKey: ForeignStanding] = [:]
+    package private(set) var orders: [OrderID: OrderStanding] = [:]
+    package private(set) var incidents: [(incident: Incident, found: Timestamp)] = []
+    package private(set) var adopted: [ResourceKey: ResourceAdopted] = [:]
+    package private(set) var released: [ResourceKey: ResourceReleased] = [:]
+    package private(set) var periods: [TenantPeriod: PeriodStanding] = [:]
+    /// The newest signs; those before it still verify what they signed.
+    package private(set) var statementKeys: [StatementKeySet] = []
+
+    package init() {}
+
+    mutating func apply(_ entry: BookEntry) {
+        switch entry.decision {
+        case .priceSeen(let price): prices[price.key, default: []].append(price)
+        case .offeringUnitSet(let unit): offeringUnits[unit.key] = unit
+        case .periodCut(let cut): cuts[cut.waldur, default: [:]][cut.month] = cut
+        case .monthTurned(let turn): turned[turn.waldur] = turn
+        case .carryMade(let carry): add(carry, at: entry.time)
+        case .carrySettled(let settlement): settle(settlement, at: entry.time)
+        case .foreignFound(let found):
+            foreign[found.key] =
+                foreign[found.key].map { known in
+                    var standing = ForeignStanding(found: found, since: known.since)
+                    standing.isToReassert = false
+                    return standing
+                } ?? ForeignStanding(found: found, since: entry.time)
+        case .foreignDecided(let decision):
+            if decision.verdict == .reassert {
+                foreign[decision.key]?.isToReassert = true
+            } else {
+                foreign[decision.key] = nil
+            }
+        case .orderSeen(let order):
+            if orders[order.order] == nil {
+                orders[order.order] = OrderStanding(order: order, firstSeen: entry.time)
+            } else {
+                orders[order.order]?.order = order
+            }
+        case .orderFlushed(let flush): orders[flush.order]?.flushed = flush
+        case .incidentFound(let incident): incidents.append((incident, entry.time))
+        case .adjustmentMade(let adjustment): add(adjustment, by: entry.author, at: entry.time)
+        case .adjustmentAcknowledged(let note): adjustments[note.number]?.isAcknowledged = true
+        case .resourceAdopted(let adoption):
+            adopted[adoption.resourceKey] = adoption
+            released[adoption.resourceKey] = nil
+        case .resourceReleased(let release): released[release.resourceKey] = release
+        case .periodClosed(let closing):
+            periods[closing.key] = PeriodStanding(closed: closing)
+        case .periodReopened(let reopening): periods[reopening.key]?.isReopened = true
+        case .statementKeySet(let key): statementKeys.append(key)
+        default: break
+        }
+    }
+
+    private mutating func add(_ carry: CarryMade, at time: Timestamp) {
+        lastCarryNumber = max(lastCarryNumber, carry.number)
+        carries[carry.number] = CarryStanding(carry: carry, made: time)
+        change(carry.from) { $0.carriesOut.append(carry.number) }
+        if let to = carry.to {
+            change(to) { $0.carriesIn.append(carry.number) }
+        } else {
+            waitingCarries[carry.from.resourceKey, default: []].insert(carry.number)
+        }
+    }
+
+    private mutating func settle(_ settlement: CarrySettled, at time: Timestamp) {
+        guard let carry = carries[settlement.number]?.carry else { return }
+        carries[settlement.number]?.settled = settlement
+        carries[settlement.number]?.settledAt = time
+        waitingCarries[carry.from.resourceKey]?.remove(settlement.number)
+        if let to = settlement.to { change(to) { $0.carriesIn.append(settlement.number) } }
+    }
+
+    private mutating func add(
+        _ adjustment: AdjustmentMade,
+        by author: String,
+        at time: Timestamp
+    ) {
+        lastAdjustmentNumber = max(lastAdjustmentNumber, adjustment.number)
+        adjustments[adjustment.number] = AdjustmentStanding(
+            adjustment: adjustment,
+            author: author,
+            made: time
+        )
+        change(adjustment.key) { $0.adjustments.append(adjustment.number) }
+        if let reverted = adjustment.reverts { adjustments[reverted]?.isReverted = true }
+    }
+}
+
+extension BillingState {
+    private mutating func change(_ key: SubmissionKey, _ body: (inout RowDecisions) -> Void) {
+        body(&rows[key.month, default: [:]][key.resourceKey, default: [:]][key, default: .init()])
+    }
+
+    /// What was decided about a row.
+    package func row(_ key: SubmissionKey) -> RowDecisions {
+        rows[key.month]?[key.resourceKey]?[key] ?? RowDecisions()
+    }
+
+    /// The newest price that a Waldur showed; nil where nobody has seen one.
+    package func price(_ key: PriceKey) -> PriceSeen? { prices[key]?.last }
+
+    /// The newest price that a Waldur showed before a moment of its clock.
+    package func price(_ key: PriceKey, before moment: Timestamp) -> PriceSeen? {
+        prices[key]?.last { $0.read.map { $0 < moment } ?? true }
+    }
+
+    /// Nothing more can be told in this month.
+    package func isCut(_ month: BillingMonth, of waldur: WaldurID) -> Bool {
+        cuts[waldur]?[month] != nil
+    }
+
+    /// Carries that leave a row, oldest first.
+    package func carries(from key: SubmissionKey) -> [CarryStanding] {
+        row(key).carriesOut.compactMap { carries[$0] }
+    }
+
+    /// Carries that are told in a row, oldest first.
+    package func carries(to key: SubmissionKey) -> [CarryStanding] {
+        row(key).carriesIn.compactMap { carries[$0] }
+    }
+
+    /// Carries of a resource that wait, oldest first.
+    package func waiting(of resource: ResourceKey) -> [CarryStanding] {
+        (waitingCarries[resource] ?? []).sorted().compactMap { carries[$0] }
+    }
+
+    /// Adjustments of a row, oldest first.
+    package func adjustments(of key: SubmissionKey) -> [AdjustmentStanding] {
+        row(key).adjustments.compactMap { adjustments[$0] }
+    }
+}
+
+/// What was decided about one row; carries and adjustments by number, oldest first.
+package struct RowDecisions: Equatable, Sendable {
+    /// Of the carries that leave it.
+    package internal(set) var carriesOut: [UInt64] = []
+    /// Of the carries that are told in it.
+    package internal(set) var carriesIn: [UInt64] = []
+    package internal(set) var adjustments: [UInt64] = []
+
+    package init() {}
+}
+
+extension BookState {
+    /// How many of a component's smallest units make one of those that this resource's offering measures.
+    package func unitsPerReported(_ component: Name, of resource: ResourceKey) -> UInt64 {
+        if let offering = resources[resource]?.offering,
+            let unit = billing.offeringUnits[
+                OfferingComponent(
+                    waldur: resource.waldur,
+                    offering: offering,
+                    component: component
+                )
+            ]
+        {
+            return max(unit.unitsPerReported, 1)
+        }
+        return max(components[component]?.unitsPerReported ?? 1, 1)
+    }
+
+    /// The plan of a row's plan period; nil where nobody has seen it.
+    package func plan(of key: SubmissionKey) -> PlanID? {
+        resources[key.resourceKey]?.periods.first { $0.id == key.planPeriod }?.plan
+    }
+}

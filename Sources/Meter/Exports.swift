@@ -1,0 +1,2 @@
+// Who has the engine has its door to files.
+@_exported public import MeterDisk

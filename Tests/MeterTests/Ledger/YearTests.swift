@@ -1,0 +1,117 @@
+import Meter
+import MeterTesting
+import MeterWire
+import Testing
+
+@Suite struct YearTests {
+    /// What carries of a place stand for, by how they stand.
+    private func carried(
+        _ world: YearWorld,
+        _ place: YearWorld.Place,
+        _ belongs: (CarryStanding) -> Bool
+    ) -> Int128 {
+        world.book.state.billing.carries.values.filter { standing in
+            standing.carry.from.resource == Fixture.resource(place.resource)
+                && standing.carry.from.component == place.component && belongs(standing)
+        }.map(\.carry.amount.rawValue).reduce(0, +)
+    }
+
+    private func told(_ world: YearWorld, _ place: YearWorld.Place) -> Int128 {
+        world.told.filter { key, _ in
+            key.resource == Fixture.resource(place.resource) && key.component == place.component
+        }.map { key, amount in
+            amount.rawValue
+                * Int128(world.book.state.unitsPerReported(place.component, of: key.resourceKey))
+        }.reduce(0, +)
+    }
+
+    private func places(_ world: YearWorld) -> Set<YearWorld.Place> {
+        Set(world.used.keys).union(world.adjusted.keys)
+    }
+
+    @Test(arguments: 0..<12 as Range<UInt64>)
+    func `over years everything used is told, waits, or was given up by name`(
+        number: UInt64
+    ) throws {
+        var seed = Seed(number)
+        var world = try YearWorld(&seed)
+        for _ in 0..<26 {
+            try world.live(&seed)
+            for index in max(0, world.index - 4)...world.index {
+                let ledger = try world.ledger(index)
+                #expect(Conservation.check(ledger, book: world.book.state) == [])
+            }
+        }
+        for _ in 0..<3 { try world.quiet(&seed) }
+        var carriedOut = Int128(0)
+        var carriedIn = Int128(0)
+        for index in 0...world.index {
+            let ledger = try world.ledger(index)
+            #expect(Conservation.check(ledger, book: world.book.state) == [])
+            for line in ledger.lines {
+                if line.term == .carriedOut { carriedOut += line.amount.rawValue }
+                if line.term == .carriedIn { carriedIn += line.amount.rawValue }
+            }
+        }
+        var waiting = Int128(0)
+        for place in places(world) {
+            let due =
+                (world.used[place] ?? 0) * 100 + (world.adjusted[place] ?? 0)
+                - carried(world, place) {
+                    $0.settled.map { $0.settlement != .landed } ?? false
+                }
+            let told = told(world, place)
+            let stuck = carried(world, place, \.waits)
+            waiting += stuck
+            let units = world.book.state.unitsPerReported(
+                place.component,
+                of: ResourceKey(
+                    waldur: Fixture.waldur,
+                    resource: Fixture.resource(place.resource)
+                )
+            )
+            // After months in which everything was told, only less than a hundredth is left over.
+            let left = due - told - stuck
+            #expect(0 <= left && left < Int128(units), "\(place): \(due) due, \(told) told")
+        }
+        #expect(carriedOut == carriedIn + waiting)
+        let causes = Set(world.book.state.billing.carries.values.map(\.carry.cause))
+        #expect(causes.isSuperset(of: [.tail, .late, .residue]), "\(causes)")
+    }
+
+    @Test func `each stored term of a year that is off by one is named`() throws {
+        var terms: Set<LedgerTerm> = []
+        for number in 0..<4 as Range<UInt64> {
+            var seed = Seed(100 + number)
+            var world = try YearWorld(&seed)
+            for _ in 0..<8 { try world.live(&seed) }
+            let book = world.book.state
+            for index in 0...world.index {
+                let ledger = try world.ledger(index)
+                for (position, line) in ledger.lines.enumerated() {
+                    var changed = ledger
+                    changed.lines[position].amount = LedgerAmount(line.amount.rawValue - 1)
+                    let violations = Conservation.check(changed, book: book)
+                    #expect(
+                        violations.contains { violation in
+                            if case .term(line.account, line.term, let stored, let source) =
+                                violation
+                            {
+                                return stored.rawValue - source.rawValue == -1
+                            }
+                            return false
+                        },
+                        "\(line)"
+                    )
+                    terms.insert(line.term)
+                }
+            }
+        }
+        for term: LedgerTerm in [
+            .metered, .adjusted, .carriedIn, .confirmed, .waiting, .residue, .carriedOut,
+            .creditRequested, .writtenOff,
+        ] {
+            #expect(terms.contains(term), "\(term)")
+        }
+    }
+}

@@ -1,0 +1,510 @@
+import Meter
+import MeterTesting
+import MeterWire
+
+/// Years of a small random Waldur, with "months" of an hour: plan switches, price changes at turns, moves,
+/// outages over month ends, late events, unknown outcomes, foreign figures, adjustments, settlements,
+/// closings, and crashes that leave the book alone.
+///
+/// What Waldur shows is kept beside the book, by somebody who knows nothing of carries.
+struct YearWorld {
+    struct Place: Hashable {
+        let resource: UInt64
+        let component: Name
+    }
+
+    static let components: [Name] = ["tokens", "seconds"]
+    private static let plans = (1...2).map { PlanID(high: 7, low: $0) }
+
+    private let disk = BookDisk()
+    private(set) var book: Book
+    private(set) var index = 0
+    private var minute: UInt32 = 0
+    private var periodNumber: UInt64 = 0
+    private var events: [LedgerWorld.Event] = []
+    /// What Waldur shows.
+    private(set) var told: [SubmissionKey: Hundredths] = [:]
+    /// Everything that was used, by somebody who only adds.
+    private(set) var used: [Place: Int128] = [:]
+    private(set) var adjusted: [Place: Int128] = [:]
+    private var isAway = false
+
+    init(_ seed: inout Seed) throws {
+        book = try Book.open(disk).book
+        try decide(Fixture.component("tokens"), Fixture.component("seconds", units: 1000))
+        for resource in 0..<UInt64(3) {
+            let agent = Name("agent\(resource)")
+            try decide(
+                Fixture.made(resource, tenant: "acme", agent: agent),
+                .bindingSet(
+                    Fixture.binding(
+                        resource,
+                        tenant: "acme",
+                        agent: agent,
+                        resource: resource,
+                        from: 0
+                    )
+                )
+            )
+            try see(resource, plan: Self.plans[0], customer: "owner")
+        }
+        // One offering measures tokens by the thousand.
+        try decide(
+            .offeringUnitSet(
+                OfferingUnitSet(
+                    waldur: Fixture.waldur,
+                    offering: offering(2),
+                    component: "tokens",
+                    reportedUnit: "ktoken",
+                    unitsPerReported: 1000
+                )
+            )
+        )
+        try readPrices(&seed)
+    }
+
+    private func offering(_ resource: UInt64) -> OfferingID { OfferingID(high: 1, low: resource) }
+
+    private func decide(_ decisions: Decision...) throws { try decide(decisions) }
+
+    private func decide(_ decisions: [Decision]) throws {
+        try book.append(decisions, author: "test", at: Minute(rawValue: minute).start)
+    }
+
+    func month(_ index: Int) -> BillingMonth {
+        guard let month = BillingMonth(year: 2026 + index / 12, month: index % 12 + 1) else {
+            preconditionFailure()
+        }
+        return month
+    }
+
+    private func period(_ index: Int) -> BillingPeriod {
+        let start = UInt32(index) * 60
+        guard
+            let period = BillingPeriod(
+                waldur: Fixture.waldur,
+                month: month(index),
+                start: Minute(rawValue: start),
+                end: Minute(rawValue: start + 60)
+            )
+        else { preconditionFailure() }
+        return period
+    }
+
+    func ledger(_ index: Int) throws -> LedgerMonth {
+        let period = period(index)
+        let query = Ledger.query(book.state, period)
+        var totals: [UsageGroup: UsageTotal] = [:]
+        for event in events where period.contains(event.minute) {
+            guard let window = query.windows.lastIndex(where: { $0 <= event.minute }) else {
+                continue
+            }
+            let group = UsageGroup(
+                tenant: event.tenant,
+                agent: event.agent,
+                access: nil,
+                component: event.component,
+                window: window
+            )
+            totals[group, default: UsageTotal()].sum += UInt128(event.amount)
+            totals[group, default: UsageTotal()].count += 1
+        }
+        let answer = UsageAnswer(
+            totals: totals,
+            position: UInt64(events.count),
+            asOf: Fixture.time,
+            completeThrough: nil
+        )
+        return try Ledger.attribute(answer, to: query, book: book.state, period: period)
+    }
+
+    // MARK: one month
+
+    /// Lives through one month, with everything that can happen in it.
+    mutating func live(_ seed: inout Seed) throws {
+        for tick in 0..<6 as Range<UInt32> {
+            minute = UInt32(index) * 60 + tick * 10
+            for _ in 0..<seed.below(6) { use(&seed) }
+            if seed.oneIn(12) { try switchPlan(UInt64(seed.below(3)), &seed) }
+            if seed.oneIn(30) { try move(UInt64(seed.below(3)), &seed) }
+            if seed.oneIn(12) { try adjust(&seed) }
+            if seed.oneIn(20) { try writeForeign(&seed) }
+            if seed.oneIn(6) { isAway.toggle() }
+            if !isAway {
+                try settle(&seed)
+                try report(&seed)
+                try carryEnded()
+            }
+            if tick % 3 == 0 { try carryLate() }
+            if seed.oneIn(10) { try crash() }
+        }
+        try endMonth(&seed)
+    }
+
+    /// A month in which nothing is used and everything is told.
+    mutating func quiet(_ seed: inout Seed) throws {
+        isAway = false
+        minute = UInt32(index) * 60 + 30
+        try carryLate()
+        for standing in book.state.billing.carries.values.filter(\.waits).sorted(by: {
+            $0.carry.number < $1.carry.number
+        }) {
+            let landing = CarryLanding(standing.carry, book: book.state, into: month(index))
+            guard let target = landing.target else { continue }
+            try decide(
+                .carrySettled(
+                    CarrySettled(
+                        number: standing.carry.number,
+                        settlement: .landed,
+                        to: target,
+                        reason: "test"
+                    )
+                )
+            )
+        }
+        try settle(&seed)
+        try report(&seed, always: true)
+        try carryEnded()
+        try endMonth(&seed, byHand: false)
+    }
+
+    private mutating func use(_ seed: inout Seed) {
+        let resource = UInt64(seed.below(3))
+        let component = seed.pick(Self.components)
+        let back = seed.oneIn(5) ? UInt32(seed.below(130)) : 0
+        let amount = UInt64(seed.below(30_000))
+        events.append(
+            LedgerWorld.Event(
+                tenant: "acme",
+                agent: Name("agent\(resource)"),
+                access: nil,
+                component: component,
+                minute: Minute(rawValue: minute >= back ? minute - back : 0),
+                amount: amount
+            )
+        )
+        used[Place(resource: resource, component: component), default: 0] += Int128(amount)
+    }
+
+    private mutating func see(
+        _ resource: UInt64,
+        plan: PlanID,
+        customer: Name,
+        ending: PlanPeriod? = nil
+    ) throws {
+        periodNumber += 1
+        let now = Timestamp(milliseconds: Int64(minute) * 60_000 + 20_000)
+        var periods = [
+            PlanPeriod(
+                id: Fixture.period(periodNumber),
+                plan: plan,
+                start: minute == 0 ? Timestamp(milliseconds: 0) : now
+            )
+        ]
+        if let ending {
+            periods.insert(
+                PlanPeriod(id: ending.id, plan: ending.plan, start: ending.start, end: now),
+                at: 0
+            )
+        }
+        try decide(seen(resource, periods, customer))
+    }
+
+    private func seen(_ resource: UInt64, _ periods: [PlanPeriod], _ customer: Name) -> Decision {
+        .planPeriodsSeen(
+            PlanPeriodsSeen(
+                waldur: Fixture.waldur,
+                resource: Fixture.resource(resource),
+                offering: offering(resource),
+                customer: customer,
+                periods: periods,
+                components: Self.components,
+                resourceState: "OK"
+            )
+        )
+    }
+
+    private func standing(_ resource: UInt64) -> ResourceStanding {
+        book.state.resources[
+            ResourceKey(waldur: Fixture.waldur, resource: Fixture.resource(resource))
+        ] ?? ResourceStanding()
+    }
+
+    private mutating func switchPlan(_ resource: UInt64, _ seed: inout Seed) throws {
+        let known = standing(resource)
+        guard let current = known.periods.last else { return }
+        try see(
+            resource,
+            plan: seed.pick(Self.plans),
+            customer: known.customer ?? "owner",
+            ending: current
+        )
+    }
+
+    private func move(_ resource: UInt64, _ seed: inout Seed) throws {
+        try decide(seen(resource, [], seed.pick(["owner", "other"])))
+    }
+
+    private func readPrices(_ seed: inout Seed) throws {
+        for plan in Self.plans {
+            for component in Self.components {
+                try decide(
+                    .priceSeen(
+                        PriceSeen(
+                            waldur: Fixture.waldur,
+                            plan: plan,
+                            component: component,
+                            price: seed.oneIn(3) ? "0.05" : "0.02",
+                            read: Minute(rawValue: minute).start
+                        )
+                    )
+                )
+            }
+        }
+    }
+
+    // MARK: telling
+
+    private mutating func report(_ seed: inout Seed, always: Bool = false) throws {
+        for figure in try ledger(index).figures where always || !seed.oneIn(3) {
+            let isFinal = figure.isPlanPeriodOver && figure.confirmed != nil
+            guard figure.inFlight == nil, figure.amount >= .zero, !figure.lowers, !isFinal else {
+                continue
+            }
+            let number = book.state.nextIntentNumber
+            try decide(
+                .submissionIntended(
+                    SubmissionIntent(
+                        number: number,
+                        waldur: figure.key.waldur,
+                        resource: figure.key.resource,
+                        planPeriod: figure.key.planPeriod,
+                        month: figure.key.month,
+                        position: UInt64(events.count),
+                        items: [
+                            .init(
+                                component: figure.key.component,
+                                total: figure.total,
+                                amount: figure.amount
+                            )
+                        ]
+                    )
+                )
+            )
+            if always || !seed.oneIn(4) { try settle(number, confirmed: always || !seed.oneIn(5)) }
+        }
+    }
+
+    private mutating func settle(_ number: UInt64, confirmed: Bool) throws {
+        guard let intent = book.state.openIntents[number]?.intent else { return }
+        let outcome = SubmissionOutcome(number: number)
+        try decide(confirmed ? .submissionConfirmed(outcome) : .submissionRefused(outcome))
+        guard confirmed else { return }
+        for item in intent.items { told[intent.key(item.component)] = item.amount }
+    }
+
+    private mutating func settle(_ seed: inout Seed) throws {
+        for number in book.state.openIntents.keys.sorted() {
+            try settle(number, confirmed: seed.oneIn(2))
+        }
+    }
+
+    private mutating func adjust(_ seed: inout Seed) throws {
+        guard let figure = try ledger(index).figures.randomElement(using: &seed) else { return }
+        let adjustment = AdjustmentMade(
+            number: book.state.billing.lastAdjustmentNumber + 1,
+            kind: .amend,
+            key: figure.key,
+            amount: LedgerAmount(Int128(seed.below(2_000_000)) - 700_001),
+            reason: "test"
+        )
+        try decide(.adjustmentMade(adjustment))
+        note(adjustment)
+    }
+
+    private mutating func note(_ made: AdjustmentMade) {
+        let resource = made.key.resource.low
+        adjusted[Place(resource: resource, component: made.key.component), default: 0] +=
+            made.amount.rawValue
+    }
+
+    /// Somebody else writes a figure, which is accepted.
+    private mutating func writeForeign(_ seed: inout Seed) throws {
+        let rows = told.keys.filter { $0.month == month(index) }.sorted()
+        guard let key = rows.randomElement(using: &seed), let old = told[key],
+            book.state.submission(key)?.open.isEmpty ?? true
+        else { return }
+        let new = Hundredths(old.rawValue / 2 + Int128(seed.below(5_000)))
+        guard new != old else { return }
+        told[key] = new
+        let units = book.state.unitsPerReported(key.component, of: key.resourceKey)
+        let adjustment = AdjustmentMade(
+            number: book.state.billing.lastAdjustmentNumber + 1,
+            kind: .changedInWaldur,
+            key: key,
+            amount: try LedgerAmount(
+                Hundredths(new.rawValue - old.rawValue),
+                unitsPerReported: units
+            ),
+            reason: "test"
+        )
+        try decide(
+            .foreignFound(
+                ForeignFound(key: key, usage: new.description, confirmed: old)
+            ),
+            .adjustmentMade(adjustment),
+            .foreignDecided(
+                ForeignDecided(key: key, verdict: .accept, amount: new, reason: "test")
+            )
+        )
+        note(adjustment)
+    }
+
+    // MARK: carrying
+
+    private func land(_ carries: [CarryMade]) throws {
+        for carry in carries {
+            let settlement = CarryLanding.settlement(
+                of: carry,
+                book: book.state,
+                into: month(index)
+            )
+            if let settlement { try decide(.carrySettled(settlement)) }
+        }
+    }
+
+    /// What ended plan periods have beyond what was billed.
+    private func carryEnded() throws {
+        let ledger = try ledger(index)
+        for figure in ledger.figures
+        where figure.isPlanPeriodOver && figure.confirmed != nil && figure.inFlight == nil {
+            let carry = try CarryMaking.carry(
+                of: figure,
+                book: book.state,
+                cause: .planEnded,
+                number: book.state.billing.lastCarryNumber + 1,
+                position: ledger.position,
+                before: Minute(rawValue: minute).start
+            )
+            guard let carry else { continue }
+            try decide(.carryMade(carry))
+            try land([carry])
+        }
+    }
+
+    private func carryLate() throws {
+        for past in max(0, index - 3)..<index {
+            let carries = try CarryMaking.carries(
+                of: ledger(past),
+                book: book.state,
+                cause: .late,
+                first: book.state.billing.lastCarryNumber + 1
+            )
+            try decide(carries.map { .carryMade($0) })
+            try land(carries)
+        }
+    }
+
+    private mutating func endMonth(_ seed: inout Seed, byHand: Bool = true) throws {
+        minute = UInt32(index) * 60 + 59
+        try settle(&seed)
+        let month = month(index)
+        let ledger = try ledger(index)
+        let carries = try CarryMaking.carries(
+            of: ledger,
+            book: book.state,
+            cause: isAway ? .outage : .tail,
+            first: book.state.billing.lastCarryNumber + 1
+        )
+        try decide(
+            carries.map { .carryMade($0) } + [
+                .periodCut(
+                    PeriodCut(waldur: Fixture.waldur, month: month, position: ledger.position)
+                )
+            ]
+        )
+        index += 1
+        minute = UInt32(index) * 60
+        try readPrices(&seed)
+        try decide(
+            .monthTurned(
+                MonthTurned(
+                    waldur: Fixture.waldur,
+                    month: self.month(index),
+                    evidence: .prices,
+                    at: Minute(rawValue: minute).start
+                )
+            )
+        )
+        let waiting = book.state.billing.carries.values.filter(\.waits).map(\.carry)
+            .sorted { $0.number < $1.number }
+        try land(waiting)
+        if byHand { try decideByHand(&seed) }
+        try close(month, &seed)
+    }
+
+    /// A person goes through what waits.
+    private func decideByHand(_ seed: inout Seed) throws {
+        let waiting = book.state.billing.carries.values.filter(\.waits).map(\.carry)
+            .sorted { $0.number < $1.number }
+        for carry in waiting where seed.oneIn(3) {
+            let landing = CarryLanding(carry, book: book.state, into: month(index))
+            let settlement = seed.pick(CarrySettled.Settlement.allCases)
+            guard settlement != .landed || landing.target != nil else { continue }
+            try decide(
+                .carrySettled(
+                    CarrySettled(
+                        number: carry.number,
+                        settlement: settlement,
+                        to: settlement == .landed ? landing.target : nil,
+                        reason: "test"
+                    )
+                )
+            )
+        }
+    }
+
+    private func close(_ month: BillingMonth, _ seed: inout Seed) throws {
+        let hash = BookHash.zero.description
+        guard seed.oneIn(2) else { return }
+        for revision in 1...UInt32(1 + seed.below(3)) {
+            if revision > 1 {
+                try decide(
+                    .periodReopened(
+                        PeriodReopened(
+                            waldur: Fixture.waldur,
+                            month: month,
+                            tenant: "acme",
+                            revision: revision - 1,
+                            reason: "test"
+                        )
+                    )
+                )
+            }
+            try decide(
+                .periodClosed(
+                    PeriodClosed(
+                        waldur: Fixture.waldur,
+                        month: month,
+                        tenant: "acme",
+                        revision: revision,
+                        statement: hash,
+                        previous: revision == 1 ? nil : hash
+                    )
+                )
+            )
+        }
+    }
+
+    /// Everything but the disk is lost.
+    private mutating func crash() throws {
+        let before = try (max(0, index - 2)...index).map(ledger)
+        let head = book.state.head
+        book = try Book.open(disk).book
+        guard book.state.head == head, try (max(0, index - 2)...index).map(ledger) == before else {
+            throw LostInCrash()
+        }
+    }
+
+    struct LostInCrash: Error {}
+}
