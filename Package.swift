@@ -118,7 +118,7 @@ if !engineOnly {
         .executableTarget(
             name: "WaldurDouble",
             dependencies: [
-                hummingbird, logging, lifecycle, arguments,
+                hummingbird, logging, lifecycle, arguments, crypto,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,
             path: "Tests/WaldurDouble", swiftSettings: strict),

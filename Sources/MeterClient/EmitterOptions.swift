@@ -46,6 +46,14 @@ public struct EmitterOptions: Sendable {
     public var endpoint: Endpoint
     /// Key and suite.
     public var protection: WireProtection
+    /// A stream that takes the same frames where datagrams do not get through: blocked, lost, or too large
+    /// for a network on the way. Only of use where ``endpoint`` is `.udp`; must be `.tcp`.
+    public var fallBack: Endpoint?
+    /// How long datagrams may stay without an answer before the stream is tried.
+    public var fallBackAfterMilliseconds: Int64 = 5_000
+    /// After how long on the stream a frame goes as a datagram too, to see whether they get through
+    /// again; each further time after twice as long, up to 16 times this.
+    public var probeEveryMilliseconds: Int64 = 30_000
     /// Bytes of a frame over UDP, header and tag included.
     public var datagramByteCount = 1_400
     /// Bytes of a frame over TCP, header and tag included.
@@ -57,11 +65,12 @@ public struct EmitterOptions: Sendable {
     public var sealAfterMilliseconds: Int64 = 200
     /// How often a claim is sent.
     public var claimEveryMilliseconds: Int64 = 3_000
-    /// Bytes on the way over UDP at most.
+    /// Bytes on the way over UDP at most; the emitter goes below it while datagrams are lost.
     public var datagramWindowByteCount = 256 << 10
     /// Bytes on the way over TCP at most.
     public var streamWindowByteCount = 4 << 20
-    /// The least time after which a datagram is sent again.
+    /// The least time after which a datagram without an answer is sent again; it grows with the round trip
+    /// and doubles from failure to failure, up to 8 seconds.
     public var resendAfterMilliseconds: Int64 = 250
     /// The time on events and claims; by default the system's clock.
     public var clock: @Sendable () -> Timestamp = { SystemClock.now() }
@@ -74,54 +83,77 @@ public struct EmitterOptions: Sendable {
         self.protection = protection
     }
 
+    /// ``fallBack`` where it makes sense.
+    var streamToFallBackTo: Endpoint? {
+        guard case .udp = endpoint, case .tcp = fallBack else { return nil }
+        return fallBack
+    }
+
     /// What of this the state machine needs.
     package var parameters: EmitterParameters {
-        switch endpoint {
-        case .udp:
-            EmitterParameters(
-                transport: .datagrams,
-                protection: protection,
-                frameByteCount: datagramByteCount,
-                windowByteCount: datagramWindowByteCount,
-                claimEveryMilliseconds: claimEveryMilliseconds,
-                resendAfterMilliseconds: resendAfterMilliseconds
-            )
-        case .tcp:
-            EmitterParameters(
-                transport: .stream,
-                protection: protection,
-                frameByteCount: streamFrameByteCount,
-                windowByteCount: streamWindowByteCount,
-                claimEveryMilliseconds: claimEveryMilliseconds,
-                resendAfterMilliseconds: Swift.max(5_000, resendAfterMilliseconds)
-            )
+        var parameters = EmitterParameters(
+            way: .stream,
+            protection: protection,
+            frameByteCount: streamFrameByteCount,
+            datagramWindowByteCount: datagramWindowByteCount,
+            streamWindowByteCount: streamWindowByteCount,
+            claimEveryMilliseconds: claimEveryMilliseconds,
+            resendAfterMilliseconds: resendAfterMilliseconds
+        )
+        if case .udp = endpoint {
+            parameters.way = .datagrams
+            parameters.frameByteCount = datagramByteCount
+            if streamToFallBackTo != nil {
+                parameters.fallBack = EmitterParameters.FallBack(
+                    afterMilliseconds: fallBackAfterMilliseconds,
+                    probeEveryMilliseconds: probeEveryMilliseconds
+                )
+            }
         }
+        return parameters
     }
 }
 
 /// What the state machine of an emitter goes by.
 package struct EmitterParameters: Sendable {
-    package enum Transport: Sendable { case datagrams, stream }
+    /// When the other way is tried.
+    package struct FallBack: Sendable {
+        package var afterMilliseconds: Int64
+        package var probeEveryMilliseconds: Int64
 
-    package var transport: Transport
+        package init(afterMilliseconds: Int64, probeEveryMilliseconds: Int64) {
+            self.afterMilliseconds = afterMilliseconds
+            self.probeEveryMilliseconds = probeEveryMilliseconds
+        }
+    }
+
+    /// The way that frames go at first.
+    package var way: SendPath.Way
+    /// Nil where there is only one way.
+    package var fallBack: FallBack?
     package var protection: WireProtection
     package var frameByteCount: Int
-    package var windowByteCount: Int
+    package var datagramWindowByteCount: Int
+    package var streamWindowByteCount: Int
     package var claimEveryMilliseconds: Int64
     package var resendAfterMilliseconds: Int64
 
     package init(
-        transport: Transport,
+        way: SendPath.Way,
+        fallBack: FallBack? = nil,
         protection: WireProtection,
         frameByteCount: Int,
-        windowByteCount: Int,
+        datagramWindowByteCount: Int,
+        streamWindowByteCount: Int,
         claimEveryMilliseconds: Int64,
         resendAfterMilliseconds: Int64
     ) {
-        self.transport = transport
+        self.way = way
+        self.fallBack = fallBack
         self.protection = protection
         self.frameByteCount = frameByteCount
-        self.windowByteCount = windowByteCount
+        self.datagramWindowByteCount = datagramWindowByteCount
+        self.streamWindowByteCount = streamWindowByteCount
         self.claimEveryMilliseconds = claimEveryMilliseconds
         self.resendAfterMilliseconds = resendAfterMilliseconds
     }

@@ -30,6 +30,10 @@ public struct EmitterStatistics: Sendable, Equatable {
     public internal(set) var acknowledgements: UInt64 = 0
     /// Messages that came and were none, or not under our key.
     public internal(set) var invalidAcknowledgements: UInt64 = 0
+    /// Times that datagrams were given up for the stream (``EmitterOptions/fallBack``).
+    public internal(set) var fallBacks: UInt64 = 0
+    /// Whether the stream is used now because datagrams do not get through.
+    public internal(set) var isFallenBack = false
     /// Times that a stream was opened.
     public internal(set) var connections: UInt64 = 0
     /// What the server said last of our sources: accepted.

@@ -48,7 +48,7 @@ public enum FrameReplay {
             if link.open(now: now), case .tcp = endpoint { next = 0 }
             var burst = 0
             while link.isOpen, !link.isCongested, next < frames.count, burst < 32 {
-                link.send(frames[next], now: now)
+                link.send(frames[next])
                 outcome.framesSent += 1
                 outcome.bytesSent += frames[next].count
                 next += 1
@@ -66,7 +66,7 @@ public enum FrameReplay {
                     newest[answer.source] = answer
                 }
             }
-            link.wait(milliseconds: next < frames.count ? 1 : 20, wake: -1)
+            Link.wait([link], milliseconds: next < frames.count ? 1 : 20, wake: -1)
         }
         for counters in newest.values.compactMap(\.counters) {
             outcome.accepted += counters.accepted

@@ -22,6 +22,13 @@ final class ReportingService: Service {
         var settings = ReporterSettings(waldur: WaldurID(waldur.id), zone: waldur.zone)
         settings.cycleMilliseconds = waldur.reportInterval.components.seconds * 1_000
         settings.requestLifeMilliseconds = waldur.requestLife.components.seconds * 1_000
+        settings.guardMilliseconds = max(
+            waldur.guardTime.components.seconds * 1_000,
+            settings.requestLifeMilliseconds
+        )
+        settings.turnDelayMilliseconds = waldur.turnDelay.components.seconds * 1_000
+        settings.acceptsForeign = waldur.acceptsForeign
+        settings.foreignDecideMilliseconds = Int64(waldur.foreignDecideHours) * 3_600_000
         let clock = context.clock
         var random = SystemRandomNumberGenerator()
         reporter = ReporterService(
@@ -47,6 +54,7 @@ final class ReportingService: Service {
             let status = reporter.status
             show(.reportingHeld, status.state == .held, status.detail)
             show(.reportingFailing, status.state == .failing, status.detail)
+            show(.ledgerNotConserved, !status.violations.isEmpty, status.detail)
             try? await Task.sleep(for: .seconds(1))
         }
     }

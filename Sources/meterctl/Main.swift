@@ -20,8 +20,9 @@ struct Meterctl: AsyncParsableCommand {
         subcommands: [
             StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
             VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
-            ReconcileVerb.self, KeysVerbs.self, MapVerbs.self, ComponentsVerbs.self,
-            DetailsVerbs.self, ConfigVerbs.self,
+            CarryVerbs.self, ReconcileVerb.self, KeysVerbs.self, MapVerbs.self,
+            ComponentsVerbs.self, DetailsVerbs.self,
+            ConfigVerbs.self,
         ]
     )
 }

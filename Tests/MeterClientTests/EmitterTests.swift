@@ -298,6 +298,46 @@ private struct Thread {
         _ = server.kill()
     }
 
+    /// Datagrams go to a port behind which nobody reads, then to one where a server listens again.
+    @Test func `datagrams that nobody answers go over the stream, and back when somebody does`() {
+        let key = WireKey.derived(fromMaster: [5], id: KeyID(rawValue: 8))
+        let stream = LoopbackServer(stream: true, key: key)
+        let silent = LoopbackServer(stream: false, key: key)
+        _ = silent.kill()
+        var options = EmitterOptions(
+            endpoint: .udp(host: "127.0.0.1", port: silent.port),
+            protection: .signed(key)
+        )
+        options.fallBack = .tcp(host: "127.0.0.1", port: stream.port)
+        options.fallBackAfterMilliseconds = 300
+        options.probeEveryMilliseconds = 200
+        options.sealAfterMilliseconds = 20
+        options.resendAfterMilliseconds = 50
+        let emitter = Emitter(options)
+        record(emitter, 1_000)
+        #expect(emitter.flush(timeoutMilliseconds: 10_000))
+        #expect(emitter.statistics.isFallenBack)
+        #expect(emitter.statistics.connections == 1)
+        #expect(stream.read { $0.totals() }["input_tokens"] == sum(1_000))
+        // The datagram server knows what the stream's has: they are two doors of one.
+        let datagrams = LoopbackServer(
+            stream: false,
+            key: key,
+            port: silent.port,
+            model: stream.read { $0 }
+        )
+        for _ in 0..<200 where emitter.statistics.isFallenBack {
+            record(emitter, 10)
+            usleep(50_000)
+        }
+        #expect(!emitter.statistics.isFallenBack)
+        #expect(emitter.statistics.fallBacks >= 1)
+        #expect(datagrams.read { $0.sources.values.reduce(0) { $0 + $1.events.count } } > 1_000)
+        _ = emitter.close(timeoutMilliseconds: 500)
+        _ = stream.kill()
+        _ = datagrams.kill()
+    }
+
     private final class Countdown: Sendable {
         let left: Atomic<Int>
         init(_ count: Int) { left = Atomic(count) }

@@ -3,68 +3,169 @@ import MeterWaldur
 import MeterWire
 import Testing
 
-/// Silence around the turn of the month.
+/// What is sent, cut and carried around the turn of the month.
 @Suite struct MonthEndTests {
-    private static let november = "2026-11-30T22:30:00Z"
+    private static let evening = "2026-11-30T23:00:00Z"
 
-    private func simulation(_ text: String, zone: ZoneOffset = .utc) throws -> Simulation {
+    private func simulation(
+        _ text: String = evening,
+        zone: ZoneOffset = .utc,
+        announcing: Bool = false
+    ) throws -> Simulation {
         let simulation = try Simulation(at: #require(WaldurTime.parse(text)), zone: zone)
+        if announcing { try simulation.world.announce("agent_calls", hundredths: 5) }
         try simulation.bind("researcher", to: 0)
         simulation.use("agent_calls", 3, by: "researcher")
         return simulation
     }
 
-    @Test func `nothing is sent in the last hour, nor after it until a person resumes`()
-        async throws
-    {
-        let simulation = try simulation(Self.november)
-        await simulation.cycle()
+    /// Lives through the evening: 7 are told in time, 2 are used when nothing can be told any more.
+    private func throughMidnight(_ simulation: Simulation) async {
+        await simulation.run(until: "2026-11-30T23:50:00Z")
         #expect(simulation.shown(0, "agent_calls") == ["3.00"])
-        await simulation.advance(milliseconds: 31 * 60_000)
         simulation.use("agent_calls", 4, by: "researcher")
-        await simulation.cycle()
-        #expect(simulation.shown(0, "agent_calls") == ["3.00"])
-        guard case .silent(let ending) = simulation.reporter.window(at: simulation.moment) else {
-            Issue.record("not silent")
-            return
-        }
-        #expect(ending.reason == .monthEnding)
-        let status = simulation.reporter.status(at: simulation.moment)
-        #expect(status.state == .held && status.heldRows == 1)
-        #expect(status.detail.contains("2026-11-30T23:00:00Z"))
-        #expect(status.detail.contains("report resume 2026-12"))
-        #expect(ending.since.map(WaldurTime.text) == "2026-11-30T23:00:00Z")
-        #expect(ending.resume?.description == "2026-12")
-
-        await simulation.advance(milliseconds: 3 * 3_600_000)
-        simulation.use("agent_calls", 5, by: "researcher")
-        await simulation.cycle()
-        #expect(simulation.shown(0, "agent_calls") == ["3.00"])
-        guard case .silent(let turned) = simulation.reporter.window(at: simulation.moment) else {
-            Issue.record("not silent")
-            return
-        }
-        #expect(turned.reason == .notResumed && turned.resume?.description == "2026-12")
-
-        let december = try #require(BillingMonth("2026-12"))
-        try simulation.engine.book([
-            .reportingResumed(ReportingResumption(waldur: Simulation.waldur, month: december))
-        ])
-        await simulation.cycle()
-        // November's tail is not told as December's: its own month is over.
-        #expect(simulation.shown(0, "agent_calls") == ["3.00", "5.00"])
-        #expect(simulation.book.openIntents.isEmpty)
+        await simulation.run(until: "2026-11-30T23:59:00Z")
+        #expect(simulation.shown(0, "agent_calls") == ["7.00"])
+        simulation.use("agent_calls", 2, by: "researcher")
+        await simulation.run(until: "2026-12-01T00:00:05Z")
     }
 
-    @Test func `a restart does not forget that a month has ended`() async throws {
-        let simulation = try simulation(Self.november)
-        await simulation.cycle()
-        await simulation.advance(milliseconds: 20 * 86_400_000)
-        simulation.crash()
+    private func isSilent(
+        _ simulation: Simulation,
+        _ reason: ReportingWindow.Silence.Reason
+    ) -> Bool {
+        guard case .silent(let silence) = simulation.reporter.window(at: simulation.moment) else {
+            return false
+        }
+        return silence.reason == reason
+    }
+
+    @Test func `a month is told to the guard, its tail is cut, and lands at an equal price`()
+        async throws
+    {
+        let simulation = try simulation()
+        await throughMidnight(simulation)
+        try simulation.world.runMonthlyTask()
+        let writes = simulation.transport.writeCount
         simulation.use("agent_calls", 5, by: "researcher")
-        await simulation.cycle()
+        await simulation.run(until: "2026-12-01T00:29:00Z")
+        #expect(simulation.transport.writeCount == writes)
+        #expect(isSilent(simulation, .notTurned))
+        #expect(simulation.carries == ["2026-11 agent_calls tail 2.00 waits"])
+        let november = try #require(BillingMonth("2026-11"))
+        #expect(simulation.book.billing.isCut(november, of: Simulation.waldur))
+
+        await simulation.run(until: "2026-12-01T00:45:00Z")
+        #expect(simulation.carries == ["2026-11 agent_calls tail 2.00 landed"])
+        #expect(simulation.shown(0, "agent_calls") == ["7.00", "7.00"])
+        // Everything is told once, zeros included.
+        #expect(simulation.shown(0, "input_tokens") == ["0.00"])
+        #expect(simulation.book.billing.turned[Simulation.waldur]?.evidence == .delay)
+        #expect(simulation.reporter.status(at: simulation.moment).state == .reporting)
+    }
+
+    @Test(arguments: [0, 4]) func `nothing is sent before an announced price is the price`(
+        hoursLate: Int64
+    ) async throws {
+        let simulation = try simulation(announcing: true)
+        await throughMidnight(simulation)
+        if hoursLate == 0 { try simulation.world.runMonthlyTask() }
+        let writes = simulation.transport.writeCount
+        simulation.use("agent_calls", 5, by: "researcher")
+        await simulation.run(until: "2026-12-01T00:29:00Z")
+        #expect(simulation.transport.writeCount == writes)
+        if hoursLate > 0 {
+            await simulation.run(until: "2026-12-01T03:59:00Z")
+            #expect(simulation.transport.writeCount == writes)
+            try simulation.world.runMonthlyTask()
+        }
+        await simulation.run(until: hoursLate > 0 ? "2026-12-01T04:15:00Z" : "2026-12-01T00:45:00Z")
+        #expect(simulation.shown(0, "agent_calls") == ["5.00", "7.00"])
+        #expect(simulation.prices(0, "agent_calls", "2026-12") == ["0.05"])
+        #expect(simulation.book.billing.turned[Simulation.waldur]?.evidence == .prices)
+        // At another price nothing lands by itself.
+        #expect(simulation.carries == ["2026-11 agent_calls tail 2.00 waits"])
+        let status = simulation.reporter.status(at: simulation.moment)
+        #expect(status.waitingCarries == 1 && status.detail.contains("meterctl carry list"))
+    }
+
+    @Test
+    func `a monthly task that failed is an alarm, and nothing is sent until a person says so`()
+        async throws
+    {
+        let simulation = try simulation(announcing: true)
+        await throughMidnight(simulation)
+        let writes = simulation.transport.writeCount
+        await simulation.run(until: "2026-12-03T00:00:00Z")
+        #expect(simulation.transport.writeCount == writes)
+        #expect(isSilent(simulation, .turnUnseen))
+        let status = simulation.reporter.status(at: simulation.moment)
+        #expect(status.state == .held && status.detail.contains("create_monthly_invoices"))
+        #expect(status.detail.contains("report resume 2026-12"))
+        simulation.use("agent_calls", 5, by: "researcher")
+        try simulation.engine.book([
+            .reportingResumed(
+                ReportingResumption(
+                    waldur: Simulation.waldur,
+                    month: #require(BillingMonth("2026-12"))
+                )
+            )
+        ])
+        await simulation.run(until: "2026-12-03T00:10:00Z")
+        // The price is still the old one, so that the tail lands, too.
+        #expect(simulation.shown(0, "agent_calls") == ["7.00", "7.00"])
+    }
+
+    @Test func `what comes after the cut is late, and an outage over the boundary has its name`()
+        async throws
+    {
+        let simulation = try simulation()
+        await simulation.run(until: "2026-11-30T23:20:00Z")
+        simulation.use("agent_calls", 4, by: "researcher")
+        let minute = simulation.minute
+        // The server is down from here on.
+        simulation.crash()
+        await simulation.advance(milliseconds: 3 * 3_600_000)
+        simulation.crash()
+        await simulation.run(until: "2026-12-01T02:45:00Z")
+        #expect(simulation.carries == ["2026-11 agent_calls outage 4.00 landed"])
+        simulation.engine.record(
+            "agent_calls",
+            6,
+            agent: "researcher",
+            tenant: Simulation.tenant,
+            at: minute
+        )
+        simulation.engine.sync()
+        await simulation.run(until: "2026-12-01T04:30:00Z")
+        #expect(
+            simulation.carries == [
+                "2026-11 agent_calls outage 4.00 landed", "2026-11 agent_calls late 6.00 landed",
+            ]
+        )
+        #expect(simulation.shown(0, "agent_calls") == ["10.00", "3.00"])
+    }
+
+    @Test func `a total that Waldur files under the next month is an incident, and is healed`()
+        async throws
+    {
+        let simulation = try simulation("2026-11-30T23:57:20Z")
+        simulation.transport.change { $0.writes = [.appliedLater(milliseconds: 200_000)] }
+        await simulation.send()
+        simulation.crash()
+        await simulation.run(until: "2026-12-01T00:20:00Z")
         #expect(simulation.shown(0, "agent_calls") == ["3.00"])
-        #expect(simulation.transport.writeCount == 1)
+        let incidents = simulation.book.billing.incidents.map(\.incident)
+        #expect(incidents.map(\.kind) == [.wrongMonth])
+        #expect(incidents.first?.quantity == Hundredths(300))
+        #expect(incidents.first?.key.month.description == "2026-12")
+        simulation.use("agent_calls", 5, by: "researcher")
+        await simulation.run(until: "2026-12-01T00:50:00Z")
+        // November's total was never told in November: it is carried, and December's row is right.
+        #expect(simulation.carries.count == 1 && simulation.carries[0].hasSuffix("3.00 landed"))
+        #expect(simulation.shown(0, "agent_calls") == ["8.00"])
+        #expect(simulation.book.openIntents.isEmpty)
+        #expect(simulation.book.billing.incidents.count == 1)
     }
 
     @Test func `a new installation waits where the month has just begun`() async throws {
@@ -78,22 +179,21 @@ import Testing
 
     @Test func `the month is Waldur's, by its clock and its zone`() async throws {
         // 22:30 in Greenwich is half past midnight two hours east of it.
-        let east = try simulation(Self.november, zone: #require(ZoneOffset("+02:00")))
+        let east = try simulation(
+            "2026-11-30T22:30:00Z",
+            zone: #require(ZoneOffset("+02:00"))
+        )
         await east.cycle()
-        guard case .silent(let silence) = east.reporter.window(at: east.moment) else {
-            Issue.record("not silent")
-            return
-        }
-        #expect(silence.reason == .monthYoung && silence.resume?.description == "2026-12")
-        // And Waldur's clock may be half an hour ahead of ours.
-        let ahead = try simulation(Self.november)
-        ahead.transport.change { $0.skewMilliseconds = 31 * 60_000 }
+        #expect(isSilent(east, .notTurned) && east.transport.writeCount == 0)
+        // And Waldur's clock may be two minutes ahead of ours.
+        let ahead = try simulation("2026-11-30T23:57:00Z")
+        ahead.transport.change { $0.skewMilliseconds = 2 * 60_000 }
         await ahead.cycle()
-        #expect(ahead.transport.writeCount == 0)
+        #expect(isSilent(ahead, .monthEnding) && ahead.transport.writeCount == 0)
     }
 
-    @Test func `an intent that finds the hour has struck is not sent`() async throws {
-        let simulation = try simulation("2026-11-30T22:59:58Z")
+    @Test func `an intent that finds the guard reached is not sent`() async throws {
+        let simulation = try simulation("2026-11-30T23:57:55Z")
         var intended = false
         for _ in 0..<60 where !intended {
             let action = simulation.next()
@@ -102,7 +202,7 @@ import Testing
                 decisions.contains(where: { $0.kind == .submissionIntended })
             {
                 intended = true
-                await simulation.advance(milliseconds: 5_000)
+                await simulation.advance(milliseconds: 8_000)
             }
             simulation.handle(event)
         }
@@ -112,7 +212,9 @@ import Testing
         #expect(simulation.book.openIntents.isEmpty)
     }
 
-    @Test func `an unknown outcome of the old month is settled in the new one`() async throws {
+    @Test func `an unknown outcome of the old month is settled before that month is cut`()
+        async throws
+    {
         for fault in [DoubleTransport.Fault.answerLost, .lost] {
             let simulation = try simulation("2026-11-30T22:57:00Z")
             simulation.transport.change { $0.writes = [fault] }
@@ -121,18 +223,21 @@ import Testing
             await simulation.advance(milliseconds: 3 * 3_600_000)
             await simulation.quiesce()
             #expect(simulation.book.openIntents.isEmpty)
-            let key = try #require(simulation.book.submissions.values.first?.keys.first)
+            let november = try #require(BillingMonth("2026-11"))
+            let key = try #require(simulation.book.submissions[november]?.keys.first)
             #expect((simulation.book.submission(key)?.confirmed != nil) == (fault == .answerLost))
+            await simulation.cycle()
+            #expect(simulation.book.billing.isCut(november, of: Simulation.waldur))
+            #expect(simulation.carries.isEmpty == (fault == .answerLost))
         }
     }
 
     @Test func `with no answer there is no clock, and without a clock nothing is sent`() throws {
-        let settings = ReporterSettings(waldur: "main")
         let window = ReportingWindow.at(
             Simulation.midMonth,
             clock: nil,
-            settings: settings,
-            resumed: nil,
+            settings: ReporterSettings(waldur: "main"),
+            turned: nil,
             lastReported: nil
         )
         #expect(window.month == nil)
@@ -140,33 +245,73 @@ import Testing
     }
 
     /// Every hour of two years, against arithmetic by another way.
-    @Test func `the window is open exactly outside the last hour of a month that was resumed`()
-        throws
-    {
-        let settings = ReporterSettings(waldur: "main")
+    @Test func `the window is open exactly before the guard of a month that has turned`() throws {
+        var settings = ReporterSettings(waldur: "main")
+        settings.guardMilliseconds = 3_600_000
         let start = try #require(WaldurTime.parse("2027-01-01T00:30:00Z"))
         for hour in 0..<(2 * 365 * 24) {
             let now = start.advanced(byMilliseconds: Int64(hour) * 3_600_000)
             let clock = WaldurClock(date: now, sent: now, received: now)
             let month = try #require(BillingMonth(of: now, in: .utc))
-            let window = ReportingWindow.at(
-                now,
-                clock: clock,
-                settings: settings,
-                resumed: month,
-                lastReported: nil
-            )
+            func window(turned: BillingMonth?, reported: BillingMonth?) -> ReportingWindow {
+                ReportingWindow.at(
+                    now,
+                    clock: clock,
+                    settings: settings,
+                    turned: turned,
+                    lastReported: reported
+                )
+            }
             let inAnHour = now.advanced(byMilliseconds: 3_600_000)
             let isLast = BillingMonth(of: inAnHour, in: .utc) != month
-            #expect((window.month == month) == !isLast, "\(WaldurTime.text(now))")
-            let unresumed = ReportingWindow.at(
-                now,
-                clock: clock,
-                settings: settings,
-                resumed: nil,
-                lastReported: BillingMonth(year: 2026, month: 12)
-            )
-            #expect(unresumed.month == nil)
+            let open = window(turned: month, reported: nil)
+            #expect((open.month == month) == !isLast, "\(WaldurTime.text(now))")
+            #expect(window(turned: month.previous, reported: month.previous).month == nil)
         }
+    }
+
+    @Test func `what shows a turn is announced prices, then the invoice, then the delay`() throws {
+        let settings = ReporterSettings(waldur: "main")
+        let december = try #require(BillingMonth("2026-12"))
+        func evidence(
+            _ minutes: Int64,
+            _ change: (inout MonthTurn.Sight) -> Void
+        ) -> MonthTurned.Evidence? {
+            var sight = MonthTurn.Sight()
+            sight.wasSeenBefore = true
+            change(&sight)
+            return MonthTurn.evidence(
+                sight,
+                of: december,
+                millisecondsIntoMonth: minutes * 60_000,
+                settings: settings
+            )
+        }
+        #expect(evidence(29) { _ in } == nil)
+        #expect(evidence(30) { _ in } == .delay)
+        #expect(evidence(29) { $0.announced = [("0.05", "0.05")] } == nil)
+        #expect(evidence(30) { $0.announced = [("0.05", "0.05")] } == .prices)
+        #expect(evidence(9999) { $0.announced = [("0.05", "0.05"), ("1", "2")] } == nil)
+        #expect(
+            evidence(9999) {
+                $0.announced = [("1", "2")]
+                $0.invoices = [december]
+            } == nil
+        )
+        #expect(evidence(30) { $0.invoices = [december] } == .invoice)
+        #expect(evidence(9999) { $0.invoices = [december.previous] } == nil)
+        #expect(evidence(359) { $0.wasSeenBefore = false } == nil)
+        #expect(evidence(360) { $0.wasSeenBefore = false } == .delay)
+    }
+
+    @Test
+    func `the last cycle begins by what turns have cost, and half as long again before the guard`()
+    {
+        var flush = FinalFlush()
+        let end = Timestamp(milliseconds: 10_000_000)
+        #expect(flush.start(guardStart: end, resources: 10).milliseconds == 10_000_000 - 30_000)
+        for turn in 1...100 { flush.note(milliseconds: Int64(turn)) }
+        #expect(flush.turnMilliseconds == 95)
+        #expect(flush.milliseconds(resources: 2_000) == 285_000)
     }
 }

@@ -136,15 +136,16 @@ import Testing
             try double.world.switchPlan(DoubleWorld.resources[0], to: "Premium")
             Self.use(engine, "agent_calls", 1, at: minute)
             #expect(await double.world.report(DoubleWorld.resources[0], "input_tokens", "5") == 201)
-            let kinds = try await service.submit().findings.map(\.kind)
-            #expect(kinds.contains(.planEnded) && kinds.contains(.foreign))
+            let status = try await service.submit()
+            #expect(status.findings.map(\.kind).contains(.foreign))
+            #expect(status.waitingCarries == 1 && status.violations.isEmpty)
             #expect(Self.shown(double, "agent_calls") == ["10.00"])
             #expect(Self.shown(double, "input_tokens") == ["100.00", "5.00"])
             let reconciliation = try await service.reconcile()
             #expect(!reconciliation.isClean)
             #expect(
                 reconciliation.lines.filter { !$0.isEqual }.flatMap(\.causes).map(\.name).sorted()
-                    == ["foreign", "plan-ended"]
+                    == ["foreign"]
             )
             #expect(
                 !reconciliation.lines.filter { $0.isEqual && $0.causes.contains(.notPriced) }

@@ -22,9 +22,13 @@ struct RecordedWorld {
         let provider = text(offering, "customer_name")
         fixture.monthOpened = false
         fixture.customers = [
-            .init(name: provider, uuid: text(offering, "customer_uuid")),
-            .init(name: text(resource, "customer_name"), uuid: text(resource, "customer_uuid")),
-            .init(name: "Buyer Two"),
+            .init(name: provider, uuid: text(offering, "customer_uuid"), abbreviation: "AGT"),
+            .init(
+                name: text(resource, "customer_name"),
+                uuid: text(resource, "customer_uuid"),
+                abbreviation: "B1"
+            ),
+            .init(name: "Buyer Two", abbreviation: "B2"),
         ]
         fixture.projects = [
             .init(
@@ -84,50 +88,49 @@ struct RecordedWorld {
         )
     }
 
-    /// Adds an offering of the same provider.
-    mutating func addOffering(_ offering: JSON) {
-        fixture.offerings?.append(Self.offering(offering))
-    }
-
-    /// Adds a resource as the provider sees it, with its customer and project.
-    mutating func addResource(_ resource: JSON) {
-        let customer = text(resource, "customer_name")
-        if let place = fixture.customers.firstIndex(where: { $0.name == customer }) {
-            fixture.customers[place].uuid = text(resource, "customer_uuid")
-        }
-        let project = text(resource, "project_uuid")
-        if fixture.projects?.contains(where: { $0.uuid == project }) != true {
-            fixture.projects?.append(
-                .init(name: text(resource, "project_name"), customer: customer, uuid: project)
+    /// Adds the second offering of the recorded provider, with the first one's components and prices,
+    /// and a resource of it for each buyer; they show in sums alone.
+    mutating func addWriter(uuid: String) {
+        guard var offering = fixture.offerings?.first else { return }
+        (offering.name, offering.uuid, offering.slug) = ("Writer agent", uuid, nil)
+        (offering.type, offering.backendID) = ("Marketplace.Slurm", "agent:writer-agent")
+        for index in offering.components.indices { offering.components[index].uuid = nil }
+        for index in offering.plans.indices { offering.plans[index].uuid = nil }
+        let projects = (fixture.projects ?? []).prefix(2)
+        let first = fixture.resources?.first?.created.flatMap { Moment($0) }
+        // They were made some seconds after the first offering's.
+        let created = first?.advanced(bySeconds: 10).zulu
+        for (index, project) in projects.enumerated() {
+            fixture.resources?.append(
+                .init(
+                    name: "site_agent-r\(index + 1)",
+                    offering: uuid,
+                    project: project.name,
+                    plan: "Standard",
+                    limits: ["seats": 3],
+                    created: created
+                )
             )
         }
+        // One more erred before it became active, so that its first month was never billed.
         fixture.resources?.append(
             .init(
-                name: text(resource, "name"),
-                offering: text(resource, "offering_uuid"),
-                project: project,
-                plan: text(resource, "plan_uuid"),
-                uuid: text(resource, "uuid"),
-                limits: Self.limits(resource["limits"]),
-                created: text(resource, "created")
+                name: "hook-sa1",
+                offering: uuid,
+                project: projects.first?.name ?? "",
+                plan: "Standard",
+                limits: ["seats": 2],
+                created: created,
+                billed: false
             )
         )
+        fixture.offerings?.append(offering)
     }
 
     func token(_ who: String) -> String? { tokens[who] }
 
-    /// Enters it all, and the service provider's uuid that items show. The last two are the
-    /// keys of the last rows that the recorded server had made before.
-    func load(
-        into state: DoubleState,
-        serviceProvider: String?,
-        lastInvoice: Int = 0,
-        lastPlanPrice: Int = 0
-    ) throws {
-        state.with {
-            $0.model.lastInvoice = lastInvoice
-            $0.model.lastPlanPrice = lastPlanPrice
-        }
+    /// Enters it all, and the service provider's uuid that items show.
+    func load(into state: DoubleState, serviceProvider: String?) throws {
         var fixture = fixture
         fixture.customers[0].serviceProviderUUID = serviceProvider
         try state.load(fixture)
@@ -156,6 +159,13 @@ struct RecordedWorld {
                 fullName: "Buyer Test",
                 number: 3,
                 roles: [.init(role: "owner", customer: buyer)]
+            ),
+            .init(
+                username: "buyer2",
+                token: tokens["buyer2"] ?? "buyer2",
+                fullName: "Buyer2 Test",
+                number: 5,
+                roles: [.init(role: "owner", customer: "Buyer Two")]
             ),
             .init(
                 username: "member",

@@ -64,7 +64,7 @@ import Testing
         try await RunningDouble.with(clock: .standing(sessions.start)) { double in
             try prepared.load(into: double.state, serviceProvider: sessions.serviceProvider)
             var replay = Replay(double)
-            try await replay.run(steps, file: "01", subset: ["configuration anonymous"])
+            try await replay.run(steps, file: "01")
             replay.expectNoDifferences()
         }
     }
@@ -96,6 +96,65 @@ import Testing
 
     @Test func `session 05, on a plan switch in mid-month, is answered as recorded`() async throws {
         guard let sessions = try Sessions() else { return }
+        try await afterPlanSwitch(sessions) { _, _ in }
+    }
+
+    @Test
+    func
+        `sessions 06, 07, 12, 10 and 11, on late components, user usage, filters and the month's end, are answered as recorded`()
+        async throws
+    {
+        guard let sessions = try Sessions(),
+            let late = try Transcript.load("06-late-component-and-prices.json"),
+            let users = try Transcript.load("07-user-usage.json"),
+            let filters = try Transcript.load("12-filters-and-concurrency.json"),
+            let rollover = try Transcript.load("10-month-rollover.json"),
+            let clash = try Transcript.load("11-compensation-clash.json")
+        else { return }
+        let writer = filters.steps[13].answer?.array?.last.map { text($0, "uuid") }
+        // The monthly task has no step of its own.
+        var turn = rollover.steps
+        turn.insert(.task("invoices.create_monthly_invoices"), at: 6)
+        let prepared = turn
+        try await afterPlanSwitch(sessions, writer: writer, later: filters) { replay, world in
+            try await replay.run(late.steps, file: "06")
+            try await replay.run(users.steps, file: "07")
+            try await replay.run(filters.steps, file: "12")
+            // The last of the forty concurrent reports that session 12 counts.
+            let token = world.token("provider") ?? ""
+            let resource = replay.double.state.with { content in
+                content.model.resources.rows.first { $0.name == "basic-r2" }?.id.hex
+            }
+            let reported = try await replay.double.report(
+                try #require(resource),
+                ("agent_calls", "41"),
+                token: token
+            )
+            #expect(reported == 201)
+            var conditions = Replay.Conditions()
+            conditions.tokens = Dictionary(
+                (world.fixture.users ?? []).map { ($0.username, $0.token) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            conditions.dump = DatabaseDump.differences
+            conditions.clock = [
+                0: Moment(micros: Moment(year: 2026, month: 12, day: 1).micros - Moment.second),
+                2: Moment(year: 2026, month: 12, day: 1).advanced(bySeconds: 3),
+                8: Moment(year: 2026, month: 12, day: 1).advanced(bySeconds: 600),
+            ]
+            try await replay.run(prepared, file: "10", conditions)
+            conditions.clock = [:]
+            try await replay.run(clash.steps, file: "11", conditions)
+        }
+    }
+
+    /// Replays session 05, and whatever came after it on the same server.
+    private func afterPlanSwitch(
+        _ sessions: Sessions,
+        writer: String? = nil,
+        later: Transcript? = nil,
+        _ body: @Sendable (inout Replay, RecordedWorld) async throws -> Void
+    ) async throws {
         var world = try sessions.world()
         let steps = sessions.plan.steps
         let items = steps[1].answer?.array ?? []
@@ -107,71 +166,21 @@ import Testing
         (rejected.name, rejected.uuid, rejected.orderUUID) = ("hook-r2", nil, nil)
         (rejected.billed, rejected.state) = (false, "Terminated")
         world.fixture.resources?.append(rejected)
+        if let writer {
+            world.addWriter(uuid: writer)
+            world.fixture.customers.append(.init(name: "Hook customer"))
+        }
+        if let staff = later?.steps.first(where: { $0.who == "staff" })?.authorization {
+            world.fixture.users?[0].token = String(staff.dropFirst(6))
+        }
         let prepared = world
         try await RunningDouble.with(clock: .standing(sessions.start)) { double in
             try prepared.load(into: double.state, serviceProvider: sessions.serviceProvider)
             try await Self.reportEarlier(steps, to: double, prepared)
             var replay = Replay(double)
             try await replay.run(steps, file: "05")
+            try await body(&replay, prepared)
             replay.expectNoDifferences()
-        }
-    }
-
-    @Test func `session 16, on the month turn and prices, is answered as recorded`() async throws {
-        guard let turn = try Transcript.load("16-month-turn.json"),
-            let seed = try Transcript.load("00-publish-order-approve.json")
-        else { return }
-        // The session's parts start from one seeded database, that of session 00.
-        func named(_ name: String) throws -> JSON {
-            try #require(
-                seed.steps.last { $0.answer?["slug"]?.string?.hasPrefix(name) == true }?.answer
-            )
-        }
-        let resources = seed.steps.compactMap(\.answer).filter { $0["creation_order"] != nil }
-        #expect(resources.count == 4)
-        var world = RecordedWorld(
-            offering: try named("research-"),
-            resource: resources[0],
-            steps: turn.steps + seed.steps
-        )
-        world.addOffering(try named("writer-a"))
-        for resource in resources.dropFirst() { world.addResource(resource) }
-        let early = try #require(turn.steps.first { $0.note.contains("items of November before") })
-        let items = early.answer?.array ?? []
-        for (index, resource) in resources.enumerated() {
-            let usage = items.first { item in
-                item["resource_uuid"] == resource["uuid"] && item["billing_type"] == "usage"
-            }
-            world.fixture.resources?[index].activated = usage.map { text($0, "start") }
-        }
-        let provider = items.first?["details"]?["service_provider_uuid"]?.string
-        // The base fee is the second component of the first plan.
-        let fee = items.first { text($0, "name").hasSuffix("Base fee") }
-        let key = Int(fee?["details"]?["plan_component_id"]?.number ?? "") ?? 0
-        // The number of the reporting account in that database.
-        world.fixture.users?[1].number = 7
-        // Parts B and D start anew; the public catalogue is no part of the double.
-        var parts: [[Transcript.Step]] = [[]]
-        for step in turn.steps where !step.target.contains("public-offerings") {
-            let isFresh = step.note.hasPrefix("Part B") || step.note.hasPrefix("D (main")
-            if isFresh { parts.append([]) }
-            parts[parts.count - 1].append(step)
-        }
-        #expect(parts.count == 3)
-        let prepared = world
-        for (index, part) in parts.enumerated() {
-            let start = try #require(part.lazy.compactMap(\.time).first)
-            try await RunningDouble.with(clock: .standing(start)) { double in
-                try prepared.load(
-                    into: double.state,
-                    serviceProvider: provider,
-                    lastInvoice: 2,
-                    lastPlanPrice: key - 2
-                )
-                var replay = Replay(double)
-                try await replay.run(part, file: "16 part \(index + 1)")
-                replay.expectNoDifferences()
-            }
         }
     }
 

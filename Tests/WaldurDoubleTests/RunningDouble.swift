@@ -55,14 +55,15 @@ struct RunningDouble: Sendable {
         _ target: String,
         token: String? = nil,
         body: String? = nil,
-        headers: [String: String] = [:]
+        headers: [String: String] = [:],
+        timeout: TimeInterval = 20
     ) async throws -> HTTPAnswer {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(target)") else {
             throw URLError(.badURL)
         }
         var request = URLRequest(url: url)
         request.httpMethod = method
-        request.timeoutInterval = 20
+        request.timeoutInterval = timeout
         request.httpBody = body.map { Data($0.utf8) }
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         if let token { request.setValue("Token \(token)", forHTTPHeaderField: "Authorization") }

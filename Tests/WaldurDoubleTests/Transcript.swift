@@ -55,8 +55,7 @@ struct Transcript {
 }
 
 extension Transcript.Step {
-    /// nil for what is no step. Background work that was called by hand has the method `TASK` and
-    /// says in its target what it was.
+    /// nil for what is no request.
     init?(_ json: JSON) {
         guard let request = json["request"], let method = request["method"]?.string else {
             return nil
@@ -81,15 +80,40 @@ extension Transcript.Step {
         }
         self.headers = headers
         page = response["body"]?["_not_json"]?.string
+        if case .string(let text) = response["body"] ?? .null {
+            page = text.isEmpty ? nil : text
+            return
+        }
         let json = response["body"]
         answer = json == nil || json == .some(.null) || page != nil ? Optional.none : json
     }
 }
 
 extension Transcript.Step {
+    /// Background work that was called by hand has the method `TASK` and says in its target what it
+    /// was; what the recording looked up in the database has the method `DUMP`; a report of which only
+    /// the body was kept is made whole.
     fileprivate static func read(_ json: JSON) -> Self? {
-        guard json["request"]?["method"] == "TASK" else { return Self(json) }
-        return Self(task: json["request"]?["body"]?.text ?? "", json)
+        guard let request = json["request"] else { return Self(dump: json) }
+        if request["method"] == "TASK" { return Self(task: request["body"]?.text ?? "", json) }
+        if request["usages"] != nil { return Self(report: request, json) }
+        return Self(json)
+    }
+
+    /// Background work that a recording mentions without a step of its own.
+    static func task(_ what: String) -> Self { Self(task: what, [:]) }
+
+    private init(dump: JSON) {
+        self.init(task: "", dump)
+        method = "DUMP"
+        answer = dump
+    }
+
+    private init(report: JSON, _ json: JSON) {
+        self.init(task: "/api/marketplace-component-usages/set_usage/", json)
+        (method, who, body) = ("POST", "provider", report.text)
+        status = json["response"]?["status"]?.number.flatMap { Int($0) } ?? 0
+        page = status == 500 ? json["response"]?["body"]?.string : nil
     }
 
     private init(task: String, _ json: JSON) {

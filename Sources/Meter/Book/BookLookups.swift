@@ -48,6 +48,15 @@ extension BookState {
         return Credential(key: id, principal: principal, scopes: standing.key.scopes)
     }
 
+    /// The month that this Waldur is told now: the newest that it turned to, or that anything was told of;
+    /// nil before its first.
+    package func presentMonth(of waldur: WaldurID) -> BillingMonth? {
+        let told = submissions.keys.sorted().last { month in
+            submissions[month]?.keys.contains { $0.waldur == waldur } ?? false
+        }
+        return [billing.turned[waldur]?.month, resumed[waldur], told].compactMap(\.self).max()
+    }
+
     /// Every binding in the book, sorted by access and start.
     package var allBindings: [Binding] {
         bindings.keys.sorted().flatMap { bindings[$0] ?? [] }

@@ -23,7 +23,9 @@ package enum CarryMaking {
         var carries: [CarryMade] = []
         for figure in month.figures where figure.inFlight == nil {
             let carry = try carry(
-                of: figure,
+                of: figure.key,
+                balance: figure.balance,
+                confirmed: figure.confirmed,
                 book: book,
                 cause: cause,
                 number: first &+ UInt64(carries.count),
@@ -36,18 +38,23 @@ package enum CarryMaking {
     }
 
     /// What one row has beyond what is confirmed; nil for nothing.
+    ///
+    /// - Parameters:
+    ///   - balance: What came in less what left it, as the ledger says.
+    ///   - end: When the row's plan or billing period ended: price and customer are those of before.
     package static func carry(
-        of figure: LedgerFigure,
+        of key: SubmissionKey,
+        balance: LedgerAmount,
+        confirmed: Hundredths?,
         book: BookState,
         cause: CarryCause,
         number: UInt64,
         position: UInt64,
         before end: Timestamp
     ) throws(LedgerError) -> CarryMade? {
-        let key = figure.key
         let units = book.unitsPerReported(key.component, of: key.resourceKey)
-        let told = try LedgerAmount(figure.confirmed ?? .zero, unitsPerReported: units)
-        let left = try figure.balance.subtracting(told)
+        let told = try LedgerAmount(confirmed ?? .zero, unitsPerReported: units)
+        let left = try balance.subtracting(told)
         guard left != .zero else { return nil }
         let price = book.plan(of: key).flatMap { plan in
             book.billing.price(

@@ -47,6 +47,8 @@ struct API: Sendable {
         routes += SourceRoutes(context: context).routes
         routes += DetailsRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
+        routes += CarryRoutes(context: context).routes
+        routes += ForeignRoutes(context: context).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
     }

@@ -39,6 +39,13 @@ struct ServerConfiguration: Sendable {
         var reportInterval: Duration
         /// How long a request may go on at Waldur's after nobody waits for it any more.
         var requestLife: Duration
+        /// How long before a month's end sending stops.
+        var guardTime: Duration
+        /// How long into a month nothing is sent.
+        var turnDelay: Duration
+        /// Waldur's figure stands, rather than Meter's being sent again, where nobody decided.
+        var acceptsForeign: Bool
+        var foreignDecideHours: Int
     }
 
     struct Limits: Sendable {
@@ -195,7 +202,11 @@ struct ServerConfiguration: Sendable {
             token: token,
             zone: zone,
             reportInterval: interval,
-            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds)
+            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds),
+            guardTime: try seconds(values, Settings.waldurGuardSeconds),
+            turnDelay: try seconds(values, Settings.waldurTurnDelaySeconds),
+            acceptsForeign: values.value(Settings.waldurForeignDefault)?.text == "accept",
+            foreignDecideHours: try count(values, Settings.waldurForeignDecideHours)
         )
     }
 

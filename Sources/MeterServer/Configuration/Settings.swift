@@ -119,6 +119,34 @@ enum Settings {
             + "the longest that its workers and every proxy before it allow."
     )
 
+    static let waldurGuardSeconds = Setting(
+        ["waldur", "guard-seconds"],
+        .count(1...86_400),
+        default: "120",
+        unit: "seconds",
+        "How long before a month's end, by Waldur's clock, sending stops; at least request-life-seconds."
+    )
+    static let waldurTurnDelaySeconds = Setting(
+        ["waldur", "turn-delay-seconds"],
+        .count(0...86_400),
+        default: "1800",
+        unit: "seconds",
+        "How long into a month nothing is sent, though Waldur was seen to have turned it."
+    )
+    static let waldurForeignDefault = Setting(
+        ["waldur", "foreign-default"],
+        .choice(["reassert", "accept"]),
+        default: "reassert",
+        "What becomes of a figure that somebody else wrote in Waldur and nobody decided about."
+    )
+    static let waldurForeignDecideHours = Setting(
+        ["waldur", "foreign-decide-hours"],
+        .count(0...744),
+        default: "24",
+        unit: "hours",
+        "How long before sending stops for the month that default decides."
+    )
+
     static let udpThreads = Setting(
         ["udp-threads"],
         .count(0...64),
@@ -281,7 +309,9 @@ enum Settings {
         config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
         logFormat,
         logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
-        waldurReportSeconds, waldurRequestLifeSeconds, udpThreads, udpReceiveBuffer,
+        waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
+        waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
+        udpReceiveBuffer,
         checkpointSeconds, detailsRetentionDays, stopSeconds,
         connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
         journalQueue, liveKeys, detailsMemory, detailModels, detailUsers, detailKeys, httpBody,

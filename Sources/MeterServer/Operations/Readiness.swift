@@ -28,7 +28,9 @@ final class Readiness: Sendable {
         case detailsMissing = "details-missing"
         /// Events that came have not each exactly one outcome: a fault of this program.
         case notConserved = "not-conserved"
-        /// Nothing is told to Waldur until a person says so.
+        /// What was metered and what became of it differ in some account: a fault of this program.
+        case ledgerNotConserved = "ledger-not-conserved"
+        /// Nothing is told to Waldur, around the turn of a month or until a person says so.
         case reportingHeld = "reporting-held"
         /// Waldur does not answer or refuses.
         case reportingFailing = "reporting-failing"
@@ -39,8 +41,7 @@ final class Readiness: Sendable {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
             case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .notConserved,
-                .reportingHeld,
-                .reportingFailing:
+                .ledgerNotConserved, .reportingHeld, .reportingFailing:
                 false
             }
         }

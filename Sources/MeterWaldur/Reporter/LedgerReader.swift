@@ -15,6 +15,9 @@ package struct LedgerReader: Sendable {
         let untold: [ResourceID: [AttributedUsage]]
     }
 
+    /// What the running check found in the newest ledger of each month.
+    package private(set) var violations: [BillingMonth: [Violation]] = [:]
+
     private let waldur: WaldurID
     private let zone: ZoneOffset
     private var known: Known?
@@ -42,6 +45,21 @@ package struct LedgerReader: Sendable {
         return try figures(of: resource, from: known)
     }
 
+    /// Everything of a month, to its end.
+    package mutating func month(
+        _ month: BillingMonth,
+        engine: some ReportingEngine
+    ) async throws(ReporterTrouble) -> LedgerMonth {
+        guard let end = Minute(month.end(in: zone)), end.rawValue > 0 else {
+            throw ReporterTrouble("\(month) has no minute")
+        }
+        return try await read(
+            month,
+            through: Minute(rawValue: end.rawValue - 1),
+            engine: engine
+        ).month
+    }
+
     private func serves(
         _ known: Known,
         _ resource: ResourceID,
@@ -58,7 +76,7 @@ package struct LedgerReader: Sendable {
             && known.book.billing.rows[month]?[key] == book.billing.rows[month]?[key]
     }
 
-    private func read(
+    private mutating func read(
         _ month: BillingMonth,
         through: Minute,
         engine: some ReportingEngine
@@ -79,6 +97,7 @@ package struct LedgerReader: Sendable {
             let book = engine.bookState
             do throws(LedgerError) {
                 let ledger = try Ledger.attribute(answer, to: query, book: book, period: period)
+                violations[month] = Conservation.check(ledger, book: book)
                 return Known(
                     month: ledger,
                     through: through,

@@ -75,8 +75,8 @@ extension ReportFinding: CustomStringConvertible {
         let text =
             switch kind {
             case .foreign:
-                "Waldur shows \(waldurs) and Meter last confirmed \(ours); not overwritten: find who "
-                    + "wrote it"
+                "Waldur shows \(waldurs) and Meter last confirmed \(ours); not overwritten before "
+                    + "somebody decides or the deadline passes: meterctl report foreign"
             case .notPriced:
                 "the plan has no price; usage is accepted and not billed: set the price"
             case .notInOffering:

@@ -8,7 +8,7 @@ package struct ReportStatus: Sendable {
         case starting
         /// The last cycle got to its end.
         case reporting
-        /// Nothing is sent until a person resumes.
+        /// Nothing is sent around the turn of the month.
         case held
         /// The last cycle did not get to its end.
         case failing
@@ -30,6 +30,10 @@ package struct ReportStatus: Sendable {
     package var unchangedRows: Int
     /// Rows that did not: held back, looked up, or silent for the turn of the month.
     package var heldRows: Int
+    /// Carries that wait for a person.
+    package var waitingCarries: Int
+    /// Where what came in and what became of it differ: never, unless something is wrong with Meter.
+    package var violations: [Violation] = []
 
     /// One word.
     package var state: State {
@@ -45,6 +49,12 @@ package struct ReportStatus: Sendable {
             parts.append(window.description)
         }
         if let trouble { parts.append("the last cycle failed: \(trouble); it is tried again") }
+        if let first = violations.first {
+            parts.append("\(violations.count) accounts do not balance, the first: \(first)")
+        }
+        if waitingCarries > 0 {
+            parts.append("\(waitingCarries) carries wait for a decision; `meterctl carry list`")
+        }
         if !openIntents.isEmpty {
             parts.append("\(openIntents.count) submissions are looked up")
         }
@@ -80,7 +90,9 @@ extension Reporter {
             openIntents: openIntents(),
             findings: findings.sorted { $0.key < $1.key }.flatMap(\.value),
             unchangedRows: unchanged,
-            heldRows: held
+            heldRows: held,
+            waitingCarries: book.billing.waitingCarries
+                .filter { $0.key.waldur == settings.waldur }.map(\.value.count).reduce(0, +)
         )
     }
 }

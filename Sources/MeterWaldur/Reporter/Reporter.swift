@@ -6,7 +6,7 @@ package import MeterWire
 ///
 /// ```text
 ///          ┌ cycle ────────────────────────────────────────────────────────────────────────┐
-/// rest ──► list resources ─► read offerings ─► for each resource:                           ──► rest
+/// rest ──► list resources ─► read offerings ─► months ─► for each resource:                 ──► rest
 ///          │   read plan periods (and usage rows, where a submission is open)               │
 ///          │   ─► settle what is open ─► book what was seen ─► ask the ledger               │
 ///          │   ─► book the intent ─► send ─► read both again ─► settle ─┐                   │
@@ -22,6 +22,7 @@ package struct Reporter: Sendable {
         case idle
         case listing
         case offerings
+        case months
         case working
     }
 
@@ -63,8 +64,11 @@ package struct Reporter: Sendable {
     /// How often in a row a resource could not be read.
     var failures: [ResourceID: Int] = [:]
     var nextLook: [ResourceID: Timestamp] = [:]
-    /// The month whose end this reporter has seen coming.
-    var reachedEndOf: BillingMonth?
+    var months = MonthWork()
+    var nextLateSweep: Timestamp
+    var flush = FinalFlush()
+    /// The month whose final flush has begun.
+    var flushed: BillingMonth?
 
     /// What keeps figures from being told, by resource, as of its last turn.
     package internal(set) var findings: [ResourceID: [ReportFinding]] = [:]
@@ -85,6 +89,7 @@ package struct Reporter: Sendable {
         self.settings = settings
         self.startedAt = startedAt
         nextCycle = startedAt
+        nextLateSweep = startedAt
         jitter = Jitter(seed: seed)
     }
 
@@ -106,8 +111,9 @@ package struct Reporter: Sendable {
             moment.now,
             clock: moment.clock,
             settings: settings,
-            resumed: book.resumed[settings.waldur],
-            lastReported: [reported, reachedEndOf].compactMap(\.self).max()
+            turned: [book.billing.turned[settings.waldur]?.month, book.resumed[settings.waldur]]
+                .compactMap(\.self).max(),
+            lastReported: reported
         )
     }
 
@@ -122,11 +128,6 @@ package struct Reporter: Sendable {
     /// - Parameter book: The book's present state, as far as it is durable.
     package mutating func next(at moment: ReporterMoment, book: BookState) -> ReporterAction {
         self.book = book
-        if case .silent(let silence) = window(at: moment), silence.reason == .monthEnding,
-            let since = silence.since
-        {
-            reachedEndOf = BillingMonth(of: since, in: settings.zone)
-        }
         if phase == .idle { begin(at: moment) }
         while true {
             switch phase {
@@ -137,9 +138,12 @@ package struct Reporter: Sendable {
             case .listing: return .listResources
             case .offerings:
                 if let offering = offeringsToRead.last { return .readOffering(offering) }
+                phase = .months
+            case .months:
+                if let action = nextMonthAction(at: moment) { return action }
                 phase = .working
             case .working:
-                if work == nil, !startNextResource() {
+                if work == nil, !startNextResource(at: moment) {
                     endCycle(at: moment)
                     continue
                 }
@@ -153,6 +157,8 @@ package struct Reporter: Sendable {
         switch event {
         case .resources(let result): handleResources(result, at: moment)
         case .offering(let result): handleOffering(result, at: moment)
+        case .invoices(let result): handleInvoices(result, at: moment)
+        case .month(let result): handleMonth(result, at: moment)
         case .planPeriods(let result): handlePlanPeriods(result, at: moment)
         case .usageRows(let result): handleUsageRows(result, at: moment)
         case .figures(let result): handleFigures(result, at: moment)

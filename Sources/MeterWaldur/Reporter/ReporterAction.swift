@@ -7,6 +7,10 @@ package enum ReporterAction: Equatable, Sendable {
     /// Read every resource that the account sees.
     case listResources
     case readOffering(OfferingID)
+    /// Read the invoices that the account sees, to see whether Waldur has turned the month.
+    case readInvoices
+    /// Ask the ledger, at a durable position, for everything of a month that is over.
+    case readMonth(BillingMonth)
     /// Read a resource's plan periods, with the rows of Waldur's current month.
     case readPlanPeriods(ResourceID)
     /// Read the usage list of a resource in a month.
@@ -25,6 +29,8 @@ package enum ReporterAction: Equatable, Sendable {
 package enum ReporterEvent: Sendable {
     case resources(Result<[WaldurResource], WaldurError>)
     case offering(Result<WaldurOffering, WaldurError>)
+    case invoices(Result<[WaldurInvoice], WaldurError>)
+    case month(Result<LedgerMonth, ReporterTrouble>)
     case planPeriods(Result<[WaldurPlanPeriod], WaldurError>)
     case usageRows(Result<[WaldurUsageRow], WaldurError>)
     case figures(Result<ResourceFigures, ReporterTrouble>)

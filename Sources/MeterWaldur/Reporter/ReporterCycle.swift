@@ -79,6 +79,11 @@ extension Reporter {
         failures = failures.filter { known.contains($0.key) }
         offerings = [:]
         offeringsToRead = Set(queue.compactMap { listed[$0]?.offering }).sorted()
+        beginMonths(at: moment, present: month)
+        if isFlushing(at: moment) {
+            flushed = month
+            queue = (open + rest.sorted { untold($0) < untold($1) }.reversed()).reversed()
+        }
         phase = .offerings
     }
 
@@ -97,14 +102,54 @@ extension Reporter {
         }
     }
 
-    mutating func startNextResource() -> Bool {
+    /// When the last cycle of the present month is to begin, and whether that is still to come or has
+    /// begun; nil without a clock.
+    func flushStart(at moment: ReporterMoment) -> (month: BillingMonth, start: Timestamp)? {
+        guard let clock = moment.clock,
+            let month = BillingMonth(of: clock.earliest(at: moment.now), in: settings.zone)
+        else { return nil }
+        let guardStart = month.end(in: settings.zone)
+            .advanced(byMilliseconds: -settings.guardMilliseconds)
+        // In our own time, at which Waldur's clock may already stand there.
+        let ahead = clock.latest(at: moment.now).milliseconds - moment.now.milliseconds
+        let start = flush.start(
+            guardStart: guardStart, resources: bound.values.count(where: \.isLive))
+        return (month, start.advanced(byMilliseconds: -ahead))
+    }
+
+    /// The last cycle of the month is due or under way.
+    func isFlushing(at moment: ReporterMoment) -> Bool {
+        flushStart(at: moment).map { $0.start <= moment.now } ?? false
+    }
+
+    /// How much of a resource had not been told after its last turn; a resource of which nothing is known
+    /// comes first.
+    private func untold(_ resource: ResourceID) -> Int128 {
+        lines[resource].map { lines in
+            lines.map { ($0.figure?.amount ?? .zero).rawValue - ($0.confirmed ?? .zero).rawValue }
+                .reduce(0) { sum, amount in sum + min(max(amount, 0), 1 << 80) }
+        } ?? .max
+    }
+
+    mutating func startNextResource(at moment: ReporterMoment) -> Bool {
+        // A cycle that would still run when the last one of the month is due makes room for it.
+        if !isLookOnly, let flush = flushStart(at: moment), flush.start <= moment.now,
+            flushed != flush.month, window(at: moment).month != nil
+        {
+            return false
+        }
         guard let resource = queue.popLast() else { return false }
-        work = ResourceWork(resource: resource)
+        work = ResourceWork(resource: resource, started: moment.now)
         return true
     }
 
-    mutating func finishResource() {
+    mutating func finishResource(at moment: ReporterMoment) {
         if let work {
+            if !isLookOnly {
+                flush.note(
+                    milliseconds: moment.now.milliseconds - work.started.milliseconds
+                )
+            }
             let kept =
                 isLookOnly
                 ? findings[work.resource, default: []].filter { $0.kind != .unknown } : []
@@ -123,12 +168,17 @@ extension Reporter {
         trouble = nil
         failedCycles = 0
         cyclesEnded += 1
-        completedCycle = cycleStarted
+        // One that made room for the month's last cycle did not get to its end.
+        if queue.isEmpty { completedCycle = cycleStarted }
+        queue = []
         let started = cycleStarted ?? moment.now
         nextCycle = max(
             started.advanced(byMilliseconds: settings.cycleMilliseconds),
             moment.now.advanced(byMilliseconds: min(1000, settings.cycleMilliseconds))
         )
+        if let flush = flushStart(at: moment), flushed != flush.month {
+            nextCycle = min(nextCycle, max(flush.start, moment.now.advanced(byMilliseconds: 1)))
+        }
     }
 
     /// Gives up the cycle: the trouble is not with one resource.

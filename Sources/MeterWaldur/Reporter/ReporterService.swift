@@ -114,7 +114,8 @@ package actor ReporterService {
     }
 
     private func publish() {
-        let status = reporter.status(at: moment)
+        var status = reporter.status(at: moment)
+        status.violations = ledger.violations.sorted { $0.key < $1.key }.flatMap(\.value)
         published.withLock { $0 = status }
         if status.trouble != publishedTrouble {
             publishedTrouble = status.trouble
@@ -161,7 +162,16 @@ package actor ReporterService {
         case .listResources:
             ledger.forget()
             return await uncancelled(action)
-        case .readOffering, .readPlanPeriods, .readUsageRows, .setUsage:
+        case .readMonth(let month):
+            var reader = ledger
+            do throws(ReporterTrouble) {
+                let found = try await reader.month(month, engine: engine)
+                ledger = reader
+                return .month(.success(found))
+            } catch {
+                return .month(.failure(error))
+            }
+        case .readOffering, .readInvoices, .readPlanPeriods, .readUsageRows, .setUsage:
             return await uncancelled(action)
         }
     }
@@ -182,6 +192,10 @@ package actor ReporterService {
             .offering(
                 await result { () async throws(WaldurError) in try await client.offering(id) }
             )
+        case .readInvoices:
+            .invoices(
+                await result { () async throws(WaldurError) in try await client.invoices() }
+            )
         case .readPlanPeriods(let id):
             .planPeriods(
                 await result { () async throws(WaldurError) in try await client.planPeriods(of: id)
@@ -195,7 +209,7 @@ package actor ReporterService {
             )
         case .setUsage(let call):
             .sent(await result { () async throws(WaldurError) in try await client.setUsage(call) })
-        case .readFigures, .book, .rest: .rested
+        case .readFigures, .readMonth, .book, .rest: .rested
         }
     }
 

@@ -14,10 +14,18 @@ package struct ReporterSettings: Sendable {
     package var requestLifeMilliseconds: Int64
     /// From one read-back of an unknown outcome to the next.
     package var lookMilliseconds: Int64
-    /// How long before a month's end sending stops.
+    /// How long before a month's end sending stops: at least as long as a request may still be running.
     package var guardMilliseconds: Int64
-    /// For how long into a month nothing is sent of which nobody knows that Waldur has turned it.
-    package var youngMonthMilliseconds: Int64
+    /// How long into a month nothing is sent at all, though Waldur was seen to have turned it.
+    package var turnDelayMilliseconds: Int64
+    /// When into a month it is an alarm that nobody has seen Waldur turn it.
+    package var turnAlarmMilliseconds: Int64
+    /// How long before the guard the default decides about a foreign figure.
+    package var foreignDecideMilliseconds: Int64
+    /// The default: Waldur's figure stands, rather than Meter's being sent again.
+    package var acceptsForeign: Bool
+    /// How often it is looked for usage that came after its month was cut.
+    package var lateMilliseconds: Int64
     /// The longest pause after failures.
     package var backOffMillisecondsMax: Int64
 
@@ -27,8 +35,12 @@ package struct ReporterSettings: Sendable {
         cycleMilliseconds: Int64 = 300_000,
         requestLifeMilliseconds: Int64 = 120_000,
         lookMilliseconds: Int64 = 5_000,
-        guardMilliseconds: Int64 = 3_600_000,
-        youngMonthMilliseconds: Int64 = 6 * 3_600_000,
+        guardMilliseconds: Int64 = 120_000,
+        turnDelayMilliseconds: Int64 = 1_800_000,
+        turnAlarmMilliseconds: Int64 = 6 * 3_600_000,
+        foreignDecideMilliseconds: Int64 = 86_400_000,
+        acceptsForeign: Bool = false,
+        lateMilliseconds: Int64 = 3_600_000,
         backOffMillisecondsMax: Int64 = 300_000
     ) {
         self.waldur = waldur
@@ -36,8 +48,12 @@ package struct ReporterSettings: Sendable {
         self.cycleMilliseconds = cycleMilliseconds
         self.requestLifeMilliseconds = requestLifeMilliseconds
         self.lookMilliseconds = lookMilliseconds
-        self.guardMilliseconds = guardMilliseconds
-        self.youngMonthMilliseconds = youngMonthMilliseconds
+        self.guardMilliseconds = max(guardMilliseconds, requestLifeMilliseconds)
+        self.turnDelayMilliseconds = turnDelayMilliseconds
+        self.turnAlarmMilliseconds = turnAlarmMilliseconds
+        self.foreignDecideMilliseconds = foreignDecideMilliseconds
+        self.acceptsForeign = acceptsForeign
+        self.lateMilliseconds = lateMilliseconds
         self.backOffMillisecondsMax = backOffMillisecondsMax
     }
 }

@@ -137,6 +137,10 @@ extension Reporter {
         case .failure(let trouble): return abortCycle("book: \(trouble)", nil, at: moment)
         case .success(let state): book = state
         }
+        if phase == .months {
+            months.step = nil
+            return
+        }
         switch work?.step {
         case .settle:
             work?.isUnsettled = false
@@ -246,6 +250,12 @@ extension Reporter {
                 strays: strays
             )
         )
+        let decisions = findings(of: plan, figures, observation, at: moment)
+        if !decisions.isEmpty, !current.hasRecorded {
+            work?.hasRecorded = true
+            work?.step = .record(decisions)
+            return
+        }
         let isFirst = current.plan == nil
         work?.plan = plan
         for finding in plan.findings where isFirst || !current.findings.contains(finding) {

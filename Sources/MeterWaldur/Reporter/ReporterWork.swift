@@ -11,7 +11,7 @@ extension Reporter {
         case .readPlanPeriods:
             if !isLookOnly, !isReadable(&current) {
                 work = current
-                finishResource()
+                finishResource(at: moment)
                 return nil
             }
             if let wait = timeUntilMinute(at: moment), current.observation == nil {
@@ -26,7 +26,7 @@ extension Reporter {
             guard let observation = current.observation,
                 let through = Minute(observation.waldurTime)
             else {
-                finishResource()
+                finishResource(at: moment)
                 return nil
             }
             // Usage of a later minute may belong to a plan period that begins after this reading.
@@ -85,7 +85,7 @@ extension Reporter {
         else {
             // The month turns while it is read; the next cycle reads one month.
             postpone(current.resource, at: moment)
-            return finishResource()
+            return finishResource(at: moment)
         }
         current.observation = Observation(
             begun: begun,
@@ -143,7 +143,7 @@ extension Reporter {
         if let aborting = work?.aborting {
             abortCycle(aborting.reason, aborting.error, at: moment)
         } else {
-            finishResource()
+            finishResource(at: moment)
         }
     }
 

@@ -5,8 +5,8 @@ package import MeterWire
 ///
 /// Waldur files usage under the month in which a call arrives, and freezes an item's price at the first
 /// call of a month: one that arrives after midnight and before Waldur's monthly task bills the whole month
-/// at last month's prices, and nothing repairs that. So the reporter is silent around the turn of the
-/// month, until a person has seen the turn and resumes reporting by the new month's name.
+/// at last month's prices, and nothing repairs that. So nothing is sent from the guard before the month's
+/// end until Waldur was seen to have turned the month.
 package enum ReportingWindow: Equatable, Sendable {
     /// Totals of this month may be sent.
     case open(BillingMonth)
@@ -18,60 +18,65 @@ package enum ReportingWindow: Equatable, Sendable {
             case clockUnknown = "clock-unknown"
             /// The month is about to end, or has just ended.
             case monthEnding = "month-ending"
-            /// An earlier month was reported, and nobody has resumed reporting since.
-            case notResumed = "not-resumed"
-            /// The month has just begun and nothing was reported before, so nothing says that Waldur has
-            /// turned the month.
-            case monthYoung = "month-young"
+            /// The month has begun, and nobody has seen Waldur turn it yet.
+            case notTurned = "not-turned"
+            /// The same for so long that somebody should look after Waldur's monthly task.
+            case turnUnseen = "turn-unseen"
         }
 
         package let reason: Reason
         /// Since when, by Waldur's clock; nil while that is unknown.
         package let since: Timestamp?
-        /// The month that `report resume` must name; nil while that cannot be said.
-        package let resume: BillingMonth?
+        /// The month that is waited for; nil while that cannot be said.
+        package let month: BillingMonth?
     }
 
     /// Decides by Waldur's clock, on the safe side of its uncertainty.
     ///
     /// - Parameters:
-    ///   - resumed: The newest month that a person has resumed.
-    ///   - lastReported: The newest month for which anything was intended, or whose end was waited for.
+    ///   - turned: The newest month that Waldur was seen to have turned to, or that a person says so of.
+    ///   - lastReported: The newest month for which anything was intended.
     package static func at(
         _ now: Timestamp,
         clock: WaldurClock?,
         settings: ReporterSettings,
-        resumed: BillingMonth?,
+        turned: BillingMonth?,
         lastReported: BillingMonth?
     ) -> ReportingWindow {
         let zone = settings.zone
         guard let clock, let month = BillingMonth(of: clock.earliest(at: now), in: zone) else {
-            return .silent(Silence(reason: .clockUnknown, since: nil, resume: nil))
+            return .silent(Silence(reason: .clockUnknown, since: nil, month: nil))
         }
         let guardStart = month.end(in: zone).advanced(byMilliseconds: -settings.guardMilliseconds)
         if clock.latest(at: now) >= guardStart {
-            return .silent(Silence(reason: .monthEnding, since: guardStart, resume: month.next))
+            return .silent(Silence(reason: .monthEnding, since: guardStart, month: month.next))
         }
-        if let resumed, resumed >= month { return .open(month) }
-        if let lastReported {
-            if lastReported >= month { return .open(month) }
-            let since = lastReported.end(in: zone)
-                .advanced(byMilliseconds: -settings.guardMilliseconds)
-            return .silent(Silence(reason: .notResumed, since: since, resume: month))
+        if [turned, lastReported].contains(where: { ($0 ?? month.previous) >= month }) {
+            return .open(month)
         }
         let start = month.start(in: zone)
-        if clock.earliest(at: now)
-            < start.advanced(byMilliseconds: settings.youngMonthMilliseconds)
-        {
-            return .silent(Silence(reason: .monthYoung, since: start, resume: month))
-        }
-        return .open(month)
+        let alarm = start.advanced(byMilliseconds: settings.turnAlarmMilliseconds)
+        return .silent(
+            Silence(
+                reason: clock.earliest(at: now) < alarm ? .notTurned : .turnUnseen,
+                since: start,
+                month: month
+            )
+        )
     }
 
     /// The month into which may be sent; nil in silence.
     package var month: BillingMonth? {
         guard case .open(let month) = self else { return nil }
         return month
+    }
+
+    /// The month of which it is not known that Waldur has turned it; nil for none.
+    package var unturned: BillingMonth? {
+        guard case .silent(let silence) = self,
+            silence.reason == .notTurned || silence.reason == .turnUnseen
+        else { return nil }
+        return silence.month
     }
 }
 
@@ -80,15 +85,16 @@ extension ReportingWindow: CustomStringConvertible {
     package var description: String {
         guard case .silent(let silence) = self else { return "sending" }
         let since = silence.since.map { " since \(WaldurTime.text($0)) by Waldur's clock" } ?? ""
-        let resume = silence.resume.map { "`meterctl report resume \($0)`" } ?? ""
+        let month = silence.month?.description ?? "the month"
         return switch silence.reason {
         case .clockUnknown: "nothing is sent: no answer of Waldur's has shown its clock yet"
         case .monthEnding:
-            "nothing is sent\(since): the month ends; once Waldur has turned it, \(resume)"
-        case .notResumed:
-            "nothing is sent\(since): a month has ended; once Waldur has turned it, \(resume)"
-        case .monthYoung:
-            "nothing is sent\(since): the month has just begun; once Waldur has turned it, \(resume)"
+            "nothing is sent\(since): the month ends; what is used until \(month) is carried into it"
+        case .notTurned:
+            "nothing is sent\(since): waiting until Waldur has turned to \(month)"
+        case .turnUnseen:
+            "nothing is sent\(since): nobody has seen Waldur turn to \(month); look after its monthly "
+                + "task (create_monthly_invoices), or, if it ran, `meterctl report resume \(month)`"
         }
     }
 }

@@ -16,6 +16,7 @@ struct ResourceWork: Sendable {
     }
 
     let resource: ResourceID
+    let started: Timestamp
     var step = Step.readPlanPeriods
     /// When the present reading began.
     var begun: Timestamp?
@@ -33,5 +34,11 @@ struct ResourceWork: Sendable {
     /// The cycle ends once the decisions are in the book, for this reason.
     var aborting: (reason: String, error: WaldurError)?
 
-    init(resource: ResourceID) { self.resource = resource }
+    /// What weighing its rows brought up is in the book.
+    var hasRecorded = false
+
+    init(resource: ResourceID, started: Timestamp) {
+        self.resource = resource
+        self.started = started
+    }
 }

@@ -24,6 +24,8 @@ package struct SubmissionPlan: Equatable, Sendable {
         package let confirmed: Hundredths?
         package let shown: ExactDecimal?
         package let verdict: Verdict
+        /// The submission of the month before that Waldur filed under this one; nil for none.
+        package let misplaced: UInt64?
     }
 
     package var lines: [Line] = []
@@ -72,6 +74,12 @@ package struct SubmissionPlan: Equatable, Sendable {
         package var openings: [SubmissionKey: OpeningBalance]
         /// Own amounts that were given up for lost and may still have arrived late.
         package var strays: [SubmissionKey: Set<Hundredths>]
+        /// What was told in the month before.
+        package var before: [SubmissionKey: SubmissionStanding]
+        /// A month that follows one that was reported begins by telling everything once, zeros included.
+        package var tellsZeros: Bool
+        /// Foreign figures that are to be overwritten.
+        package var reasserted: Set<SubmissionKey>
 
         package init(
             resource: ResourceID,
@@ -90,6 +98,26 @@ package struct SubmissionPlan: Equatable, Sendable {
             standings = book.submissions[observation.month] ?? [:]
             openings = book.openings
             self.strays = strays
+            let previous = observation.month.previous
+            before = book.submissions[previous] ?? [:]
+            reasserted = Set(book.billing.foreign.values.filter(\.isToReassert).map(\.found.key))
+            tellsZeros = book.billing.isCut(previous, of: waldur) && !before.isEmpty
+        }
+
+        /// Our submission of the month before, of whatever outcome, that told what Waldur shows now.
+        func misplaced(_ component: Name, _ period: PlanPeriodID, _ shown: ExactDecimal?) -> UInt64?
+        {
+            guard let shown, shown.digits != 0 else { return nil }
+            let key = SubmissionKey(
+                waldur: waldur,
+                resource: resource,
+                component: component,
+                planPeriod: period,
+                month: observation.month.previous
+            )
+            guard let standing = before[key] else { return nil }
+            return (standing.open + [standing.confirmed, standing.lastSettled].compactMap(\.self))
+                .last { shown.isExactly($0.amount) }?.number
         }
 
         func key(_ component: Name, _ period: PlanPeriodID) -> SubmissionKey {
@@ -150,6 +178,7 @@ package struct SubmissionPlan: Equatable, Sendable {
         let confirmed = standing?.confirmed?.amount ?? input.openings[key]?.amount
         let shown = input.observation.shown(component, in: id)
         var verdict = Line.Verdict.unchanged
+        let misplaced = confirmed == nil ? input.misplaced(component, id, shown) : nil
 
         func finding(
             _ kind: ReportFinding.Kind,
@@ -170,9 +199,16 @@ package struct SubmissionPlan: Equatable, Sendable {
         if let standing, !standing.open.isEmpty {
             verdict = .inFlight
             findings.append(finding(.unknown, ours: standing.open.last?.amount))
-        } else if isForeign(shown, confirmed: confirmed, strays: input.strays[key], isTold: isTold)
+        } else if misplaced == nil,
+            isForeign(shown, confirmed: confirmed, strays: input.strays[key], isTold: isTold)
         {
-            verdict = .held(.foreign)
+            if input.reasserted.contains(key), period.period.end == nil, let figure,
+                figure.amount >= confirmed ?? .zero
+            {
+                verdict = .tell
+            } else {
+                verdict = .held(.foreign)
+            }
             findings.append(
                 finding(.foreign, ours: confirmed, waldurs: shown.map(\.description))
             )
@@ -182,7 +218,8 @@ package struct SubmissionPlan: Equatable, Sendable {
                 confirmed: confirmed,
                 shown: shown,
                 hasEnded: period.period.end != nil,
-                isTold: isTold
+                isTold: isTold,
+                tellsZeros: input.tellsZeros
             )
             if case .held(let kind) = verdict {
                 findings.append(
@@ -208,7 +245,8 @@ package struct SubmissionPlan: Equatable, Sendable {
                 figure: figure,
                 confirmed: confirmed,
                 shown: shown,
-                verdict: verdict
+                verdict: verdict,
+                misplaced: misplaced
             )
         )
     }
@@ -235,12 +273,15 @@ package struct SubmissionPlan: Equatable, Sendable {
         confirmed: Hundredths?,
         shown: ExactDecimal?,
         hasEnded: Bool,
-        isTold: Bool
+        isTold: Bool,
+        tellsZeros: Bool
     ) -> Line.Verdict {
         if let confirmed, amount == confirmed, shown.map({ $0.isExactly(confirmed) }) ?? false {
             return .unchanged
         }
-        if confirmed == nil, shown == nil, amount == .zero { return .unchanged }
+        if confirmed == nil, shown == nil, amount == .zero, hasEnded || !tellsZeros || !isTold {
+            return .unchanged
+        }
         if !isTold { return .held(.notInOffering) }
         if amount < .zero || confirmed.map({ amount < $0 }) ?? false { return .held(.lowered) }
         if hasEnded, shown != nil { return .held(.planEnded) }

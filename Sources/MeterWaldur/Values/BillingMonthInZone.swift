@@ -15,6 +15,12 @@ extension BillingMonth {
             ?? self
     }
 
+    /// The month before this one; the first month there is follows itself.
+    package var previous: BillingMonth {
+        BillingMonth(year: month == 1 ? year - 1 : year, month: month == 1 ? 12 : month - 1)
+            ?? self
+    }
+
     /// The month's first moment.
     package func start(in zone: ZoneOffset) -> Timestamp {
         let day = CivilDate.day(year: year, month: month, day: 1)

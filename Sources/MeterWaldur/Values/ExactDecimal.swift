@@ -99,6 +99,31 @@ package struct ExactDecimal: Hashable, Sendable {
         ])
     }
 
+    /// The same below zero instead of above it.
+    package var negated: ExactDecimal { ExactDecimal(digits: -digits, scale: scale) }
+
+    /// The exact product; nil where it has more digits than fit.
+    package func multiplied(by other: ExactDecimal) -> ExactDecimal? {
+        let (product, overflow) = digits.multipliedReportingOverflow(by: other.digits)
+        return overflow ? nil : ExactDecimal(digits: product, scale: scale + other.scale)
+    }
+
+    /// What a ledger's amount comes to in the reported unit; nil where no decimal of 30 places is that.
+    package init?(_ amount: LedgerAmount, unitsPerReported: UInt64) {
+        let units = Int128(max(unitsPerReported, 1))
+        var digits = amount.rawValue
+        for scale in 2...30 {
+            if digits % units == 0 {
+                self.init(digits: digits / units, scale: scale)
+                return
+            }
+            let (product, overflow) = digits.multipliedReportingOverflow(by: 10)
+            guard !overflow else { return nil }
+            digits = product
+        }
+        return nil
+    }
+
     /// The exact sum; wraps beyond 38 digits, which no number of Waldur's reaches.
     package static func sum(_ numbers: [ExactDecimal]) -> ExactDecimal {
         let scale = numbers.map(\.scale).max() ?? 0

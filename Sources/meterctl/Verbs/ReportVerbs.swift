@@ -5,7 +5,9 @@ struct ReportVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "What Waldur is told.",
-        subcommands: [Preview.self, Submit.self, Status.self, Resume.self]
+        subcommands: [
+            Preview.self, Submit.self, Status.self, ForeignVerbs.self, Resume.self,
+        ]
     )
 
     struct Preview: Verb {
@@ -93,10 +95,11 @@ struct ReportVerbs: AsyncParsableCommand {
 
     struct Resume: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Lets reporting go on in a new month.",
+            abstract: "Says that Waldur has turned to a new month.",
             discussion: """
-                From one hour before a month's end nothing is told until somebody names the new month, \
-                because a total that arrives too early freezes the old price for all of it:
+                Reporting goes on by itself once Waldur was seen to have turned the month. Only where that \
+                cannot be seen and its monthly task ran, a person says so; a total that arrives before it \
+                freezes the old price for all of the month:
 
                   meterctl report resume 2026-12
                 """

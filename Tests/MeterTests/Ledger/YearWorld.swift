@@ -379,7 +379,9 @@ struct YearWorld {
         for figure in ledger.figures
         where figure.isPlanPeriodOver && figure.confirmed != nil && figure.inFlight == nil {
             let carry = try CarryMaking.carry(
-                of: figure,
+                of: figure.key,
+                balance: figure.balance,
+                confirmed: figure.confirmed,
                 book: book.state,
                 cause: .planEnded,
                 number: book.state.billing.lastCarryNumber + 1,

@@ -175,10 +175,42 @@ struct DoubleWorld: Sendable {
             var billed: [String: [String]] = [:]
             for item in content.model.items.rows {
                 let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
-                billed["\(item.resource.hex) \(item.details.componentType) \(month)", default: []]
+                billed["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.quantity.text(places: 2))
             }
             return billed
+        }
+    }
+
+    /// The unit prices of what is billed: "resource component month" → all its items, in order of making.
+    var prices: [String: [String]] {
+        state.with { content in
+            var prices: [String: [String]] = [:]
+            for item in content.model.items.rows {
+                let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
+                prices["\(item.resource.hex) \(item.type) \(month)", default: []]
+                    .append(item.unitPrice.text(places: 2))
+            }
+            return prices
+        }
+    }
+
+    /// What `invoices.create_monthly_invoices` does, at the double's present time.
+    func runMonthlyTask() throws {
+        try state.with { content in
+            content.model.begin(at: content.clock.now())
+            try content.model.runMonthlyTask()
+        }
+    }
+
+    /// Announces a price of plan Standard for the next month, and leaves the others as they are.
+    func announce(_ component: String, hundredths: Int) throws {
+        try state.with { content in
+            guard let plan = content.model.plans.rows.first(where: { $0.name == "Standard" })
+            else { throw Refusal.notFound("Plan") }
+            content.model.plans.update(plan.id) {
+                $0.prices[component]?.futurePrice = Decimal10(hundredths: Int128(hundredths))
+            }
         }
     }
 

@@ -126,6 +126,16 @@ final class Simulation {
             return .offering(
                 await result { () async throws(WaldurError) in try await self.client.offering(id) }
             )
+        case .readInvoices:
+            return .invoices(
+                await result { () async throws(WaldurError) in try await self.client.invoices() }
+            )
+        case .readMonth(let month):
+            do throws(ReporterTrouble) {
+                return .month(.success(try await ledger.month(month, engine: engine)))
+            } catch {
+                return .month(.failure(error))
+            }
         case .readPlanPeriods(let id):
             return .planPeriods(
                 await result { () async throws(WaldurError) in
@@ -196,6 +206,19 @@ final class Simulation {
         Issue.record("the cycle does not end; last actions: \(actions.suffix(5))")
     }
 
+    /// Runs until a moment, one cycle after the other as they are due.
+    func run(until text: String) async {
+        guard let end = WaldurTime.parse(text) else {
+            Issue.record("\(text) is no time")
+            return
+        }
+        for _ in 0..<100_000 where now < end {
+            var action = next()
+            if case .rest(let until) = action { action = .rest(until: min(until, end)) }
+            handle(await perform(action))
+        }
+    }
+
     /// Runs until nothing is open and a cycle went well, or until so much virtual time has passed.
     func quiesce(milliseconds: Int64 = 6 * 3_600_000) async {
         let end = now.advanced(byMilliseconds: milliseconds)
@@ -224,6 +247,25 @@ final class Simulation {
         world.rows.filter { key, _ in
             key.hasPrefix(DoubleWorld.resources[resource]) && key.contains(" \(component) ")
         }.map(\.value).sorted()
+    }
+
+    /// The unit prices at which a resource's component is billed in a month, item by item.
+    func prices(_ resource: Int, _ component: String, _ month: String) -> [String] {
+        world.prices["\(DoubleWorld.resources[resource]) \(component) \(month)"] ?? []
+    }
+
+    /// What the running check finds.
+    var violations: [Violation] { ledger.violations.values.flatMap(\.self) }
+
+    /// Everything that a carry says, as text.
+    var carries: [String] {
+        book.billing.carries.keys.sorted().compactMap { book.billing.carries[$0] }.map { standing in
+            let carry = standing.carry
+            let state =
+                standing.settled?.settlement.rawValue ?? (carry.to == nil ? "waits" : "lands")
+            return "\(carry.from.month) \(carry.from.component) \(carry.cause.rawValue) "
+                + "\(carry.amount) \(state)"
+        }
     }
 
     /// What is billed of a resource's component, item by item.

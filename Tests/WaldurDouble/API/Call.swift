@@ -70,16 +70,32 @@ struct Answer: Sendable {
         case html(String)
     }
 
+    /// What becomes of it on the connection.
+    enum Delivery: Equatable, Sendable {
+        case sent
+        /// The connection is closed after so many milliseconds, and nothing is sent.
+        case lost(afterMilliseconds: Int)
+    }
+
     var status: Int
     var headers: [(name: String, value: String)] = []
     var body: Body = .empty
+    var delivery = Delivery.sent
 
     static func ok(_ json: JSON) -> Answer { Answer(status: 200, body: .json(json)) }
 
-    init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .empty) {
+    static func created(_ json: JSON) -> Answer { Answer(status: 201, body: .json(json)) }
+
+    init(
+        status: Int,
+        headers: [(name: String, value: String)] = [],
+        body: Body = .empty,
+        delivery: Delivery = .sent
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.delivery = delivery
     }
 
     init(_ refusal: Refusal) {
@@ -110,6 +126,8 @@ struct Answer: Sendable {
             )
         case .conflict(let detail):
             self.init(status: 409, body: .json(["detail": .string(detail)]))
+        case .conflictMessage(let text):
+            self.init(status: 409, body: .json(["error_message": .string(text)]))
         case .server:
             self.init(status: 500, body: .html(Page.text("Server Error (500)", "")))
         }

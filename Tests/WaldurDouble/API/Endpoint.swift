@@ -30,6 +30,7 @@ struct Endpoint: Sendable {
 
     /// All that the double answers under `/api/`.
     static let all: [Endpoint] =
-        accountEndpoints + usageEndpoints + resourceEndpoints + offeringEndpoints
-        + orderEndpoints + invoiceEndpoints
+        accountEndpoints + usageEndpoints + furtherUsageEndpoints + resourceEndpoints
+        + resourceChangeEndpoints + offeringEndpoints + publishingEndpoints + orderEndpoints
+        + invoiceEndpoints + organisationEndpoints
 }

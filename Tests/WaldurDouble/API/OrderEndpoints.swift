@@ -1,7 +1,10 @@
 extension Endpoint {
     /// Orders, as both sides see them, and the provider's decision.
     static let orderEndpoints: [Endpoint] = [
-        .get("/api/marketplace-orders/", listOrders),
+        Endpoint(
+            path: "/api/marketplace-orders/",
+            handlers: ["GET": listOrders, "POST": makeOrder]
+        ),
         .get("/api/marketplace-orders/{uuid}/") { (model, call) throws(Refusal) in
             let order = try visible(model, call)
             return .ok(call.select(Serializer(model, call).order(order)))
@@ -18,7 +21,49 @@ extension Endpoint {
             try model.reject(order, by: try call.caller())
             return Answer(status: 200)
         },
+        .post("/api/marketplace-orders/{uuid}/set_state_done/") { (model, call) throws(Refusal) in
+            let order = try reviewable(model, call)
+            try model.finish(order)
+            return Answer(status: 200)
+        },
     ]
+
+    /// `callback_url` is ignored, as Waldur ignores it.
+    private static let makeOrder: Handler = { (model, call) throws(Refusal) in
+        let user = try call.caller()
+        var fields = try BodyFields(call)
+        let offering = fields.link("offering") { model.offerings[$0] }
+        let project = fields.link("project") { model.projects[$0] }
+        let plan = fields.link("plan") { model.plans[$0] }
+        try fields.check()
+        guard let offering, let project, let plan, plan.offering == offering.id else {
+            throw .invalid(["plan": ["This plan is not available for selected offering."]])
+        }
+        guard model.sees(user, project) else {
+            throw .invalid(["project": ["Invalid hyperlink - Object does not exist."]])
+        }
+        guard offering.state == "Active" else {
+            throw .invalid(["offering": ["Offering is not available."]])
+        }
+        var limits: [Limit] = []
+        for member in fields.json("limits").members ?? [] {
+            guard let amount = member.value.number.flatMap({ Int($0) }) else { continue }
+            limits.append(Limit(type: member.key, amount: amount))
+        }
+        let order = model.order(
+            plan,
+            in: project,
+            attributes: fields.json("attributes"),
+            limits: limits,
+            by: user
+        )
+        let serializer = Serializer(model, call)
+        var answer = Answer.created(serializer.placedOrder(order, by: user))
+        if let url = serializer.url("marketplace-orders", order.id).string {
+            answer.headers.append(("Location", url))
+        }
+        return answer
+    }
 
     private static func visible(_ model: WaldurModel, _ call: Call) throws(Refusal) -> Order {
         let user = try call.caller()

@@ -2,15 +2,15 @@ extension Endpoint {
     /// Resources as the provider and as the buyer see them.
     static let resourceEndpoints: [Endpoint] =
         side("/api/marketplace-provider-resources/") { $0.provides($1, $2) }
-        + side("/api/marketplace-resources/") { $0.consumes($1, $2) }
-        + [
-            .post("/api/marketplace-resources/{uuid}/switch_plan/", switchPlan),
-            .post("/api/marketplace-resources/{uuid}/terminate/", terminate),
-        ]
+        + side("/api/marketplace-resources/", change: changeResource) { $0.consumes($1, $2) }
 
     private typealias Sees = @Sendable (WaldurModel, User, Resource) -> Bool
 
-    private static func side(_ root: String, _ sees: @escaping Sees) -> [Endpoint] {
+    private static func side(
+        _ root: String,
+        change: Handler? = nil,
+        _ sees: @escaping Sees
+    ) -> [Endpoint] {
         let find = { @Sendable (model: WaldurModel, call: Call) throws(Refusal) -> Resource in
             let user = try call.caller()
             guard let resource = model.resources[ID(call.key)], sees(model, user, resource) else {
@@ -18,6 +18,11 @@ extension Endpoint {
             }
             return resource
         }
+        var single = Endpoint.get(root + "{uuid}/") { (model, call) throws(Refusal) in
+            let resource = try find(model, call)
+            return .ok(call.select(Serializer(model, call).resource(resource, inList: false)))
+        }
+        single.handlers["PATCH"] = change
         return [
             .get(root) { (model, call) throws(Refusal) in
                 let user = try call.caller()
@@ -27,15 +32,12 @@ extension Endpoint {
                     call.select(serializer.resource($0, inList: true))
                 }
             },
-            .get(root + "{uuid}/") { (model, call) throws(Refusal) in
-                let resource = try find(model, call)
-                return .ok(call.select(Serializer(model, call).resource(resource, inList: false)))
-            },
+            single,
             .get(root + "{uuid}/plan_periods/") { (model, call) throws(Refusal) in
                 let resource = try find(model, call)
                 let serializer = Serializer(model, call)
                 let periods = model.planPeriods(of: resource.id)
-                    .filter { $0.end.map { $0 >= call.now.month.start } ?? true }
+                    .filter { $0.end.map { $0 >= model.month(of: call.now).start } ?? true }
                 return .ok(.array(periods.map(serializer.planPeriod)))
             },
         ]
@@ -77,40 +79,5 @@ extension Endpoint {
         guard let order else { return found }
         return order.hasSuffix("name")
             ? found.ordered(order, by: \.name) : found.ordered(order, by: \.created)
-    }
-
-    private static func consumed(_ model: WaldurModel, _ call: Call) throws(Refusal) -> Resource {
-        let user = try call.caller()
-        guard let resource = model.resources[ID(call.key)], model.consumes(user, resource) else {
-            throw .notFound("Resource")
-        }
-        guard model.mayOrder(user, for: resource) else { throw .forbidden }
-        return resource
-    }
-
-    private static let switchPlan: Handler = { (model, call) throws(Refusal) in
-        let resource = try consumed(model, call)
-        guard let given = try call.json()["plan"] else {
-            throw .invalid(["plan": ["This field is required."]])
-        }
-        let key = given.string?.split(separator: "/").last.map(String.init) ?? ""
-        guard let plan = model.plans[ID(key)] else {
-            throw .invalid(["plan": ["Invalid hyperlink - Object does not exist."]])
-        }
-        guard plan.offering == resource.offering else {
-            throw .invalid(["plan": ["Plan is not available for this offering."]])
-        }
-        guard resource.state == .ok else { throw .conflict("Valid states for operation: OK.") }
-        let order = try model.order(resource, switchTo: plan, by: try call.caller())
-        return .ok(["order_uuid": .string(order.id.hex)])
-    }
-
-    private static let terminate: Handler = { (model, call) throws(Refusal) in
-        let resource = try consumed(model, call)
-        guard resource.state == .ok || resource.state == .erred else {
-            throw .conflict("Valid states for operation: OK, Erred.")
-        }
-        let order = try model.order(resource, switchTo: nil, by: try call.caller())
-        return .ok(["order_uuid": .string(order.id.hex)])
     }
 }

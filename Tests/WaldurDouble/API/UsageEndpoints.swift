@@ -50,7 +50,7 @@ extension Endpoint {
                 && (project ?? owner.project) == owner.project
                 && (customer == nil || customer == model.customer(of: owner))
                 && (type ?? row.type) == row.type
-                && month.map { $0 == row.key.month.start } ?? true
+                && month.map { $0.date == row.key.month.name } ?? true
                 && before.map { row.date < $0.advanced(bySeconds: 86_400) } ?? true
                 && after.map { row.date >= $0 } ?? true
         }

@@ -10,6 +10,16 @@ extension WaldurModel {
         return sees(user, offering)
     }
 
+    /// A provider sees the customers of its resources in these lists' answers and nowhere else.
+    func sees(_ user: User, _ customer: Customer) -> Bool {
+        user.isStaff || connected(user, toCustomer: customer.id)
+    }
+
+    func sees(_ user: User, _ project: Project) -> Bool {
+        user.isStaff || connected(user, toCustomer: project.customer)
+            || user.roles.contains { $0.scope == .project(project.id) }
+    }
+
     func sees(_ user: User, _ offering: Offering) -> Bool {
         user.isStaff || connected(user, toCustomer: offering.customer)
             || user.roles.contains { $0.scope == .offering(offering.id) }
@@ -45,6 +55,11 @@ extension WaldurModel {
         return user.isStaff
             || user.has([.manager, .admin, .owner], on: .project(resource.project))
             || customer.map { user.has([.owner, .manager], on: .customer($0)) } ?? false
+    }
+
+    /// Whether the user may make and change offerings of an organisation.
+    func mayPublish(_ user: User, for customer: ID) -> Bool {
+        user.isStaff || user.has([.owner, .manager], on: .customer(customer))
     }
 
     /// Whether the user may approve and reject for the provider.

@@ -13,22 +13,29 @@ struct Fixture: Codable, Sendable {
     /// Whether the monthly task had run when the present month began; true by default.
     var monthOpened: Bool?
     var currency: String?
+    /// The zone by whose clocks months begin, such as `Europe/Tallinn`; UTC by default.
+    var timeZone: String?
 
     enum CodingKeys: String, CodingKey {
         case customers, projects, users, offerings, resources, currency
-        case monthOpened = "month_opened"
+        case monthOpened = "month_opened", timeZone = "time_zone"
     }
 
     struct CustomerEntry: Codable, Sendable {
         var name: String
         var uuid: String?
         var slug: String?
+        var abbreviation: String?
+        var created: String?
         var taxPercent: String?
         var serviceProviderUUID: String?
+        /// Signs the public form of `set_usage`; random by default.
+        var apiSecret: String?
 
         enum CodingKeys: String, CodingKey {
-            case name, uuid, slug
+            case name, uuid, slug, abbreviation, created
             case taxPercent = "tax_percent", serviceProviderUUID = "service_provider_uuid"
+            case apiSecret = "api_secret"
         }
     }
 
@@ -38,6 +45,14 @@ struct Fixture: Codable, Sendable {
         var uuid: String?
         var slug: String?
         var description: String?
+        var created: String?
+        /// A day, `2026-12-20`.
+        var endDate: String?
+
+        enum CodingKeys: String, CodingKey {
+            case name, customer, uuid, slug, description, created
+            case endDate = "end_date"
+        }
     }
 
     struct UserEntry: Codable, Sendable {
@@ -148,13 +163,15 @@ struct Fixture: Codable, Sendable {
         var billed: Bool?
         var orderUUID: String?
         var orderedBy: String?
+        /// A day, `2026-12-20`.
+        var endDate: String?
 
         enum CodingKeys: String, CodingKey {
             case name, offering, project, plan, uuid, slug, limits, agent, state, created, activated
             case terminated, billed
             case backendID = "backend_id", planPeriodUUID = "plan_period_uuid"
             case hasPlanPeriod = "has_plan_period", orderUUID = "order_uuid"
-            case orderedBy = "ordered_by"
+            case orderedBy = "ordered_by", endDate = "end_date"
         }
     }
 }

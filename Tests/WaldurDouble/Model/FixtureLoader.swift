@@ -13,6 +13,12 @@ struct FixtureLoader {
     ) throws -> WaldurModel {
         var loader = FixtureLoader(model: model, now: now, opened: !(fixture.monthOpened ?? true))
         loader.model.currency = fixture.currency ?? model.currency
+        if let name = fixture.timeZone {
+            guard let zone = Zone(name) else {
+                throw FixtureError(description: "time_zone '\(name)' is no IANA zone")
+            }
+            loader.model.zone = zone
+        }
         for entry in fixture.customers { try loader.add(entry) }
         for entry in fixture.projects ?? [] { try loader.add(entry) }
         for entry in fixture.offerings ?? [] { try loader.add(entry) }
@@ -42,6 +48,14 @@ struct FixtureLoader {
             throw FixtureError(description: "\(what): '\(text)' is not an ISO 8601 time in UTC")
         }
         return moment
+    }
+
+    func day(_ text: String?, _ what: String) throws -> String? {
+        guard let text else { return nil }
+        guard text.utf8.count == 10, Moment(text) != nil else {
+            throw FixtureError(description: "\(what): '\(text)' is not a day such as 2026-12-20")
+        }
+        return text
     }
 
     private func decimal(_ text: String, _ what: String) throws -> Decimal10 {
@@ -79,10 +93,13 @@ struct FixtureLoader {
                 id: try id(entry.uuid, "customer \(entry.name)"),
                 name: entry.name,
                 slug: entry.slug ?? slug,
+                abbreviation: entry.abbreviation ?? "",
+                created: try moment(entry.created, "created of customer \(entry.name)"),
                 taxPercent: try decimal(entry.taxPercent ?? "0", "tax_percent of \(entry.name)"),
                 serviceProvider: try entry.serviceProviderUUID.map {
                     try id($0, "service_provider_uuid of \(entry.name)")
-                }
+                },
+                apiSecret: entry.apiSecret ?? WaldurModel.newSecret()
             )
         )
     }
@@ -97,7 +114,9 @@ struct FixtureLoader {
                 name: entry.name,
                 slug: entry.slug ?? slug,
                 description: entry.description ?? "",
-                customer: try customer(entry.customer).id
+                customer: try customer(entry.customer).id,
+                created: try moment(entry.created, "created of project \(entry.name)"),
+                endDate: try day(entry.endDate, "end_date of project \(entry.name)")
             )
         )
     }

@@ -2,9 +2,9 @@
 extension FixtureLoader {
     /// Runs the monthly task at the start of the present month, once the time comes to it.
     mutating func openMonth(before time: Moment) {
-        guard !opened, time >= now.month.start else { return }
+        guard !opened, time >= model.month(of: now).start else { return }
         opened = true
-        model.begin(at: now.month.start)
+        model.begin(at: model.month(of: now).start)
         // It can refuse only what a report may cause, and no report was made yet.
         try? model.runMonthlyTask()
     }
@@ -46,7 +46,7 @@ extension FixtureLoader {
             backendID: entry.backendID ?? "",
             created: created,
             modified: created,
-            endDate: nil,
+            endDate: try day(entry.endDate, "end_date of resource \(entry.name)"),
             cost: model.estimate(plan, limits),
             currentUsages: []
         )
@@ -85,6 +85,7 @@ extension FixtureLoader {
             kind: .create,
             state: .pendingProvider,
             resource: resource.id,
+            project: resource.project,
             plan: plan?.id,
             oldPlan: nil,
             limits: resource.limits,
@@ -131,6 +132,7 @@ extension FixtureLoader {
                 kind: .terminate,
                 state: .done,
                 resource: resource.id,
+                project: resource.project,
                 plan: nil,
                 oldPlan: nil,
                 limits: [],

@@ -9,7 +9,7 @@ extension WaldurModel {
         at date: Moment,
         for kind: Order.Kind? = nil
     ) throws(Refusal) -> ID {
-        let month = date.month
+        let month = self.month(of: date)
         if let open = invoice(of: customer, in: month) { return open.id }
         lastInvoice += 1
         let invoice = Invoice(
@@ -43,7 +43,7 @@ extension WaldurModel {
         guard let plan = plans[resource.plan], let offering = offerings[resource.offering] else {
             return
         }
-        let end = start.month.end
+        let end = month(of: start).end
         for component in offering.components {
             guard let price = plan.prices[component.type] else { continue }
             var item = InvoiceItem(
@@ -76,7 +76,7 @@ extension WaldurModel {
                 guard limit != 0, limit != -1, !once || kind == .create else { continue }
                 if once { item.unit = .quantity }
                 item.quantity = Decimal10(plan.unit == .day ? limit * fullDays(start, end) : limit)
-                item.details.limitPeriods = [.init(start: start, end: end, quantity: limit)]
+                item.details?.limitPeriods = [.init(start: start, end: end, quantity: limit)]
             }
             insert(item)
         }
@@ -85,13 +85,13 @@ extension WaldurModel {
     /// Usage marked as recurring is carried into the month whose invoice opens.
     private mutating func copyRecurringUsage(of customer: ID) throws(Refusal) {
         let now = stamp()
-        let previous = now.month.previous
+        let previous = month(of: now).previous
         for row in usages.rows where row.recurring && row.key.month >= previous {
             guard let resource = resources[row.key.resource], resource.state != .terminated,
                 self.customer(of: resource) == customer
             else { continue }
             var key = row.key
-            key.month = now.month
+            key.month = month(of: now)
             try write(
                 UsageReport.Entry(
                     type: row.type,
@@ -108,8 +108,8 @@ extension WaldurModel {
 
     /// How many billing units a fixed component was used.
     func quantity(_ unit: Plan.Unit, _ start: Moment, _ end: Moment) -> Decimal10 {
-        let days = start.month.days
-        let (first, last) = (start.civil.day, end.civil.day)
+        let days = month(of: start).days
+        let (first, last) = (zone.local(start).civil.day, zone.local(end).civil.day)
         switch unit {
         case .hour:
             let hour = 3600 * Moment.second

@@ -28,6 +28,7 @@ struct InvoiceItem: Identified {
     struct Details: Sendable {
         var plan: ID?
         var planName: String
+        var resourceName: String
         var planComponent: Int
         var componentType: String
         var componentName: String
@@ -47,7 +48,11 @@ struct InvoiceItem: Identified {
     /// Frozen when the item is made.
     var unitPrice: Decimal10
     var quantity: Decimal10
-    var details: Details
+    /// nil for what no resource's plan is behind, such as the use of a credit.
+    var details: Details?
+
+    /// The component that it bills; empty without details.
+    var type: String { details?.componentType ?? "" }
 
     /// Rounded up to 0.01, away from zero.
     var price: Decimal10 { unitPrice.timesRoundedUp(quantity) }

@@ -14,14 +14,16 @@ extension WaldurModel {
             }
         }
         let now = stamp()
-        for invoice in invoices.rows where invoice.state == .pending && invoice.month < now.month {
+        for invoice in invoices.rows
+        where invoice.state == .pending && invoice.month < month(of: now) {
             invoices.update(invoice.id) {
                 $0.state = .created
                 $0.invoiceDate = now
             }
+            useCredit(for: invoice, at: now)
         }
         for customer in customers.rows {
-            _ = try openInvoice(of: customer.id, at: now.month.start)
+            _ = try openInvoice(of: customer.id, at: month(of: now).start)
         }
     }
 }

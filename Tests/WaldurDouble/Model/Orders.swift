@@ -1,160 +1,190 @@
 extension WaldurModel {
-    /// A resource starts to be billed: its plan period begins and its items are entered.
-    mutating func activate(_ id: ID, planPeriod: ID?, withPeriod: Bool) throws(Refusal) {
-        resources.update(id) { $0.state = .ok }
-        guard let resource = resources[id], let customer = customer(of: resource) else { return }
-        if withPeriod, let plan = resource.plan {
-            insert(
-                PlanPeriod(
-                    id: planPeriod ?? ID(),
-                    resource: id,
-                    plan: plan,
-                    start: stamp(),
-                    end: nil
-                )
-            )
-        }
-        try register(resource, of: customer, for: .create)
+    /// Places an order for a new resource, which exists from then on in state Creating.
+    ///
+    /// The provider has to approve it; before that the buyer has to, unless who places it may do so.
+    mutating func order(
+        _ plan: Plan,
+        in project: Project,
+        attributes: JSON,
+        limits: [Limit],
+        by user: User
+    ) -> Order {
+        let name = attributes["name"]?.string ?? ""
+        let created = stamp()
+        let resource = Resource(
+            id: ID(),
+            name: name,
+            slug: slug(for: name) { slug in resources.rows.contains { $0.slug == slug } },
+            offering: plan.offering,
+            plan: plan.id,
+            project: project.id,
+            state: .creating,
+            attributes: attributes,
+            limits: limits,
+            backendID: "",
+            created: created,
+            modified: created,
+            endDate: nil,
+            cost: estimate(plan, limits),
+            currentUsages: []
+        )
+        resources.insert(resource)
+        let cost = resource.cost + sum(plan, .one)
+        return place(.create, of: resource, plan: plan, cost: cost, attributes, by: user)
     }
 
-    private mutating func register(
-        _ resource: Resource,
-        of customer: ID,
-        for kind: Order.Kind
-    ) throws(Refusal) {
-        let now = stamp()
-        if let invoice = invoice(of: customer, in: now.month) {
-            enter(resource, in: invoice.id, from: now, for: kind)
-        } else {
-            _ = try openInvoice(of: customer, at: now, for: kind)
-        }
-    }
-
-    /// Places an order to switch the plan, or, without plan, to terminate. It waits for the
-    /// provider, since the one who places it may approve it for the buyer.
+    /// Places an order to switch the plan, or, without plan, to terminate.
     mutating func order(
         _ resource: Resource,
         switchTo plan: Plan?,
         by user: User
     ) throws(Refusal) -> Order {
-        guard !orders.rows.contains(where: { $0.resource == resource.id && $0.state.isOpen }) else {
+        guard openOrder(of: resource.id) == nil else {
             throw .invalid(["Pending order for resource already exists."])
         }
+        let cost = plan.map { estimate($0, resource.limits) + sum($0, .few) }
+        let kind: Order.Kind = plan == nil ? .terminate : .update
+        return place(kind, of: resource, plan: plan, cost: cost, [:], by: user)
+    }
+
+    private mutating func place(
+        _ kind: Order.Kind,
+        of resource: Resource,
+        plan: Plan?,
+        cost: Decimal10?,
+        _ attributes: JSON,
+        by user: User
+    ) -> Order {
         var order = Order(
             id: ID(),
-            kind: plan == nil ? .terminate : .update,
-            state: .pendingProvider,
+            kind: kind,
+            state: .pendingConsumer,
             resource: resource.id,
+            project: resource.project,
             plan: plan?.id,
-            oldPlan: plan == nil ? nil : resource.plan,
-            limits: plan == nil ? [] : resource.limits,
-            attributes: [:],
-            cost: nil,
+            oldPlan: kind == .update ? resource.plan : nil,
+            limits: kind == .terminate ? [] : resource.limits,
+            attributes: attributes,
+            cost: cost,
             oldCost: resource.cost,
             created: stamp(),
             modified: resource.created,
             createdBy: user.username
         )
-        if let plan {
-            order.cost = estimate(plan, resource.limits) + sum(plan, .few)
+        if mayOrder(user, for: resource) {
+            order.consumerReview = review(by: user)
+            order.state = .pendingProvider
         }
-        order.consumerReview = .init(
-            username: user.username,
-            fullName: user.fullName,
-            time: stamp()
-        )
         order.modified = stamp()
         orders.insert(order)
         return order
     }
 
-    /// The provider's approval. Offerings of type Basic carry the order out at once; here the
-    /// background task that does it has always run by the time of the answer.
+    private mutating func review(by user: User) -> Order.Review {
+        Order.Review(username: user.username, fullName: user.fullName, time: stamp())
+    }
+
+    func openOrder(of resource: ID) -> Order? {
+        orders.rows.last { $0.resource == resource && $0.state.isOpen }
+    }
+
+    /// The provider's approval. A worker carries the order out later, on offerings of type Basic by
+    /// itself; on others the provider does, and says so.
     mutating func approve(_ order: Order, by user: User) throws(Refusal) {
-        try expectPending(order)
-        let review = Order.Review(username: user.username, fullName: user.fullName, time: stamp())
-        switch order.kind {
-        case .create: try activate(order.resource, planPeriod: nil, withPeriod: true)
-        case .update: if let plan = order.plan { try switchPlan(of: order.resource, to: plan) }
-        case .terminate: terminate(order.resource)
-        }
+        try expect(order, in: [.pendingProvider])
+        let review = review(by: user)
         let modified = stamp()
         orders.update(order.id) {
             $0.providerReview = review
-            $0.state = .done
+            $0.state = .executing
             $0.modified = modified
+        }
+        if isBasic(order) { work.append(Work(task: .carryOut(order.id), since: modified)) }
+    }
+
+    /// The provider's word that it has carried the order out.
+    mutating func finish(_ order: Order) throws(Refusal) {
+        try expect(order, in: [.executing])
+        try carryOut(order)
+        if order.kind == .create, !isBasic(order) {
+            work.append(Work(task: .allocate(order.resource), since: stamp()))
         }
     }
 
     mutating func reject(_ order: Order, by user: User) throws(Refusal) {
-        try expectPending(order)
-        let now = stamp()
+        try expect(order, in: [.pendingProvider])
+        let review = review(by: user)
         orders.update(order.id) {
-            $0.providerReview = .init(username: user.username, fullName: user.fullName, time: now)
+            $0.providerReview = review
             $0.state = .rejected
-            $0.modified = now
+            $0.modified = review.time
         }
         if order.kind == .create { resources.update(order.resource) { $0.state = .terminated } }
     }
 
-    private func expectPending(_ order: Order) throws(Refusal) {
-        guard order.state == .pendingProvider else {
-            throw .conflict("Valid states for operation: pending-provider.")
-        }
+    func isBasic(_ order: Order) -> Bool {
+        resources[order.resource].flatMap { offerings[$0.offering] }?.type == "Marketplace.Basic"
     }
 
-    /// The order of the four stamps is Waldur's: the old period ends, the new one starts, the old
-    /// items end, the new items start.
-    mutating func switchPlan(of id: ID, to plan: ID) throws(Refusal) {
-        guard let before = resources[id], before.plan != plan, let customer = customer(of: before)
-        else { return }
-        let ended = stamp()
-        for period in planPeriods(of: id) where period.end == nil {
-            planPeriods.update(period.id) { $0.end = ended }
+    private func expect(_ order: Order, in states: [Order.State]) throws(Refusal) {
+        guard states.contains(order.state) else {
+            let names = states.map(\.rawValue).joined(separator: ", ")
+            throw .conflict("Valid states for operation: \(names).")
         }
-        insert(PlanPeriod(id: ID(), resource: id, plan: plan, start: stamp(), end: nil))
-        let cost = estimate(plans[plan], before.limits)
-        let modified = stamp()
-        resources.update(id) {
-            $0.plan = plan
-            $0.cost = cost
-            $0.modified = modified
+    }
+}
+
+extension WaldurModel {
+    /// What a background worker will do once it comes to it.
+    struct Work: Sendable {
+        enum Task: Sendable {
+            case carryOut(ID)
+            /// The plugin makes the object behind a resource.
+            case allocate(ID)
         }
-        _ = try openInvoice(of: customer, at: stamp())
-        endItems(of: id, customer: customer)
-        if let resource = resources[id] { try register(resource, of: customer, for: .update) }
+
+        var task: Task
+        var since: Moment
     }
 
-    private mutating func endItems(of resource: ID, customer: ID) {
-        let now = stamp()
-        for item in items(of: resource) where item.end == now.month.end {
-            guard let invoice = invoices[item.invoice], invoice.state == .pending,
-                invoice.customer == customer, invoice.month == now.month
-            else { continue }
-            let component = resources[resource].flatMap { offerings[$0.offering] }?
-                .component(item.details.componentType)
-            let fixed = quantity(item.unit, item.start, now)
-            items.update(item.id) { item in
-                item.end = now
-                if component?.billingType == .fixed { item.quantity = fixed }
-                // A limit item ends with the sum over its days, not with their share.
-                if let last = item.details.limitPeriods.indices.last {
-                    item.details.limitPeriods[last].end = now
-                    item.quantity = Decimal10(item.details.limitPeriods.map(\.total).reduce(0, +))
-                }
+    /// Lets the worker do what has waited since before a moment.
+    mutating func work(since moment: Moment) throws(Refusal) {
+        let due = work.filter { $0.since <= moment }
+        work.removeAll { $0.since <= moment }
+        for item in due {
+            switch item.task {
+            case .carryOut(let id):
+                guard let order = orders[id], order.state == .executing else { continue }
+                try carryOut(order)
+            case .allocate(let id): resources.update(id) { $0.scope = ID() }
             }
         }
     }
 
-    /// The plan period ends; items stay as they are, to the end of the month.
-    mutating func terminate(_ id: ID) {
-        let now = stamp()
-        for period in planPeriods(of: id) where period.end == nil {
-            planPeriods.update(period.id) { $0.end = now }
+    /// The order of stamps is Waldur's, and differs from kind to kind.
+    private mutating func carryOut(_ order: Order) throws(Refusal) {
+        switch order.kind {
+        case .create:
+            close(order)
+            let modified = stamp()
+            resources.update(order.resource) { $0.modified = modified }
+            try activate(order.resource, planPeriod: nil, withPeriod: true)
+        case .update:
+            if let plan = order.plan { try switchPlan(of: order.resource, to: plan) }
+            close(order)
+        case .terminate:
+            terminate(order.resource)
+            close(order)
+            let modified = stamp()
+            resources.update(order.resource) { $0.modified = modified }
         }
-        resources.update(id) {
-            $0.state = .terminated
-            $0.modified = now
+    }
+
+    private mutating func close(_ order: Order) {
+        let modified = stamp()
+        orders.update(order.id) {
+            $0.state = .done
+            $0.modified = modified
         }
     }
 }

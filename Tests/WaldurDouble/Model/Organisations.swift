@@ -3,9 +3,14 @@ struct Customer: Identified {
     var id: ID
     var name: String
     var slug: String
+    var abbreviation: String
+    var created: Moment
+    /// Holds for the invoices that are opened from then on.
     var taxPercent: Decimal10
     /// The uuid of its service provider profile, if it sells.
     var serviceProvider: ID?
+    /// With it anybody may sign usage for any provider's resources.
+    var apiSecret: String
 }
 
 struct Project: Identified {
@@ -14,6 +19,10 @@ struct Project: Identified {
     var slug: String
     var description: String
     var customer: ID
+    var created: Moment
+    /// The day on which its resources are asked to be terminated.
+    var endDate: String?
+    var endDateRequestedBy: ID?
 }
 
 /// What a role is held on.

@@ -15,6 +15,8 @@ enum Refusal: Error {
     case methodNotAllowed(String)
     /// 409 with this detail.
     case conflict(String)
+    /// 409 with this `error_message`.
+    case conflictMessage(String)
     /// 500. The reason is for the double's log; Waldur shows none.
     case server(String)
 }

@@ -16,8 +16,12 @@ struct Resource: Identified {
     var backendID: String
     var created: Moment
     var modified: Moment
+    /// The day on which its termination is asked for.
     var endDate: String?
-    /// The estimate of its plan and limits, shown as the old cost of the next order.
+    var endDateRequestedBy: ID?
+    /// The object behind it that a plugin other than Basic makes.
+    var scope: ID?
+    /// The estimate of its first plan and limits, shown as the old cost of the next order.
     var cost: Decimal10
     /// Amounts of the last `set_usage` alone, in the order they were named.
     var currentUsages: [JSON.Member]
@@ -84,6 +88,8 @@ struct Order: Identified {
     var kind: Kind
     var state: State
     var resource: ID
+    /// In which it was placed, wherever its resource moved since.
+    var project: ID
     var plan: ID?
     var oldPlan: ID?
     var limits: [Limit]

@@ -11,7 +11,9 @@ extension WaldurModel {
     ///
     /// Not atomic: a refusal at one component leaves those before it written and billed. The month
     /// of each row is that of `now`, whatever plan period was named.
-    mutating func setUsage(_ report: UsageReport, by user: User, at now: Moment) throws(Refusal) {
+    ///
+    /// - Parameter user: nil for a report that came signed and without a token.
+    mutating func setUsage(_ report: UsageReport, by user: User?, at now: Moment) throws(Refusal) {
         guard let resource = resources[report.resource],
             let offering = offerings[resource.offering]
         else { return }
@@ -23,15 +25,15 @@ extension WaldurModel {
             if component.billingType == .usage {
                 try checkLimit(component, of: resource.id, adding: entry.amount, at: now)
             }
-            clearRecurring(component, of: resource.id, in: now.month)
+            clearRecurring(component, of: resource.id, in: month(of: now))
             if period == nil { period = planPeriod(of: resource.id, at: now)?.id }
             let key = UsageKey(
                 resource: resource.id,
                 component: component.id,
                 planPeriod: period,
-                month: now.month
+                month: month(of: now)
             )
-            try write(entry, under: key, by: user.number, at: now)
+            try write(entry, under: key, by: user?.number, at: now)
         }
         var current: [JSON.Member] = []
         for entry in report.entries {
@@ -62,7 +64,7 @@ extension WaldurModel {
                 resource: report.resource,
                 component: component.id,
                 planPeriod: period,
-                month: now.month
+                month: month(of: now)
             )
             return usageByKey[key].flatMap { usages[$0] }?.usage != entry.amount
         }
@@ -128,9 +130,10 @@ extension WaldurModel {
         where row.key.resource == resource && row.key.component == component.id {
             switch period {
             case .total: total += row.usage
-            case .annual where row.date.civil.year == now.civil.year: total += row.usage
+            case .annual where zone.local(row.date).civil.year == zone.local(now).civil.year:
+                total += row.usage
             case .annual: break
-            case .month where row.date == now.month.start: total += row.usage
+            case .month where row.date == month(of: now).start: total += row.usage
             case .month: break
             }
         }

@@ -25,7 +25,7 @@ extension WaldurModel {
             return
         }
         let invoice = try openInvoice(of: customer, at: row.date)
-        let month = row.date.month
+        let month = self.month(of: row.date)
         insert(
             InvoiceItem(
                 id: ID(),
@@ -51,7 +51,7 @@ extension WaldurModel {
     private func item(of row: UsageRow, in period: PlanPeriod) throws(Refusal) -> InvoiceItem? {
         let end = period.end ?? row.key.month.end
         let found = items(of: row.key.resource).filter { item in
-            item.details.componentType == row.type && item.start >= period.start
+            item.type == row.type && item.start >= period.start
                 && item.end <= end && invoices[item.invoice]?.month == row.key.month
         }
         guard found.count < 2 else { throw .server("get() returned more than one InvoiceItem") }
@@ -66,6 +66,7 @@ extension WaldurModel {
         InvoiceItem.Details(
             plan: resource.plan,
             planName: plans[resource.plan]?.name ?? "",
+            resourceName: resource.name,
             planComponent: price.number,
             componentType: component.type,
             componentName: component.name,

@@ -35,7 +35,7 @@ extension UsageReport {
             case .success(let found):
                 period = found
                 // Python compares the period's end with midnight of the month's first day.
-                if let end = found.end, end < now.month.start {
+                if let end = found.end, end < model.month(of: now).start {
                     complaints.append(
                         .init(key: "plan_period", value: ["Billing period is closed."])
                     )

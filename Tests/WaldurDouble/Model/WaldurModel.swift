@@ -14,8 +14,13 @@ struct WaldurModel: Sendable {
     var invoices = Table<Invoice>()
     var items = Table<InvoiceItem>()
     var orders = Table<Order>()
+    var work: [Work] = []
+    var credits = Table<Credit>()
+    var userUsages = Table<UserUsage>()
     /// `WALDUR_CORE.CURRENCY_NAME`.
     var currency = "EUR"
+    /// By whose clocks months begin.
+    var zone = Zone.utc
 
     var usageByKey: [UsageKey: ID] = [:]
     var itemsOfResource: [ID: [ID]] = [:]
@@ -45,6 +50,8 @@ struct WaldurModel: Sendable {
 }
 
 extension WaldurModel {
+    func month(of moment: Moment) -> Month { Month(of: moment, in: zone) }
+
     /// The customer that pays for a resource.
     func customer(of resource: Resource) -> ID? {
         projects[resource.project]?.customer
@@ -77,6 +84,13 @@ extension WaldurModel {
         items.insert(item)
         itemsOfResource[item.resource, default: []].append(item.id)
         itemsOfInvoice[item.invoice, default: []].append(item.id)
+    }
+
+    /// Puts an item on another invoice.
+    mutating func put(_ item: InvoiceItem, on invoice: ID) {
+        itemsOfInvoice[item.invoice]?.removeAll { $0 == item.id }
+        itemsOfInvoice[invoice, default: []].append(item.id)
+        items.update(item.id) { $0.invoice = invoice }
     }
 
     mutating func insert(_ period: PlanPeriod) {

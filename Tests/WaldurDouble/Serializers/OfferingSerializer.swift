@@ -20,7 +20,9 @@ extension Serializer {
     }
 
     /// `alone` is the form of `/api/marketplace-plans/`, which names the offering.
-    func plan(_ plan: Plan, alone: Bool) -> JSON {
+    ///
+    /// What is counted in the database is missing from a plan or offering that was just made.
+    func plan(_ plan: Plan, alone: Bool, isNew: Bool = false) -> JSON {
         let components = (model.offerings[plan.offering]?.components ?? [])
             .compactMap { component in plan.prices[component.type].map { (component, $0) } }
         var members: [JSON.Member] = [
@@ -46,6 +48,10 @@ extension Serializer {
         }
         let users = model.resources.rows.count { $0.plan == plan.id }
         let kinds = Set(components.filter { $0.1.price != .zero }.map(\.0.billingType))
+        let known: [JSON.Member] = [
+            .init(key: "plan_type", value: .text(planType(kinds))),
+            .init(key: "minimal_price", value: minimalPrice(components)),
+        ]
         return .object(
             members + [
                 .init(key: "prices", value: each { PythonFloat.json($0.price) }),
@@ -55,9 +61,7 @@ extension Serializer {
                 ),
                 .init(key: "quotas", value: each { .int($0.quota) }),
                 .init(key: "resources_count", value: .int(users)),
-                .init(key: "plan_type", value: .text(planType(kinds))),
-                .init(key: "minimal_price", value: minimalPrice(components)),
-            ]
+            ] + (isNew ? [] : known)
         )
     }
 
@@ -85,16 +89,16 @@ extension Serializer {
         return parts.isEmpty ? 0 : PythonFloat.json(parts.reduce(.zero, +))
     }
 
-    func offering(_ offering: Offering) -> JSON {
+    func offering(_ offering: Offering, isNew: Bool = false) -> JSON {
         let resources = model.resources.rows.filter { $0.offering == offering.id }
         let live = resources.filter { [.ok, .updating, .terminating].contains($0.state) }
         let buyers = Set(live.compactMap { model.customer(of: $0) })
         let ids = Set(resources.map(\.id))
         let orders = model.orders.rows.count { ids.contains($0.resource) }
         let customer = model.customers[offering.customer]
-        return [
+        let body: JSON = [
             "url": url("marketplace-provider-offerings", offering.id), "uuid": uuid(offering.id),
-            "created": .time(offering.created), "name": .string(offering.name),
+            "created": time(offering.created), "name": .string(offering.name),
             "slug": .string(offering.slug), "description": .string(offering.description),
             "full_description": "", "terms_of_service": "", "terms_of_service_link": "",
             "privacy_policy_link": "", "endpoints": [], "roles": [],
@@ -109,17 +113,23 @@ extension Serializer {
             "native_name": "", "native_description": "", "vendor_details": "",
             "getting_started": "", "integration_guide": "", "thumbnail": nil,
             "order_count": .int(orders),
-            "plans": .array(model.plans(of: offering.id).map { plan($0, alone: false) }),
+            "plans": .array(
+                model.plans(of: offering.id).map { plan($0, alone: false, isNew: isNew) }
+            ),
             "screenshots": [], "type": .string(offering.type), "shared": true, "billable": true,
             "scope": nil, "files": [], "paused_reason": "", "datacite_doi": "",
             "citation_count": -1, "latitude": nil, "longitude": nil, "country": "",
             "backend_id": .string(offering.backendID), "organization_groups": [], "image": nil,
-            "total_customers": .int(buyers.count),
-            "total_cost": .int(cost(resources, in: now.month.previous)),
-            "total_cost_estimated": .int(cost(resources, in: now.month)),
-            "backend_metadata": [:], "integration_status": [], "google_calendar_is_public": nil,
-            "google_calendar_link": nil,
+            "backend_metadata": [:],
         ]
+        let month = model.month(of: now)
+        let known: JSON = [
+            "total_customers": .int(buyers.count),
+            "total_cost": .int(cost(resources, in: month.previous)),
+            "total_cost_estimated": .int(cost(resources, in: month)), "integration_status": [],
+            "google_calendar_is_public": nil, "google_calendar_link": nil,
+        ]
+        return .object((body.members ?? []) + (isNew ? [] : known.members ?? []))
     }
 
     /// The unrounded cost of a month, cut to whole units.

@@ -1,6 +1,6 @@
 extension Serializer {
     /// What resources and orders show alike: the offering, its provider and the plan.
-    private func head(_ resource: Resource, plan: Plan?) -> [JSON.Member] {
+    func head(_ resource: Resource, plan: Plan?) -> [JSON.Member] {
         guard let offering = model.offerings[resource.offering] else { return [] }
         let provider = model.customers[offering.customer]
         let catalogue = "marketplace-public-offerings"
@@ -38,37 +38,59 @@ extension Serializer {
         let kinds = Set(offering?.components.map(\.billingType) ?? [])
         let body: JSON = [
             "attributes": resource.attributes, "limits": limits(resource.limits),
-            "uuid": uuid(resource.id), "created": .time(resource.created),
-            "modified": .time(resource.modified), "url": url("marketplace-resources", resource.id),
-            "scope": nil, "description": "", "state": .string(resource.state.rawValue),
-            "resource_uuid": nil, "backend_id": .string(resource.backendID), "effective_id": "",
-            "resource_type": nil, "project": url("projects", resource.project),
+            "uuid": uuid(resource.id), "created": time(resource.created),
+            "modified": time(resource.modified), "url": url("marketplace-resources", resource.id),
+            "scope": resource.scope.map { url("slurm-allocations", $0) } ?? .null,
+            "description": "", "state": .string(resource.state.rawValue),
+            "resource_uuid": uuid(resource.scope), "backend_id": .string(resource.backendID),
+            "effective_id": "",
+            "resource_type": .text(scopeType(resource)),
+            "project": url("projects", resource.project),
             "project_uuid": uuid(project?.id), "project_name": .text(project?.name),
-            "project_description": .text(project?.description), "project_end_date": nil,
-            "project_end_date_requested_by": nil, "customer_uuid": uuid(customer?.id),
+            "project_description": .text(project?.description),
+            "project_end_date": .text(project?.endDate),
+            "project_end_date_requested_by": requester(project?.endDateRequestedBy),
+            "customer_uuid": uuid(customer?.id),
             "customer_name": .text(customer?.name), "backend_metadata": [:],
             "is_usage_based": .bool(kinds.contains(.usage)),
             "is_limit_based": .bool(kinds.contains(.limit)), "name": .string(resource.name),
             "slug": .string(resource.slug), "current_usages": .object(resource.currentUsages),
-            "can_terminate": .bool(resource.state == .ok || resource.state == .erred),
-            "report": nil, "end_date": .text(resource.endDate), "end_date_requested_by": nil,
+            "can_terminate": .bool(
+                (resource.state == .ok || resource.state == .erred)
+                    && model.openOrder(of: resource.id) == nil
+            ),
+            "report": nil, "end_date": .text(resource.endDate),
+            "end_date_requested_by": requester(resource.endDateRequestedBy),
             "username": nil, "limit_usage": limitUsage(resource), "downscaled": false,
             "restrict_member_access": false, "paused": false, "endpoints": [],
             "error_message": "", "error_traceback": "",
-            "offering_customer_uuid": uuid(offering?.customer), "options": [:],
+            "offering_customer_uuid": uuid(offering?.customer),
+            "options": offering?.type == "Marketplace.Basic" ? [:] : nil,
             "available_actions": [],
         ]
         var members = head(resource, plan: model.plans[resource.plan])
         members += body.members ?? []
         if !inList {
-            let orders = model.orders.rows.filter { $0.resource == resource.id }
-            let open = orders.last { $0.state.isOpen }
-            let first = orders.first { $0.kind == .create }
-            members.append(.init(key: "order_in_progress", value: open.map(order) ?? .null))
-            members.append(.init(key: "creation_order", value: first.map(order) ?? .null))
+            let open = model.openOrder(of: resource.id)
+            let first = model.orders.rows.first {
+                $0.resource == resource.id && $0.kind == .create
+            }
+            members.append(
+                .init(
+                    key: "order_in_progress", value: open.map { order($0, isNested: true) } ?? .null
+                ))
+            members.append(
+                .init(
+                    key: "creation_order", value: first.map { order($0, isNested: true) } ?? .null))
         }
         return .object(members)
     }
+
+    func scopeType(_ resource: Resource) -> String? {
+        resource.scope == nil ? nil : "SLURM.Allocation"
+    }
+
+    private func requester(_ user: ID?) -> JSON { user.map { url("users", $0) } ?? .null }
 
     /// Reported usage of the limit components; of a monthly one only what the last call named.
     private func limitUsage(_ resource: Resource) -> JSON {
@@ -85,7 +107,8 @@ extension Serializer {
                         row.key.resource == resource.id && row.key.component == component.id
                             && row.key.planPeriod != nil
                             && (component.limitPeriod == .total
-                                || row.date.civil.year >= now.civil.year)
+                                || model.zone.local(row.date).civil.year
+                                    >= model.zone.local(now).civil.year)
                     }
                     value =
                         rows.isEmpty
@@ -94,73 +117,5 @@ extension Serializer {
                 return .init(key: component.type, value: value)
             }
         )
-    }
-
-    func order(_ order: Order) -> JSON {
-        guard let resource = model.resources[order.resource] else { return .null }
-        let plan = model.plans[order.plan]
-        var members = head(resource, plan: plan)
-        let middle: JSON = [
-            "attributes": order.attributes, "limits": limits(order.limits),
-            "uuid": uuid(order.id), "created": .time(order.created),
-            "modified": .time(order.modified), "type": .string(order.kind.rawValue),
-            "resource_uuid": nil, "resource_type": nil, "resource_name": .string(resource.name),
-            "cost": .text(order.cost?.text(places: 10)), "state": .string(order.state.rawValue),
-            "output": "", "marketplace_resource_uuid": uuid(resource.id), "error_message": "",
-            "callback_url": nil,
-        ]
-        members += middle.members ?? []
-        members += review("consumer", order.consumerReview)
-        members += review("provider", order.providerReview)
-        members += parties(order, resource).members ?? []
-        if let old = model.plans[order.oldPlan] {
-            members.append(.init(key: "old_plan_name", value: .string(old.name)))
-        }
-        if let plan { members.append(.init(key: "new_plan_name", value: .string(plan.name))) }
-        if let old = order.oldPlan { members.append(.init(key: "old_plan_uuid", value: uuid(old))) }
-        if let plan { members.append(.init(key: "new_plan_uuid", value: uuid(plan.id))) }
-        let tail: JSON = [
-            "old_cost_estimate": PythonFloat.json(order.oldCost),
-            "new_cost_estimate": order.cost.map(PythonFloat.json) ?? .null,
-            "can_terminate": .bool(order.state.isOpen),
-            "fixed_price": price(plan, order.kind == .create ? .fixed : nil),
-            "activation_price": price(
-                plan,
-                order.kind == .create ? .one : order.kind == .update ? .few : nil
-            ),
-            "termination_comment": nil, "backend_id": "", "issue": nil,
-        ]
-        return .object(members + (tail.members ?? []))
-    }
-
-    private func price(_ plan: Plan?, _ type: BillingType?) -> JSON {
-        guard let plan, let type else { return 0 }
-        return sum(plan, type)
-    }
-
-    /// Who decided for a side; without a decision only the empty time is there.
-    private func review(_ side: String, _ review: Order.Review?) -> [JSON.Member] {
-        guard let review else { return [.init(key: "\(side)_reviewed_at", value: nil)] }
-        return [
-            .init(key: "\(side)_reviewed_by", value: .string(review.username)),
-            .init(key: "\(side)_reviewed_by_full_name", value: .string(review.fullName)),
-            .init(key: "\(side)_reviewed_at", value: .time(review.time)),
-        ]
-    }
-
-    private func parties(_ order: Order, _ resource: Resource) -> JSON {
-        let project = model.projects[resource.project]
-        let customer = model.customers[project?.customer]
-        let creator = model.users.rows.first { $0.username == order.createdBy }
-        return [
-            "created_by_full_name": .string(
-                creator?.fullName ?? order.consumerReview?.fullName ?? ""
-            ),
-            "created_by_civil_number": nil, "customer_name": .text(customer?.name),
-            "customer_uuid": uuid(customer?.id), "customer_slug": .text(customer?.slug),
-            "project_name": .text(project?.name), "project_uuid": uuid(project?.id),
-            "project_description": .text(project?.description),
-            "project_slug": .text(project?.slug),
-        ]
     }
 }

@@ -13,6 +13,9 @@ struct Serializer {
 
     func url(_ collection: String, _ id: ID) -> JSON { .string("\(base)/\(collection)/\(id.hex)/") }
 
+    /// With the offset of Waldur's zone, which is `Z` for UTC.
+    func time(_ moment: Moment?) -> JSON { .text(moment?.text(in: model.zone)) }
+
     func uuid(_ id: ID?) -> JSON { .text(id?.hex) }
 
     func limits(_ limits: [Limit]) -> JSON {
@@ -22,8 +25,7 @@ struct Serializer {
     /// Of the configuration, only what bears on billing.
     static func configuration(_ model: WaldurModel) -> JSON {
         [
-            "LANGUAGE_CODE": "en",
-            "WALDUR_CORE": ["SITE_NAME": "Waldur", "CURRENCY_NAME": .string(model.currency)],
+            "WALDUR_CORE": ["SITE_NAME": "Waldur", "CURRENCY_NAME": .string(model.currency)]
         ]
     }
 
@@ -44,17 +46,38 @@ struct Serializer {
         let project = model.projects[resource.project]
         let customer = model.customers[project?.customer]
         return [
-            "uuid": uuid(row.id), "created": .time(row.created),
+            "uuid": uuid(row.id), "created": time(row.created),
             "description": .string(row.description), "type": .string(row.type),
             "name": .string(component.name), "measured_unit": .string(component.measuredUnit),
-            "usage": .string(row.usage.text(places: 2)), "date": .time(row.date),
+            "usage": .string(row.usage.text(places: 2)), "date": time(row.date),
             "recurring": .bool(row.recurring), "resource_name": .string(resource.name),
             "resource_uuid": uuid(resource.id), "offering_name": .string(offering.name),
             "offering_uuid": uuid(offering.id), "project_name": .text(project?.name),
             "project_uuid": uuid(project?.id), "customer_name": .text(customer?.name),
             "customer_uuid": uuid(customer?.id),
-            "billing_period": .string(row.key.month.start.date),
+            "billing_period": .string(row.key.month.name),
             "modified_by": row.modifiedBy.map { JSON.int($0) } ?? .null,
+        ]
+    }
+
+    func userUsage(_ usage: UserUsage) -> JSON {
+        guard let row = model.usages[usage.row], let resource = model.resources[row.key.resource],
+            let offering = model.offerings[resource.offering]
+        else { return .null }
+        let project = model.projects[resource.project]
+        let customer = model.customers[project?.customer]
+        return [
+            "uuid": uuid(usage.id), "user": nil, "username": .string(usage.username),
+            "component_usage": url("marketplace-component-usages", row.id),
+            "usage": .string(usage.usage.text(places: 2)),
+            "measured_unit": .text(offering.component(row.type)?.measuredUnit),
+            "description": "", "created": time(usage.created), "modified": time(usage.modified),
+            "backend_id": "", "resource_name": .string(resource.name),
+            "resource_uuid": uuid(resource.id), "offering_name": .string(offering.name),
+            "offering_uuid": uuid(offering.id), "project_name": .text(project?.name),
+            "project_uuid": uuid(project?.id), "customer_name": .text(customer?.name),
+            "customer_uuid": uuid(customer?.id), "component_type": .string(row.type),
+            "date": time(row.date),
         ]
     }
 
@@ -70,21 +93,21 @@ struct Serializer {
                     resource: period.resource,
                     component: component.id,
                     planPeriod: period.id,
-                    month: now.month
+                    month: model.month(of: now)
                 )
             ].flatMap { model.usages[$0] }.map { (component, $0) }
         }
         return [
             "uuid": uuid(period.id), "plan_name": .text(plan?.name), "plan_uuid": uuid(plan?.id),
-            "start": .time(period.start), "end": .time(period.end),
+            "start": time(period.start), "end": time(period.end),
             "components": .array(
                 rows.map { component, row in
                     [
-                        "uuid": uuid(row.id), "created": .time(row.created),
+                        "uuid": uuid(row.id), "created": time(row.created),
                         "description": .string(row.description), "type": .string(row.type),
                         "name": .string(component.name),
                         "measured_unit": .string(component.measuredUnit),
-                        "usage": .string(row.usage.text(places: 2)), "date": .time(row.date),
+                        "usage": .string(row.usage.text(places: 2)), "date": time(row.date),
                         "recurring": .bool(row.recurring),
                     ]
                 }

@@ -12,19 +12,62 @@ struct API: Sendable {
         if !request.path.hasSuffix("/") {
             return Answer(status: 301, headers: [("Location", request.path + "/")])
         }
-        guard !endpoint.isOpen else { return await run(request, endpoint, key) }
-        // An unknown token needs no lock: it is turned away at once.
+        let fault = state.with { $0.takeFault(request) }
+        let run = { @Sendable in await self.run(request, endpoint, key) }
+        switch fault?.kind {
+        case .later:
+            // Whoever asked may be gone by then; the call goes on without it.
+            Task { await applyLater(request, fault, run) }
+            return lost(afterSeconds: fault?.seconds)
+        case .hang where fault?.holdsToken == true:
+            return await locked(request, endpoint) {
+                if fault?.applies == true { _ = await run() }
+                await pause((fault?.seconds ?? 3600) * 1000)
+                return lost(afterSeconds: 0)
+            }
+        case .hang, .drop:
+            if fault?.applies == true { _ = await locked(request, endpoint, run) }
+            return lost(afterSeconds: fault?.kind == .drop ? 0 : fault?.seconds)
+        case .status, nil:
+            return await locked(request, endpoint) {
+                await pause(state.with { $0.latency.request })
+                guard let fault else { return await run() }
+                if fault.applies == true { _ = await run() }
+                return answer(fault)
+            }
+        }
+    }
+
+    /// One request a token at a time. An unknown token needs no lock: it is turned away at once.
+    private func locked(
+        _ request: APIRequest,
+        _ endpoint: Endpoint,
+        _ body: () async -> Answer
+    ) async -> Answer {
+        guard !endpoint.isOpen else { return await body() }
         let token = request.authorization ?? ""
         await locks.acquire(token)
-        let answer = await run(request, endpoint, key)
+        let answer = await body()
         await locks.release(token)
         return answer
     }
 
+    private func applyLater(
+        _ request: APIRequest,
+        _ fault: Fault?,
+        _ run: @escaping @Sendable () async -> Answer
+    ) async {
+        let token = request.authorization ?? ""
+        let holds = fault?.holdsToken == true
+        if holds { await locks.acquire(token) }
+        let due = state.now.advanced(bySeconds: Int64(fault?.seconds ?? 60))
+        while state.now < due { await pause(5) }
+        if !holds { await locks.acquire(token) }
+        _ = await run()
+        await locks.release(token)
+    }
+
     private func run(_ request: APIRequest, _ endpoint: Endpoint, _ key: String) async -> Answer {
-        await pause(state.with { $0.latency.request })
-        let fault = state.with { takeFault(in: &$0, request) }
-        if let fault, fault.applies != true { return answer(fault) }
         var answer: Answer
         do throws(Refusal) {
             let call = try state.with { content throws(Refusal) in
@@ -41,7 +84,6 @@ struct API: Sendable {
             answer = Answer(error)
         }
         answer.headers.append(("Allow", endpoint.allow))
-        if let fault { answer = self.answer(fault) }
         return answer
     }
 
@@ -52,6 +94,7 @@ struct API: Sendable {
         in content: inout DoubleState.Content
     ) throws(Refusal) -> Call {
         let now = content.clock.now()
+        content.work(at: now)
         content.model.begin(at: now)
         let user = endpoint.isOpen ? nil : try content.model.authenticate(request, at: now)
         return Call(request: request, user: user, now: now, key: key)
@@ -79,7 +122,9 @@ struct API: Sendable {
         let before = content.model
         do throws(Refusal) {
             content.model.begin(at: call.now)
-            return try handler(&content.model, call)
+            let answer = try handler(&content.model, call)
+            content.work(at: call.now)
+            return answer
         } catch {
             if case .server(let reason) = error {
                 content.model = before
@@ -89,31 +134,18 @@ struct API: Sendable {
         }
     }
 
-    private func takeFault(
-        in content: inout DoubleState.Content,
-        _ request: APIRequest
-    ) -> Fault? {
-        guard let place = content.faults.firstIndex(where: { request.path.contains($0.path) })
-        else {
-            return nil
-        }
-        let fault = content.faults[place]
-        let left = (fault.count ?? 1) - 1
-        if left > 0 {
-            content.faults[place].count = left
-        } else {
-            content.faults.remove(at: place)
-        }
-        return fault
+    private func lost(afterSeconds seconds: Int?) -> Answer {
+        Answer(status: 0, delivery: .lost(afterMilliseconds: (seconds ?? 3600) * 1000))
     }
 
     private func answer(_ fault: Fault) -> Answer {
         var headers: [(name: String, value: String)] = []
         if let seconds = fault.retryAfter { headers.append(("Retry-After", String(seconds))) }
+        let status = fault.status ?? 500
         return Answer(
-            status: fault.status,
+            status: status,
             headers: headers,
-            body: .html(Page.text("Injected fault (\(fault.status))", ""))
+            body: .html(Page.text("Injected fault (\(status))", ""))
         )
     }
 
@@ -121,5 +153,21 @@ struct API: Sendable {
     private func pause(_ milliseconds: Int?) async {
         guard let milliseconds, milliseconds > 0 else { return }
         await Task { try? await Task.sleep(for: .milliseconds(milliseconds)) }.value
+    }
+}
+
+extension DoubleState.Content {
+    /// Lets the background worker do what is due, or, `all`, whatever waits.
+    mutating func work(at now: Moment, all: Bool = false) {
+        guard !model.work.isEmpty else { return }
+        model.begin(at: now)
+        let since: Moment? =
+            all ? model.stamp() : workerDelay.map { model.stamp().advanced(bySeconds: -$0) }
+        guard let since else { return }
+        do throws(Refusal) {
+            try model.work(since: since)
+        } catch {
+            serverErrors.append("background work: \(error)")
+        }
     }
 }

@@ -6,7 +6,7 @@ struct AdminRoutes: Sendable {
 
     static let paths = [
         "clock", "monthly-task", "switch-plan", "terminate", "fixture", "dump", "latency", "faults",
-        "prices",
+        "prices", "worker", "daily-tasks", "close-invoice",
     ]
 
     /// Answers 404 for an unknown path and 400 with a reason for a body that does not fit.
@@ -22,6 +22,9 @@ struct AdminRoutes: Sendable {
             case ("POST", "switch-plan"): return try switchPlan(body)
             case ("POST", "terminate"): return try terminate(body)
             case ("POST", "prices"): return try setPrices(body)
+            case ("POST", "worker"): return try setWorker(body)
+            case ("POST", "daily-tasks"): return try runDailyTasks(body)
+            case ("POST", "close-invoice"): return try closeInvoice(body)
             case ("POST", "fixture"):
                 try state.load(try JSONDecoder().decode(Fixture.self, from: body))
                 return .ok([:])
@@ -103,6 +106,62 @@ struct AdminRoutes: Sendable {
         let request = try JSONDecoder().decode(ResourceRequest.self, from: body)
         try change { model throws(Refusal) in
             model.terminate(try resource(request.resource, in: model).id)
+        }
+        return .ok(time())
+    }
+
+    private struct WorkerRequest: Codable {
+        var delay_seconds: Int64?
+        var run: Bool?
+    }
+
+    /// Says when the background worker comes to its work; without a delay only when `run` says so.
+    private func setWorker(_ body: Data) throws -> Answer {
+        let request = try JSONDecoder().decode(WorkerRequest.self, from: body)
+        state.with { content in
+            if request.run == true {
+                content.work(at: content.clock.now(), all: true)
+            } else {
+                content.workerDelay = request.delay_seconds
+            }
+        }
+        return .ok(time())
+    }
+
+    private struct DailyTasksRequest: Codable {
+        var resources: Bool?
+        var projects: Bool?
+    }
+
+    /// Asks for the termination of what has ended; both tasks by default.
+    private func runDailyTasks(_ body: Data) throws -> Answer {
+        let request = try JSONDecoder().decode(DailyTasksRequest.self, from: body)
+        let both = request.resources == nil && request.projects == nil
+        try change { model throws(Refusal) in
+            model.runDailyTasks(
+                resources: request.resources ?? both,
+                projects: request.projects ?? both
+            )
+        }
+        return .ok(time())
+    }
+
+    private struct InvoiceRequest: Codable {
+        var customer: String
+    }
+
+    /// Closes a customer's invoice of this month, as staff may by hand.
+    private func closeInvoice(_ body: Data) throws -> Answer {
+        let request = try JSONDecoder().decode(InvoiceRequest.self, from: body)
+        try change { model throws(Refusal) in
+            let customer = model.customers.rows.first { customer in
+                customer.id.hex == request.customer || customer.name == request.customer
+            }
+            let month = model.month(of: model.stamp())
+            guard let invoice = customer.flatMap({ model.invoice(of: $0.id, in: month) }) else {
+                throw .notFound("Invoice")
+            }
+            model.close(invoice)
         }
         return .ok(time())
     }

@@ -1,24 +1,4 @@
-import Foundation
 import Synchronization
-
-/// A planned misbehaviour of the next calls to one endpoint.
-struct Fault: Codable, Sendable {
-    /// Part of the path, such as `set_usage`.
-    var path: String
-    /// The status that is answered instead.
-    var status: Int
-    /// Whether the call takes effect nevertheless, so that only its answer is lost.
-    var applies: Bool?
-    /// Calls that it lasts for; 1 by default.
-    var count: Int?
-    /// Seconds for a `Retry-After` header.
-    var retryAfter: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case path, status, count
-        case applies, retryAfter = "retry_after"
-    }
-}
 
 /// How long calls take.
 struct Latency: Codable, Sendable {
@@ -40,6 +20,9 @@ final class DoubleState: Sendable {
         var clock: DoubleClock
         var latency = Latency()
         var faults: [Fault] = []
+        /// Seconds after which the background worker comes to what an approval leaves to it; nil: when
+        /// it is told to.
+        var workerDelay: Int64? = 0
         /// Calls answered so far under `/api/`.
         var calls = 0
         /// Why calls ended in 500, newest last.

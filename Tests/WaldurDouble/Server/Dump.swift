@@ -18,7 +18,7 @@ enum Dump {
             "uuid": .string(row.id.hex), "resource": .text(resource?.name),
             "resource_uuid": .string(row.key.resource.hex),
             "plan_period_uuid": .text(row.key.planPeriod?.hex), "type": .string(row.type),
-            "billing_period": .string(row.key.month.start.date),
+            "billing_period": .string(row.key.month.name),
             "usage": .string(row.usage.text(places: 2)), "date": .string(row.date.zulu),
             "modified_by": row.modifiedBy.map { JSON.int($0) } ?? .null,
         ]
@@ -30,8 +30,8 @@ enum Dump {
             "uuid": .string(item.id.hex), "resource": .text(model.resources[item.resource]?.name),
             "resource_uuid": .string(item.resource.hex),
             "invoice_uuid": .string(item.invoice.hex),
-            "month": .text(invoice?.month.start.date), "name": .string(item.name),
-            "type": .string(item.details.componentType), "start": .string(item.start.zulu),
+            "month": .text(invoice?.month.name), "name": .string(item.name),
+            "type": .string(item.type), "start": .string(item.start.zulu),
             "end": .string(item.end.zulu), "unit_price": .string(item.unitPrice.text(places: 10)),
             "quantity": .string(item.quantity.text(places: 10)),
             "price": .string(item.price.text(places: 2)),
@@ -43,7 +43,7 @@ enum Dump {
         return [
             "uuid": .string(invoice.id.hex),
             "customer": .text(model.customers[invoice.customer]?.name),
-            "month": .string(invoice.month.start.date), "state": .string(invoice.state.rawValue),
+            "month": .string(invoice.month.name), "state": .string(invoice.state.rawValue),
             "price": .string(price.text(places: 2)),
         ]
     }

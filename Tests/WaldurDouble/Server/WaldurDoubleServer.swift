@@ -47,6 +47,10 @@ struct WaldurDoubleServer: Sendable {
             } catch {
                 response = Response(status: .notFound)
             }
+            if let pause = response.headers[Self.lost].flatMap({ Int($0) }) {
+                await Self.hold(channel, milliseconds: pause)
+                return
+            }
             // What the router itself answered, on an unknown path or an over-long body.
             if response.headers[.date] == nil {
                 let code = response.status.code
@@ -59,6 +63,18 @@ struct WaldurDoubleServer: Sendable {
             await onListening(channel.localAddress?.port ?? port)
         }
         try await server.run()
+    }
+
+    /// Marks a response that is not sent: after how many milliseconds the connection is closed.
+    private static let lost = HTTPField.Name("X-Double-Lost") ?? .date
+
+    /// Holds a connection until its client leaves or the time is over.
+    private static func hold(_ channel: any Channel, milliseconds: Int) async {
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
+        while channel.isActive, ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        try? await channel.close()
     }
 
     private func router() -> Router<BasicRequestContext> {
@@ -104,6 +120,10 @@ struct WaldurDoubleServer: Sendable {
         var headers = HTTPFields()
         func set(_ name: String, _ value: String) {
             if let name = HTTPField.Name(name) { headers[name] = value }
+        }
+        if case .lost(let milliseconds) = answer.delivery {
+            headers[Self.lost] = String(milliseconds)
+            return Response(status: .ok, headers: headers)
         }
         set("Server", "waldur-double")
         set("Date", state.now.httpDate)

@@ -64,6 +64,9 @@ struct Decimal10: Hashable, Comparable, Sendable {
         return (units < 0 ? "-" : "") + whole + fraction
     }
 
+    /// Rounded to so many decimals, halves to even, as a column of the database does.
+    func rounded(places: Int) -> Decimal10 { Decimal10(text(places: places)) ?? self }
+
     /// The shortest text that names this value, without an exponent.
     var shortest: String {
         var text = text(places: 10)

@@ -21,7 +21,6 @@ enum JSON: Equatable, Sendable {
 
     static func int(_ value: some BinaryInteger) -> JSON { .number(String(value)) }
     static func text(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
-    static func time(_ value: Moment?) -> JSON { .text(value?.zulu) }
 
     var string: String? { if case .string(let text) = self { text } else { nil } }
     var array: [JSON]? { if case .array(let values) = self { values } else { nil } }

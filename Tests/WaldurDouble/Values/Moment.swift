@@ -47,8 +47,6 @@ struct Moment: Hashable, Comparable, Sendable {
         a >= 0 ? a / b : -((-a + b - 1) / b)
     }
 
-    var month: Month { Month(year: civil.year, number: civil.month) }
-
     private func padded(_ value: Int, _ width: Int) -> String {
         let text = String(value)
         return String(repeating: "0", count: max(0, width - text.count)) + text
@@ -75,11 +73,20 @@ struct Moment: Hashable, Comparable, Sendable {
         return "\(date)T\(clock)" + (fraction == 0 ? "" : "." + padded(fraction, 6))
     }
 
-    /// As REST answers show it.
+    /// In UTC, as it is written with a zone of Waldur's own.
     var zulu: String { iso + "Z" }
 
     /// As Python's `isoformat` shows it in the details of an item.
     var offset: String { iso + "+00:00" }
+
+    /// As REST answers show it on a server of that zone.
+    func text(in zone: Zone) -> String {
+        guard zone != .utc else { return zulu }
+        let minutes = zone.offset(at: self) / Moment.second / 60
+        let size = Int(minutes.magnitude)
+        return zone.local(self).iso + (minutes < 0 ? "-" : "+") + padded(size / 60, 2) + ":"
+            + padded(size % 60, 2)
+    }
 
     /// The `Date` header.
     var httpDate: String {
@@ -123,27 +130,8 @@ struct Moment: Hashable, Comparable, Sendable {
     private static func midnight(_ text: Substring) -> Moment? {
         let parts = text.split(separator: "-").map { Int($0) ?? -1 }
         guard parts.count == 3, 1...9999 ~= parts[0], 1...12 ~= parts[1],
-            1...Month(year: parts[0], number: parts[1]).days ~= parts[2]
+            1...Month.days(of: parts[1], in: parts[0]) ~= parts[2]
         else { return nil }
         return Moment(year: parts[0], month: parts[1], day: parts[2])
     }
-}
-
-/// A billing month.
-struct Month: Hashable, Comparable, Sendable {
-    var year: Int
-    var number: Int
-
-    static func < (a: Month, b: Month) -> Bool { (a.year, a.number) < (b.year, b.number) }
-
-    var start: Moment { Moment(year: year, month: number, day: 1) }
-
-    /// The last microsecond, which Waldur uses as the end of everything that runs on.
-    var end: Moment { Moment(micros: Moment(year: year, month: number + 1, day: 1).micros - 1) }
-
-    var days: Int {
-        Int((Moment(year: year, month: number + 1, day: 1).micros - start.micros) / Moment.day)
-    }
-
-    var previous: Month { Moment(micros: start.micros - 1).month }
 }

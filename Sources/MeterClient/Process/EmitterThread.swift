@@ -43,7 +43,8 @@ enum EmitterThread {
 private struct EmitterLoop: ~Copyable {
     private let core: EmitterCore
     private let options: EmitterOptions
-    private let link: Link
+    /// The way of the endpoint, and the one to fall back to.
+    private let links: [Link]
     private let wake: CInt
     private var state: EmitterState
     private var connections: UInt64 = 0
@@ -59,7 +60,9 @@ private struct EmitterLoop: ~Copyable {
         self.core = core
         self.wake = wake
         options = core.options
-        link = Link(core.options.endpoint)
+        links = [core.options.endpoint, core.options.streamToFallBackTo].compactMap { endpoint in
+            endpoint.map { Link($0) }
+        }
         state = EmitterState(
             parameters: core.options.parameters,
             generator: SystemRandomNumberGenerator(),
@@ -81,7 +84,7 @@ private struct EmitterLoop: ~Copyable {
             let wakeAt = exchange(now: now)
             finishFlush()
             if isFinishing, state.isFinished || SystemClock.monotonic() >= lastChance { break }
-            link.wait(milliseconds: wakeAt - SystemClock.monotonic(), wake: wake)
+            Link.wait(links, milliseconds: wakeAt - SystemClock.monotonic(), wake: wake)
             drainWake()
         }
         core.finished(statistics: statistics, gaveUp: gaveUp || !state.isFinished)
@@ -118,20 +121,41 @@ private struct EmitterLoop: ~Copyable {
 
     /// Sends what is due and takes what has come. Returns when to turn again.
     private mutating func exchange(now: Int64) -> Int64 {
-        if link.open(now: now) {
-            connections += 1
-            if case .tcp = options.endpoint { state.connectionOpened() }
-        }
-        unsafe link.receive(now: now) { unsafe state.receive($0, now: now) }
+        state.choosePath(now: now)
         var wakeAt = now + options.sealAfterMilliseconds
-        if link.isOpen, !link.isCongested {
+        for link in links {
+            openOrClose(link, now: now)
+            let way = link.way
+            unsafe link.receive(now: now) { unsafe state.receive($0, over: way, now: now) }
+            if let openAt = link.openAt, openAt > now { wakeAt = min(wakeAt, openAt) }
+        }
+        // What came in may have changed the way.
+        if let link = links.first(where: { $0.way == state.path.way }), link.isOpen,
+            !link.isCongested
+        {
             let due = state.poll(now: now, wall: wall())
-            for frame in due.frames { link.send(frame, now: now) }
+            var isTooLarge = false
+            for frame in due.frames where !link.send(frame) { isTooLarge = true }
+            for claim in due.claims { link.send(claim) }
+            if let probe = due.probe { links.first { $0.way == .datagrams }?.send(probe) }
+            if isTooLarge { state.datagramTooLarge(now: now) }
             wakeAt = min(wakeAt, due.wake)
         }
-        link.flush(now: now)
-        if let openAt = link.openAt { wakeAt = min(wakeAt, openAt) }
+        for link in links { link.flush(now: now) }
         return max(wakeAt, now + 1)
+    }
+
+    private mutating func openOrClose(_ link: Link, now: Int64) {
+        guard link.way == .stream else {
+            _ = link.open(now: now)
+            return
+        }
+        guard state.path.usesStream(now: now) else { return link.close() }
+        if link.open(now: now) {
+            connections += 1
+            state.streamOpened(now: now)
+        }
+        if !link.isOpen { state.streamClosed(now: now) }
     }
 
     private mutating func finishFlush() {

@@ -10,6 +10,8 @@ package struct EmitterState: ~Copyable {
     private var generator: any RandomNumberGenerator & Sendable
     private var current: SourceState
     private var draining: [SourceState] = []
+    /// Which way frames go now.
+    package private(set) var path: SendPath
     private var batch = EventBatch()
     private var nextOrdinal: UInt64 = 0
     private var onSealedFrame: (@Sendable ([UInt8]) -> Void)?
@@ -28,7 +30,9 @@ package struct EmitterState: ~Copyable {
         let source = SourceID(high: generator.next(), low: generator.next())
         self.generator = generator
         self.onSealedFrame = onSealedFrame
-        current = SourceState(source: source, parameters: parameters, now: now)
+        path = SendPath(parameters)
+        current = SourceState(
+            source: source, parameters: parameters, way: parameters.way, now: now)
     }
 
     /// The source that new events belong to.
@@ -71,7 +75,7 @@ package struct EmitterState: ~Copyable {
     private mutating func replaceQuarantinedSource(now: Int64) {
         guard current.isQuarantined else { return }
         let next = SourceID(high: generator.next(), low: generator.next())
-        var old = SourceState(source: next, parameters: parameters, now: now)
+        var old = SourceState(source: next, parameters: parameters, way: path.way, now: now)
         swap(&current, &old)
         old.finish()
         draining.append(old)
@@ -84,9 +88,20 @@ package struct EmitterState: ~Copyable {
 extension EmitterState {
     /// What to send now, and when to ask again unless something comes in before.
     package struct Due {
+        /// Sealed frames of events, to go the present way.
         package var frames: [[UInt8]] = []
+        /// Sealed claims, to go behind them.
+        package var claims: [[UInt8]] = []
+        /// One of the frames, to go as a datagram too: whether datagrams get through again.
+        package var probe: [UInt8]?
         /// On the clock of `now`.
         package var wake: Int64
+    }
+
+    /// Decides which way frames go now. The caller opens what is needed for it
+    /// (``SendPath/usesStream(now:)``) and polls when that way is open.
+    package mutating func choosePath(now: Int64) {
+        if path.choose(now: now, using: &generator) { startOver(now: now) }
     }
 
     /// Gives out the frames and claims that are due.
@@ -97,22 +112,24 @@ extension EmitterState {
     package mutating func poll(now: Int64, wall: Int64) -> Due {
         var due = Due(wake: now + parameters.claimEveryMilliseconds)
         for index in draining.indices {
-            let wake = draining[index].poll(
-                now: now,
-                wall: wall,
-                into: &due.frames,
-                using: &generator
-            )
-            due.wake = min(due.wake, wake)
+            draining[index].poll(now: now, wall: wall, into: &due, using: &generator)
         }
-        let wake = current.poll(now: now, wall: wall, into: &due.frames, using: &generator)
-        due.wake = min(due.wake, wake)
+        current.poll(now: now, wall: wall, into: &due, using: &generator)
+        if !due.frames.isEmpty {
+            path.sent(now: now)
+            due.probe = path.probe(due.frames, now: now, using: &generator)
+        }
+        due.wake = min(due.wake, path.wake)
         return due
     }
 
     /// Takes one datagram or one message of the stream. What is not an acknowledgement under our key is
     /// counted and changes nothing.
-    package mutating func receive(_ bytes: UnsafeRawBufferPointer, now: Int64) {
+    package mutating func receive(
+        _ bytes: UnsafeRawBufferPointer,
+        over way: SendPath.Way,
+        now: Int64
+    ) {
         let acknowledgement: Acknowledgement
         do throws(FrameError) {
             acknowledgement = try unsafe Acknowledgement.open(bytes, key: parameters.protection.key)
@@ -121,23 +138,48 @@ extension EmitterState {
             return
         }
         past.acknowledgements += 1
+        var isNews = false
         if acknowledgement.source == current.source {
-            current.apply(acknowledgement, now: now)
+            isNews = current.apply(acknowledgement, now: now, using: &generator)
         } else if let index = draining.firstIndex(where: { $0.source == acknowledgement.source }) {
-            draining[index].apply(acknowledgement, now: now)
+            isNews = draining[index].apply(acknowledgement, now: now, using: &generator)
             if draining[index].isFinished { past.add(draining.remove(at: index)) }
+        } else {
+            return
         }
-    }
-
-    /// Takes acknowledgements that came as an array.
-    package mutating func receive(_ bytes: [UInt8], now: Int64) {
-        unsafe bytes.withUnsafeBytes { unsafe receive($0, now: now) }
+        if isNews {
+            let isWaiting = current.isWaiting || draining.contains(where: \.isWaiting)
+            path.answered(over: way, now: now, isWaiting: isWaiting)
+        }
+        if path.heard(over: way, now: now) { startOver(now: now) }
     }
 
     /// A stream was opened: everything not acknowledged goes over it again.
-    package mutating func connectionOpened() {
-        current.connectionOpened()
-        for index in draining.indices { draining[index].connectionOpened() }
+    package mutating func streamOpened(now: Int64) {
+        path.streamOpened()
+        if path.way == .stream { startOver(now: now) }
+    }
+
+    /// The stream is not open, or not any more.
+    package mutating func streamClosed(now: Int64) { path.streamClosed(now: now) }
+
+    /// The system has refused a datagram as larger than the network takes.
+    package mutating func datagramTooLarge(now: Int64) {
+        if path.datagramTooLarge(now: now, using: &generator) { startOver(now: now) }
+    }
+
+    private mutating func startOver(now: Int64) {
+        current.startOver(path.way, now: now)
+        for index in draining.indices { draining[index].startOver(path.way, now: now) }
+    }
+
+    /// Takes acknowledgements that came as an array.
+    package mutating func receive(
+        _ bytes: [UInt8],
+        over way: SendPath.Way = .datagrams,
+        now: Int64
+    ) {
+        unsafe bytes.withUnsafeBytes { unsafe receive($0, over: way, now: now) }
     }
 }
 
@@ -194,6 +236,8 @@ extension EmitterState {
         statistics.source = current.source
         statistics.sourceCount = past.sourceCount + UInt64(draining.count) + 1
         statistics.outstandingBytes = UInt64(outstandingByteCount)
+        statistics.fallBacks = path.fallBackCount
+        statistics.isFallenBack = path.fallBackCount > 0 && path.way == .stream
         return statistics
     }
 }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The way to the server: a connected datagram socket, or a stream that is opened again when it breaks.
+/// A way to the server: a connected datagram socket, or a stream that is opened again when it breaks.
 ///
 /// Never blocks, except for looking up a host's name. Belongs to one thread.
 final class Link {
@@ -25,11 +25,11 @@ final class Link {
         buffer = Array(repeating: 0, count: 65_536)
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { close() }
 
-    private var isStream: Bool {
-        if case .tcp = endpoint { return true }
-        return false
+    var way: SendPath.Way {
+        if case .tcp = endpoint { return .stream }
+        return .datagrams
     }
 
     var isOpen: Bool { descriptor >= 0 && !isConnecting }
@@ -53,43 +53,48 @@ final class Link {
     /// When to call ``open(now:)`` again; nil while open.
     var openAt: Int64? { descriptor >= 0 ? nil : retryAt }
 
-    private func failed(now: Int64) {
-        if descriptor >= 0 { close(descriptor) }
+    /// Closes until the next ``open(now:)``.
+    func close() {
+        if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
         isConnecting = false
         unwritten.removeAll()
         unwrittenStart = 0
         incoming.removeAll()
-        retryAt = now + backoff
+    }
+
+    private func failed(now: Int64) {
+        close()
+        // Spread: after a server's restart its emitters must not all come at once.
+        retryAt = now + backoff * Int64.random(in: 750...1_250) / 1_000
         backoff = min(backoff * 2, Self.backoffMax)
     }
 
     // MARK: Sending
 
     /// Hands over a frame. What a datagram socket does not take is lost, as on the way.
-    func send(_ bytes: [UInt8], now: Int64) {
-        guard isOpen else { return }
-        if isStream {
+    ///
+    /// - Returns: False if a datagram of this size cannot get through.
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        guard isOpen else { return true }
+        if way == .stream {
             let count = UInt32(truncatingIfNeeded: bytes.count)
             for shift in [24, 16, 8, 0] as [UInt32] {
                 unwritten.append(UInt8(truncatingIfNeeded: count >> shift))
             }
             unwritten.append(contentsOf: bytes)
-        } else {
-            _ = unsafe bytes.withUnsafeBytes { bytes in
-                unsafe Glibc.send(
-                    descriptor,
-                    bytes.baseAddress,
-                    bytes.count,
-                    CInt(MSG_NOSIGNAL)
-                )
-            }
+            return true
         }
+        let sent = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe Glibc.send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        return sent >= 0 || errno != EMSGSIZE
     }
 
     /// Writes as much of the stream as the socket takes.
     func flush(now: Int64) {
-        guard isOpen, isStream else { return }
+        guard isOpen, way == .stream else { return }
         while unwrittenStart < unwritten.count {
             let written = unsafe unwritten.withUnsafeBytes { bytes in
                 unsafe Glibc.send(
@@ -128,7 +133,7 @@ final class Link {
             }
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { return }
-            if !isStream {
+            if way == .datagrams {
                 // An error here is of an earlier datagram (nobody listens); the next may get through.
                 if count < 0 { return }
                 unsafe buffer.withUnsafeBytes { bytes in
@@ -161,14 +166,15 @@ final class Link {
 
     // MARK: Waiting
 
-    /// Waits until something comes in, the socket takes more, `wake` is written to, or the time is over.
-    func wait(milliseconds: Int64, wake: CInt) {
+    /// Waits until something comes in over one of the links, a socket takes more, `wake` is written to, or
+    /// the time is over.
+    static func wait(_ links: [Link], milliseconds: Int64, wake: CInt) {
         var descriptors = [pollfd(fd: wake, events: Int16(POLLIN), revents: 0)]
-        if descriptor >= 0 {
-            let wantsWrite = isConnecting || unwrittenStart < unwritten.count
+        for link in links where link.descriptor >= 0 {
+            let wantsWrite = link.isConnecting || link.unwrittenStart < link.unwritten.count
             descriptors.append(
                 pollfd(
-                    fd: descriptor,
+                    fd: link.descriptor,
                     events: Int16(POLLIN) | (wantsWrite ? Int16(POLLOUT) : 0),
                     revents: 0
                 )
@@ -205,12 +211,12 @@ final class Link {
         guard socket >= 0 else { return false }
         let status = unsafe Glibc.connect(socket, address.ai_addr, address.ai_addrlen)
         guard status == 0 || errno == EINPROGRESS else {
-            close(socket)
+            Glibc.close(socket)
             return false
         }
         descriptor = socket
         isConnecting = status != 0
-        if isStream {
+        if way == .stream {
             var yes: CInt = 1
             _ = unsafe setsockopt(
                 socket,

@@ -1,0 +1,192 @@
+internal import Meter
+internal import MeterWire
+
+// What a cycle does about months before it turns to resources: it sees whether Waldur has turned, cuts what
+// is over, takes up what came late, and lets land what may.
+
+/// One step of it.
+enum MonthStep: Equatable, Sendable {
+    case readInvoices
+    case readMonth(BillingMonth)
+    case book([Decision])
+}
+
+/// What is left of it in a cycle.
+struct MonthWork: Sendable {
+    var step: MonthStep?
+    var turnIsChecked = false
+    var hasLanded = false
+    /// Months to go through, last first.
+    var sweeps: [BillingMonth] = []
+}
+
+extension Reporter {
+    /// Begins with the months of a cycle.
+    mutating func beginMonths(at moment: ReporterMoment, present: BillingMonth) {
+        months = MonthWork()
+        guard let first = firstMonth else { return }
+        let isLateDue = moment.now >= nextLateSweep
+        if isLateDue {
+            nextLateSweep = moment.now.advanced(byMilliseconds: settings.lateMilliseconds)
+        }
+        var month = present
+        // Events are admitted for 62 days, so that nothing comes for a month older than three.
+        for age in 1...Self.monthsBackMax {
+            month = month.previous
+            guard month >= first else { break }
+            if !book.billing.isCut(month, of: settings.waldur) || isLateDue && age <= 3 {
+                months.sweeps.append(month)
+            }
+        }
+    }
+
+    private static let monthsBackMax = 12
+
+    /// The month in which this Waldur's first live binding begins.
+    private var firstMonth: BillingMonth? {
+        book.bindings.values.joined()
+            .filter { $0.waldur == settings.waldur && $0.class == .live }
+            .map(\.from).min()
+            .flatMap { BillingMonth(of: $0.start, in: settings.zone) }
+    }
+
+    /// The action of the next step; nil once months are done with.
+    mutating func nextMonthAction(at moment: ReporterMoment) -> ReporterAction? {
+        if months.step == nil { chooseMonthStep(at: moment) }
+        switch months.step {
+        case nil: return nil
+        case .readInvoices: return .readInvoices
+        case .readMonth(let month): return .readMonth(month)
+        case .book(let decisions): return .book(decisions)
+        }
+    }
+
+    private mutating func chooseMonthStep(at moment: ReporterMoment) {
+        if !months.turnIsChecked {
+            months.turnIsChecked = true
+            if window(at: moment).unturned != nil {
+                months.step = .readInvoices
+                return
+            }
+        }
+        while let month = months.sweeps.popLast() {
+            // What Waldur has of an open intent nobody knows; the cycle after its outcome goes on.
+            guard !openIntents().contains(where: { $0.intent.month == month }) else { continue }
+            months.step = .readMonth(month)
+            return
+        }
+        guard !months.hasLanded else { return }
+        months.hasLanded = true
+        guard let month = window(at: moment).month else { return }
+        let settlements = book.billing.waitingCarries.keys.sorted()
+            .filter { $0.waldur == settings.waldur }
+            .flatMap { book.billing.waiting(of: $0) }
+            .compactMap { CarryLanding.settlement(of: $0.carry, book: book, into: month) }
+        if !settlements.isEmpty { months.step = .book(settlements.map { .carrySettled($0) }) }
+    }
+
+    mutating func handleInvoices(
+        _ result: Result<[WaldurInvoice], WaldurError>,
+        at moment: ReporterMoment
+    ) {
+        months.step = nil
+        let invoices: [WaldurInvoice]
+        switch result {
+        case .success(let read): invoices = read
+        // An account without a role at the provider sees none.
+        case .failure(.status(403, _, _)): invoices = []
+        case .failure(let error): return abortCycle("invoices: \(error)", error, at: moment)
+        }
+        guard let clock = moment.clock, let month = window(at: moment).unturned else { return }
+        let start = month.start(in: settings.zone)
+        let time = clock.earliest(at: moment.now)
+        let evidence = MonthTurn.evidence(
+            MonthTurn.sight(
+                book: book,
+                waldur: settings.waldur,
+                start: start,
+                offerings: Array(offerings.values),
+                invoices: invoices
+            ),
+            of: month,
+            millisecondsIntoMonth: time.milliseconds - start.milliseconds,
+            settings: settings
+        )
+        guard let evidence else { return }
+        // What lands is weighed by the new prices, so they are booked with the turn.
+        months.step = .book(
+            newPrices(at: time) + [
+                .monthTurned(
+                    MonthTurned(
+                        waldur: settings.waldur,
+                        month: month,
+                        evidence: evidence,
+                        at: time
+                    )
+                )
+            ]
+        )
+    }
+
+    /// Prices of plans that the book knows and that are others now.
+    private func newPrices(at time: Timestamp) -> [Decision] {
+        var news: [Decision] = []
+        for plan in offerings.values.flatMap(\.plans).sorted(by: { $0.id < $1.id }) {
+            for (component, price) in plan.prices.sorted(by: { $0.key < $1.key }) {
+                let seen = PriceSeen(
+                    waldur: settings.waldur,
+                    plan: plan.id,
+                    component: component,
+                    price: price.description,
+                    futurePrice: plan.futurePrices[component]?.description,
+                    read: time
+                )
+                guard let known = book.billing.price(seen.key), !known.isSame(as: seen) else {
+                    continue
+                }
+                news.append(.priceSeen(seen))
+            }
+        }
+        return news
+    }
+
+    mutating func handleMonth(
+        _ result: Result<LedgerMonth, ReporterTrouble>,
+        at moment: ReporterMoment
+    ) {
+        guard case .readMonth(let month) = months.step else { return }
+        months.step = nil
+        do {
+            let ledger = try result.get()
+            let isCut = book.billing.isCut(month, of: settings.waldur)
+            let carries = try CarryMaking.carries(
+                of: ledger,
+                book: book,
+                cause: isCut ? .late : wasToldToItsEnd(month) ? .tail : .outage,
+                first: book.billing.lastCarryNumber + 1
+            )
+            var decisions = carries.map { Decision.carryMade($0) }
+            if !isCut {
+                decisions.append(
+                    .periodCut(
+                        PeriodCut(
+                            waldur: settings.waldur,
+                            month: month,
+                            position: ledger.position
+                        )
+                    )
+                )
+            }
+            if !decisions.isEmpty { months.step = .book(decisions) }
+        } catch {
+            abortCycle("the ledger of \(month): \(error)", nil, at: moment)
+        }
+    }
+
+    /// Whether a cycle got to its end in the last hour in which the month could be told.
+    private func wasToldToItsEnd(_ month: BillingMonth) -> Bool {
+        guard let completedCycle else { return false }
+        let lead = settings.guardMilliseconds + max(2 * settings.cycleMilliseconds, 3_600_000)
+        return completedCycle >= month.end(in: settings.zone).advanced(byMilliseconds: -lead)
+    }
+}

@@ -1,0 +1,147 @@
+internal import ArgumentParser
+internal import MeterWaldur
+
+struct CarryVerbs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "carry",
+        abstract: "Usage that could not be told in its own plan or billing period.",
+        subcommands: [List.self, Show.self, Settle.self],
+        defaultSubcommand: List.self
+    )
+
+    struct List: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Every carry, or those in one state.",
+            discussion: """
+                A carry lands by itself at the same plan, price and customer. One that waits needs a \
+                person: its own price and the present one stand beside each other. Exits 4 where any waits.
+
+                  meterctl carry list --state waits
+                """
+        )
+        @Option(help: "waits, lands, landed, credit-request or written-off.")
+        var state: String?
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await ServerClient(address: try server.address())
+                .call(.get, "/admin/v1/carries", query: state.map { [("state", $0)] } ?? [])
+            answer.show(output.output, nothing: "no carries") { json in
+                var table = Table(
+                    ">number",
+                    "state",
+                    "cause",
+                    "month",
+                    "resource",
+                    "component",
+                    ">quantity",
+                    ">own price",
+                    ">present price",
+                    ">difference",
+                    "obstacle"
+                )
+                for carry in json.list("carries") {
+                    table.add(
+                        carry.number("number"),
+                        carry.cell("state"),
+                        carry.cell("cause"),
+                        carry.cell("month"),
+                        carry.cell("resource"),
+                        carry.cell("component"),
+                        carry.cell("quantity"),
+                        carry.cell("price"),
+                        carry.cell("presentPrice"),
+                        carry.cell("difference"),
+                        carry.cell("obstacle")
+                    )
+                }
+                return table
+            }
+            let waiting = answer.json.list("carries").count { $0.cell("state") == "waits" }
+            guard waiting == 0 else {
+                throw CommandFailure(
+                    .precondition,
+                    "\(waiting) carries wait for a decision",
+                    next:
+                        "meterctl carry settle NUMBER --land|--credit-request|--write-off --reason"
+                )
+            }
+        }
+    }
+
+    struct Show: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "One carry, with both prices and where it would land."
+        )
+        @Argument(help: "The carry's number.")
+        var number: UInt64
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await ServerClient(address: try server.address())
+                .call(.get, "/admin/v1/carries/\(number)")
+            answer.show(output.output, nothing: "no such carry") { CarryVerbs.facts($0) }
+        }
+    }
+
+    struct Settle: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Decides about a carry that waits; it cannot be taken back.",
+            discussion: """
+                  meterctl carry settle 17 --land --reason "cheaper than a credit"
+                  meterctl carry settle 18 --credit-request --reason "resource moved, ticket 311"
+                """
+        )
+        @Argument(help: "The carry's number.")
+        var number: UInt64
+        @Flag(help: "Tell it in the present row, at that row's price.")
+        var land = false
+        @Flag(help: "Waldur's staff put it right by hand.")
+        var creditRequest = false
+        @Flag(help: "Nobody will be billed for it.")
+        var writeOff = false
+        @Option(help: "Why; it stands in the book for ever.")
+        var reason: String
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let chosen = [
+                (land, "landed"), (creditRequest, "credit-request"), (writeOff, "written-off"),
+            ].filter(\.0).map(\.1)
+            guard chosen.count == 1, let settlement = chosen.first else {
+                throw CommandFailure(
+                    .usage,
+                    "say one of --land, --credit-request and --write-off"
+                )
+            }
+            let answer = try await ServerClient(address: try server.address())
+                .call(
+                    .post,
+                    "/admin/v1/carries/\(number)/settle",
+                    body: RequestBody.object([
+                        ("settlement", RequestBody.string(settlement)),
+                        ("reason", RequestBody.string(reason)),
+                    ])
+                )
+            answer.show(output.output, nothing: "settled") { CarryVerbs.facts($0) }
+        }
+    }
+
+    private static func facts(_ carry: JSONValue) -> Table {
+        var table = Table("what", "value")
+        for (label, name) in [
+            ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
+            ("resource", "resource"), ("customer", "customer"), ("month", "month"),
+            ("plan period", "planPeriod"), ("component", "component"), ("quantity", "quantity"),
+            ("own price", "price"), ("present price", "presentPrice"),
+            ("difference", "difference"), ("obstacle", "obstacle"), ("lands in", "landsIn"),
+            ("made", "made"), ("reason", "reason"),
+        ] {
+            table.add(label, carry.cell(name))
+        }
+        return table
+    }
+}
