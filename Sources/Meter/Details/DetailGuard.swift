@@ -17,6 +17,8 @@ package struct FoldedCalls: Equatable, Sendable {
     package var byUsers: UInt64 = 0
     package var byKeys: UInt64 = 0
 
+    package init() {}
+
     package var isEmpty: Bool { byModels == 0 && byUsers == 0 && byKeys == 0 }
 
     package static func += (left: inout FoldedCalls, right: FoldedCalls) {
