@@ -132,6 +132,13 @@ if !engineOnly {
         .testTarget(
             name: "WaldurDoubleTests", dependencies: ["WaldurDouble"], swiftSettings: strict),
         .testTarget(
+            name: "MeterctlTests",
+            dependencies: [
+                "meterctl", "MeterWaldur", "MeterWire", "MeterDisk", "Meter", "MeterTesting",
+                arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "MeterServerTests",
             dependencies: [
                 "MeterServer", "meterctl", "MeterClient", "MeterCatalog", "MeterWire", "Meter",

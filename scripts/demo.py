@@ -231,7 +231,7 @@ class Demo:
             self.admin("components", "set", component, "--unit", component.split("_")[1])
         for (tenant, agent), resource in self.resources.items():
             self.admin("map", "set", "--tenant", tenant, "--agent", agent, "--resource", resource,
-                       "--from", self.month_start() + "T09:00:00Z", "--live")
+                       "--from", self.month_start() + "T09:00:00Z", "--live", "--yes")
         print(f"Set up: 1 wire key, {len(COMPONENTS)} components, {len(self.resources)} agents of "
               f"{len(TENANTS)} tenants bound to {len(self.resources)} Waldur resources")
 

@@ -4,7 +4,7 @@
 /// what POSIX promises and no more: bytes are durable when `sync` of the file returned after they were
 /// appended, a name is durable when `syncDirectory` returned after it was made, renamed or removed.
 package protocol Disk: AnyObject, Sendable {
-    /// Every file name in the directory, in no order.
+    /// The name of every regular file in the directory, in no order.
     func list() throws(DiskError) -> [String]
     /// Makes an empty file for appending; fails with `.exists` if the name is taken.
     func create(_ name: String) throws(DiskError) -> any DiskFile

@@ -51,7 +51,9 @@ package final class POSIXDisk: Disk {
                     unsafe String(cString: characters)
                 }
             }
-            if name != ".", name != ".." { names.append(name) }
+            // A socket or a folder beside the files is none of them. Some file systems do not say.
+            let type = Int32(unsafe entry.pointee.d_type)
+            if type == Int32(DT_REG) || type == Int32(DT_UNKNOWN) { names.append(name) }
         }
     }
 

@@ -117,7 +117,8 @@ final class BookStore: Sendable {
             principals: principals,
             accesses: state.accesses.mapValues(\.tenant),
             declaredComponents: Set(state.components.keys),
-            insecurePrincipal: isInsecure ? .insecureLoopback : nil
+            insecurePrincipal: isInsecure ? .insecureLoopback : nil,
+            limits: state.limits
         )
     }
 }
@@ -127,8 +128,7 @@ extension Decision {
     fileprivate var changesAdmission: Bool {
         switch self {
         case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
-            .componentWithdrawn,
-            .accessMade:
+            .componentWithdrawn, .accessMade, .limitsSet:
             true
         default: false
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 
 /// The tool of whoever runs Meter or closes the books with it.
 @main
@@ -7,22 +8,57 @@ struct Meterctl: AsyncParsableCommand {
         commandName: "meterctl",
         abstract: "Looks into a Meter server, administers it, and checks its files.",
         discussion: """
-            Most verbs talk to a running server through its administration socket (--data, --socket) or \
-            over HTTP (--url, --key-file). `verify` and `inspect` read files and need no server.
+            Most verbs talk to a running server through its administration socket (--data) or over HTTP \
+            (--url, --key-file). `verify` and `inspect` read files and need no server.
 
-            Data goes to stdout, everything else to stderr. `-o json` gives the server's own JSON.
+            Data goes to stdout, everything else to stderr. `-o json` gives the server's own JSON, \
+            `-o csv` the rows of the table for a spreadsheet.
+
+              meterctl status
+              meterctl usage input_tokens --by tenant -o csv > usage.csv
+              meterctl help keys create
 
             Exit codes: 0 done; 1 failed; 2 differences found; 3 damage found; 4 refused as things \
             stand; 5 server or Waldur not reachable, or outcome unknown; 64 usage; 78 configuration; \
             130 interrupted.
             """,
         version: "0.1.0",
-        subcommands: [
-            StatusVerb.self, EmitVerb.self, ReplayVerb.self, UsageVerb.self, SourcesVerbs.self,
-            VerifyVerb.self, InspectVerb.self, BookVerbs.self, ReportVerbs.self,
-            CarryVerbs.self, ReconcileVerb.self, KeysVerbs.self, MapVerbs.self,
-            ComponentsVerbs.self, DetailsVerbs.self,
-            ConfigVerbs.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Usage and health",
+                subcommands: [
+                    StatusVerb.self, UsageVerb.self, DetailsVerbs.self, SourcesVerbs.self,
+                    BookVerbs.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Waldur",
+                subcommands: [
+                    ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, CarryVerbs.self,
+                    OrdersVerbs.self, ReconcileVerb.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Events in",
+                subcommands: [
+                    KeysVerbs.self, LimitsVerbs.self, EmitVerb.self, ReplayVerb.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Files and configuration",
+                subcommands: [VerifyVerb.self, InspectVerb.self, ConfigVerbs.self]
+            ),
         ]
     )
+
+    static func main() async {
+        // A reader that goes away is an error of the write, not the end of the process.
+        _ = signal(SIGPIPE, SIG_IGN)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if let unknown = UnknownVerb.find(arguments, below: self) {
+            Terminal.talk(unknown.description)
+            exit(withError: ExitCode(ExitStatus.usage.rawValue))
+        }
+        await main(arguments)
+    }
 }

@@ -32,6 +32,8 @@ package struct BookState: Sendable {
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
     /// Users whose details were erased.
     package private(set) var erasures = DetailsErasures()
+    /// Of those that have limits of their own.
+    package private(set) var limits: [LimitSubject: LimitValues] = [:]
     /// Components that stand in some intent.
     private var toldComponents: Set<Name> = []
 
@@ -66,6 +68,8 @@ package struct BookState: Sendable {
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)
         case .detailsErased(let erasure): erasures.append(erasure, number: entry.number)
+        case .limitsSet(let decision):
+            limits[decision.subject] = decision.limits.isEmpty ? nil : decision.limits
         case .foreignDecided(let decision):
             if let amount = decision.amount { accept(amount, for: decision.key) }
             billing.apply(entry)

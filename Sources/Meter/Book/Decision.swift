@@ -26,6 +26,7 @@ package enum Decision: Equatable, Sendable {
     case gapAccepted(GapAcceptance)
     case conflictDecided(ConflictDecision)
     case detailsErased(DetailsErasure)
+    case limitsSet(LimitsDecision)
     case offeringUnitSet(OfferingUnitSet)
     case periodCut(PeriodCut)
     case monthTurned(MonthTurned)
@@ -113,6 +114,7 @@ extension Decision {
         case gapAccepted = "gap-accepted"
         case conflictDecided = "conflict-decided"
         case detailsErased = "details-erased"
+        case limitsSet = "limits-set"
         case offeringUnitSet = "offering-unit-set"
         case periodCut = "period-cut"
         case monthTurned = "month-turned"
@@ -155,6 +157,7 @@ extension Decision {
         case .gapAccepted: .gapAccepted
         case .conflictDecided: .conflictDecided
         case .detailsErased: .detailsErased
+        case .limitsSet: .limitsSet
         case .offeringUnitSet: .offeringUnitSet
         case .periodCut: .periodCut
         case .monthTurned: .monthTurned
@@ -199,6 +202,7 @@ extension Decision {
         case .gapAccepted(let content): content
         case .conflictDecided(let content): content
         case .detailsErased(let content): content
+        case .limitsSet(let content): content
         case .offeringUnitSet(let content): content
         case .periodCut(let content): content
         case .monthTurned(let content): content

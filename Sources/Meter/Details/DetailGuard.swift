@@ -19,6 +19,8 @@ package struct FoldedCalls: Equatable, Sendable {
 
     package init() {}
 
+    /// A call that met two limits is in it twice.
+    package var sum: UInt64 { byModels &+ byUsers &+ byKeys }
     package var isEmpty: Bool { byModels == 0 && byUsers == 0 && byKeys == 0 }
 
     package static func += (left: inout FoldedCalls, right: FoldedCalls) {

@@ -1,3 +1,5 @@
+internal import Meter
+
 /// Why the configuration was refused: which key, where it was found, what to write instead.
 ///
 /// The server exits with 78 (`EX_CONFIG`) and this line on standard error.

@@ -1,11 +1,14 @@
 internal import Meter
+internal import MeterDisk
 internal import MeterWire
 
-/// What a file holds, as lines of a table.
+/// What a file holds, as a table.
 struct InspectedFile {
-    private(set) var columns: [String] = []
-    private(set) var rows: [[String]] = []
+    private(set) var table = Table("lines", [])
+    /// What is said of the whole.
     private(set) var remarks: [String] = []
+    /// Whether it begins like a file of Meter's.
+    private(set) var isMeters = true
 
     /// Reads at most `limit` records or decisions.
     init(_ target: MeterPath, limit: Int) throws(DiskError) {
@@ -17,28 +20,34 @@ struct InspectedFile {
         case .sealed: sealed(name, target.disk)
         case .journal: journal(name, target.disk, limit)
         case .book: try book(name, target.disk, limit)
-        case nil: remarks.append("\(name) does not begin like any file of Meter's")
+        case nil: isMeters = false
         }
     }
 
     private mutating func directory(_ disk: any Disk) throws(DiskError) {
-        columns = ["file", "kind", ">from", ">to", "role"]
+        table = Table(
+            "lines",
+            [.text("file"), .text("kind"), .number("from"), .number("to"), .text("role")]
+        )
         let names = try disk.list().sorted()
         let live = LiveFiles.find(names)
         let counting = Set((live.segments + live.identifiers + live.details).map(\.name))
         for name in names {
             switch DataFileName(name) {
-            case .journal: rows.append([name, "journal", "", "", "journal"])
+            case .journal: table.add(name, "journal", "", "", "counts")
             case .sealed(let kind, let span):
                 let isLive = counting.contains(name) || live.dedup?.name == name
-                rows.append([
-                    name, kind.rawValue, "\(span.from)", "\(span.to)",
-                    isLive ? "counts" : "does not count",
-                ])
-            case .temporary: rows.append([name, "temporary", "", "", "removed at the next start"])
+                table.add(
+                    name,
+                    kind.rawValue,
+                    "\(span.from)",
+                    "\(span.to)",
+                    isLive ? "counts" : "does not count"
+                )
+            case .temporary: table.add(name, "temporary", "", "", "removed at the next start")
             case nil:
                 let kind = try MeterPath.kind(of: name, on: disk)
-                rows.append([name, kind?.name ?? "other", "", "", kind == .book ? "counts" : ""])
+                table.add(name, kind?.name ?? "other", "", "", kind == .book ? "counts" : "")
             }
         }
         remarks.append("checkpoint at \(live.checkpoint)")
@@ -52,19 +61,21 @@ struct InspectedFile {
                     + "\(file.pieceCount) pieces, \(file.byteCount) bytes"
             )
             guard file.kind == .segment else {
-                columns = [">piece", ">bytes"]
+                table = Table("lines", [.number("piece"), .number("bytes")])
                 for index in 0..<file.pieceCount {
-                    rows.append(["\(index)", "\(try file.piece(index).count)"])
+                    table.add("\(index)", "\(try file.piece(index).count)")
                 }
                 return
             }
-            columns = ["component", ">sum", ">amounts"]
+            table = Table("lines", [.text("component"), .number("sum"), .number("amounts")])
             do throws(SegmentError) {
                 let segment = try Segment(file)
                 for total in segment.totals {
-                    rows.append([
-                        total.component.description, "\(total.total.sum)", "\(total.total.count)",
-                    ])
+                    table.add(
+                        total.component.description,
+                        "\(total.total.sum)",
+                        "\(total.total.count)"
+                    )
                 }
                 let minutes = segment.minutes.flatMap { range in
                     TimeText.text(range.lowerBound).map { first in
@@ -82,7 +93,13 @@ struct InspectedFile {
     }
 
     private mutating func book(_ name: String, _ disk: any Disk, _ limit: Int) throws(DiskError) {
-        columns = [">no", "time", "author", "decision", "json"]
+        table = Table(
+            "lines",
+            [
+                .number("no"), .text("time"), .text("author"), .text("decision"),
+                .prose("entry"),
+            ]
+        )
         var lines: [[String]] = []
         let recovery = try Book.read(OverlayDisk(disk, only: [name])) { entry in
             guard lines.count < limit else { return }
@@ -91,15 +108,19 @@ struct InspectedFile {
                 entry.decision.kind.rawValue, entry.json,
             ])
         }
-        rows = lines
+        for line in lines { table.add(line) }
         remarks.append("\(recovery.entryCount) decisions")
         remarks += recovery.damage.map(\.description)
     }
 
     private mutating func journal(_ name: String, _ disk: any Disk, _ limit: Int) {
-        columns = [
-            ">position", "kind", "received", ">principal", "source", ">first", ">events", "verdict",
-        ]
+        table = Table(
+            "lines",
+            [
+                .number("position"), .text("kind"), .text("received"), .text("principal"),
+                .text("source"), .number("first"), .number("events"), .state("verdict"),
+            ]
+        )
         let start: UInt64
         do throws(DiskError) {
             start = try JournalStart.read(name, on: disk) ?? 0
@@ -124,7 +145,7 @@ struct InspectedFile {
         } catch {
             remarks.append(error.description)
         }
-        rows = lines
+        for line in lines { table.add(line) }
     }
 
     private static func line(_ record: JournalRecord) -> [String] {

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Meter
+internal import MeterDisk
 internal import MeterWire
 
 /// What a file of Meter's is, told by its first bytes whatever its name says.

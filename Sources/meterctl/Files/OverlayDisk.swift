@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import Synchronization
 
 /// A directory that is only read, with a memory on top that takes what is written.

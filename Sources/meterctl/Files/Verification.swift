@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import MeterWire
 
 /// What was found in one file, or in what belongs together.
@@ -34,7 +35,15 @@ struct Verification {
         var bookFound = false
         var first: UInt64?
         for name in names {
-            switch try MeterPath.kind(of: name, on: disk) {
+            let kind: MeterFileKind?
+            do throws(DiskError) {
+                kind = try MeterPath.kind(of: name, on: disk)
+            } catch {
+                // One file that may not be read says nothing of the others.
+                add(name, "unknown", .damaged, "cannot be read: \(error)")
+                continue
+            }
+            switch kind {
             case .sealed: sealed(name, isNamed: DataFileName(name) != nil)
             case .book: bookFound = true
             case .journal:

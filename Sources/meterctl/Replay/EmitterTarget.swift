@@ -9,7 +9,10 @@ struct EmitterTarget: ParsableArguments {
     var udp: String?
     @Option(help: ArgumentHelp("Send over TCP.", valueName: "host:port"))
     var tcp: String?
-    @Option(help: ArgumentHelp("A file with a wire key (mtrw_...).", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("A file with a wire key (mtrw_...).", valueName: "path"),
+        completion: .file()
+    )
     var wireKeyFile: String?
     @Flag(help: "Encrypt (suite 2) instead of only signing (suite 1).")
     var encrypt = false

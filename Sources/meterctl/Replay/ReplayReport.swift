@@ -31,18 +31,23 @@ struct ReplayReport {
     }
 
     var table: Table {
+        let ways = lanes.map { Column.number("\($0.endpoint)") }
         var table = Table(
-            columns: ["what"] + lanes.map { ">\($0.endpoint)" } + (lanes.count > 1 ? [">all"] : [])
+            "figures",
+            [.text("what")] + ways + (lanes.count > 1 ? [.number("all")] : [])
         )
         for (name, value) in figures {
-            let cells = lanes.map { Table.grouped(String(value($0.statistics))) }
-            table.add([name] + cells + [Table.grouped(String(sum(value)))])
+            table.add([name] + lanes.map { String(value($0.statistics)) } + [String(sum(value))])
         }
-        table.add("milliseconds", Table.grouped(String(milliseconds)))
+        /// A figure that belongs to no way.
+        func add(_ what: String, _ value: some BinaryInteger) {
+            table.add([what] + (lanes.count > 1 ? lanes.map { _ in "" } : []) + [String(value)])
+        }
+        add("milliseconds", milliseconds)
         if let again {
-            table.add("resent frames", Table.grouped(String(again.frameCount)))
-            table.add("resent events", Table.grouped(String(again.eventCount)))
-            table.add("resent duplicates", Table.grouped(String(again.duplicateCount)))
+            add("resent frames", again.frameCount)
+            add("resent events", again.eventCount)
+            add("resent duplicates", again.duplicateCount)
         }
         return table
     }

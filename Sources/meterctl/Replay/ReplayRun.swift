@@ -31,13 +31,19 @@ final class ReplayRun {
     }
 
     /// Records every call when it is due; nil is flat out, held back only by what is not durable yet.
-    func send(_ trace: Trace, _ assignment: TraceAssignment, speed: Double?) {
+    func send(
+        _ trace: Trace,
+        _ assignment: TraceAssignment,
+        speed: Double?,
+        _ progress: Progress? = nil
+    ) {
         began = Clocks.monotonic()
         for (index, call) in trace.calls.enumerated() {
+            if index.isMultiple(of: 256) { show(progress) }
             if let speed {
-                Clocks.sleep(until: began + Int64(Double(call.offset) / speed))
+                wait(until: began + Int64(Double(call.offset) / speed), progress)
             } else if index.isMultiple(of: 1_024) {
-                holdBack()
+                holdBack(progress)
             }
             let lane = lanes.count == 1 || assignment.isDatagram(index) ? lanes[0] : lanes[1]
             lane.emitter.record(assignment.event(index, call))
@@ -45,16 +51,38 @@ final class ReplayRun {
     }
 
     /// A trace may be larger than the emitters' memory, beyond which they drop.
-    private func holdBack() {
+    private func holdBack(_ progress: Progress?) {
         while lanes.contains(where: { $0.emitter.statistics.outstandingBytes > 16 << 20 }) {
             Clocks.sleep(until: Clocks.monotonic() + 10_000)
+            show(progress)
         }
     }
 
+    private func wait(until moment: Int64, _ progress: Progress?) {
+        while Clocks.monotonic() + Self.look < moment {
+            Clocks.sleep(until: Clocks.monotonic() + Self.look)
+            show(progress)
+        }
+        Clocks.sleep(until: moment)
+    }
+
+    /// Microseconds between looks at how far the server is.
+    private static let look: Int64 = 100_000
+
+    private func show(_ progress: Progress?) {
+        progress?.advance(to: lanes.reduce(0) { $0 + $1.emitter.statistics.durable })
+    }
+
     /// Waits until everything is durable and ends the sources.
-    func finish(timeoutMilliseconds: Int64) -> Bool {
+    func finish(timeoutMilliseconds: Int64, _ progress: Progress? = nil) -> Bool {
         let deadline = Clocks.monotonic() + timeoutMilliseconds * 1_000
         var isDurable = true
+        while progress != nil, Clocks.monotonic() < deadline,
+            lanes.contains(where: { $0.emitter.statistics.outstanding > 0 })
+        {
+            Clocks.sleep(until: Clocks.monotonic() + Self.look)
+            show(progress)
+        }
         for lane in lanes {
             let left = max(1, (deadline - Clocks.monotonic()) / 1_000)
             if !lane.emitter.close(timeoutMilliseconds: left) { isDurable = false }

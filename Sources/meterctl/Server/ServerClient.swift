@@ -8,14 +8,16 @@ struct ServerClient {
     enum Method: String { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
 
     let address: ServerAddress
+    /// How long an answer may take; reading back from a slow Waldur takes a while.
+    var timeout = TimeAmount.seconds(60)
+    /// One for the whole program. A connection that is refused is not tried again: nobody listens.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
     /// Usage answers are at most 100,000 rows.
     private static let answerByteCountMax = 64 << 20
-
-    /// An answer: the bytes as they came, and what they say.
-    struct Answer {
-        let bytes: [UInt8]
-        let json: JSONValue
-    }
 
     /// Sends a request and reads its answer.
     ///
@@ -24,10 +26,9 @@ struct ServerClient {
         _ method: Method,
         _ path: String,
         query: [(String, String)] = [],
-        body: String? = nil,
-        contentType: String = "application/json"
+        body: String? = nil
     ) async throws(CommandFailure) -> Answer {
-        let (status, bytes) = try await send(method, path, query, body, contentType)
+        let (status, bytes) = try await send(method, path, query, body)
         let json = try? JSONParser.parse(bytes)
         guard (200..<300).contains(status) else { throw Self.failure(status, json, address) }
         guard let json else {
@@ -44,8 +45,7 @@ struct ServerClient {
         _ method: Method,
         _ path: String,
         _ query: [(String, String)],
-        _ body: String?,
-        _ contentType: String
+        _ body: String?
     ) async throws(CommandFailure) -> (Int, [UInt8]) {
         var target = path
         for (index, item) in query.enumerated() {
@@ -61,26 +61,16 @@ struct ServerClient {
         }
         request.method = .RAW(value: method.rawValue)
         if let body {
-            request.headers.add(name: "content-type", value: contentType)
+            request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body))
         }
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            let response = try await Self.http.execute(request, timeout: timeout)
             let buffer = try await response.body.collect(upTo: Self.answerByteCountMax)
             return (Int(response.status.code), Array(buffer.readableBytesView))
         } catch {
-            throw CommandFailure(
-                .unavailable,
-                "no server answers at \(address.text) (\(Self.cause(error)))",
-                next: "start it: MeterServer --data DIRECTORY; or name it: --data, --socket, --url"
-            )
+            throw Unreachable(address, error).failure
         }
-    }
-
-    private static func cause(_ error: any Error) -> String {
-        if let error = error as? HTTPClientError { return error.shortDescription }
-        let text = "\(error)"
-        return text.count > 120 ? "\(type(of: error))" : text
     }
 
     /// What a problem document means for the exit code.
@@ -89,15 +79,28 @@ struct ServerClient {
         _ json: JSONValue?,
         _ address: ServerAddress
     ) -> CommandFailure {
-        let title = json?["title"]?.string ?? "the server answered \(status)"
-        let detail = json?["detail"]?.string
         let exit: ExitStatus =
             switch status {
             case 409: .precondition
             case 429, 500...599, 408: .unavailable
             default: .failed
             }
-        return CommandFailure(exit, title.prefix(1).lowercased() + title.dropFirst(), next: detail)
+        let title = json?["title"]?.string ?? "the server answered \(status)"
+        let next: String? =
+            switch (status, address) {
+            case (401, _), (403, _): "use the administration socket (--data), or another --key-file"
+            case (404, .network): "check the address: \(address.text)"
+            default: nil
+            }
+        return CommandFailure(
+            exit,
+            // A person wrote arguments, not a query or a body.
+            status == 400
+                ? "the server does not take this"
+                : title.prefix(1).lowercased() + title.dropFirst(),
+            detail: json?["detail"]?.string,
+            next: next
+        )
     }
 
     /// Percent-encodes everything but the unreserved characters of RFC 3986.

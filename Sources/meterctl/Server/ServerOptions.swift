@@ -1,30 +1,29 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 
-/// Where the server is, and how to get in.
+/// Where the server is and how to get in; every verb that asks a server does it through these.
 struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The server's administration socket.",
-            discussion: "Otherwise METER_ADMIN_SOCKET, or admin.sock in --data.",
-            valueName: "path"
-        )
-    )
-    var socket: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The server's data directory, in which its administration socket is.",
-            discussion: "Otherwise METER_DATA, or ./data.",
+            "The server's data directory, where its administration socket is. (METER_DATA, or data)",
             valueName: "directory"
-        )
+        ),
+        completion: .directory
     )
     var data: String?
 
     @Option(
         help: ArgumentHelp(
-            "A server over TCP, such as http://127.0.0.1:7480; needs --key-file.",
-            discussion: "Otherwise METER_URL.",
+            "The administration socket itself. (METER_ADMIN_SOCKET)",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
+    var socket: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The server's HTTP address, such as http://127.0.0.1:7480. (METER_URL)",
             valueName: "url"
         )
     )
@@ -32,12 +31,22 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file that holds an HTTP key (mtr_http_...).",
-            discussion: "Otherwise METER_KEY_FILE.",
+            "A file with an HTTP key (mtr_http_...), for --url. (METER_KEY_FILE)",
             valueName: "path"
-        )
+        ),
+        completion: .file()
     )
     var keyFile: String?
+
+    /// Sends a request to the server; see ``ServerClient/call(_:_:query:body:)``.
+    func call(
+        _ method: ServerClient.Method,
+        _ path: String,
+        query: [(String, String)] = [],
+        body: String? = nil
+    ) async throws(CommandFailure) -> Answer {
+        try await ServerClient(address: address()).call(method, path, query: query, body: body)
+    }
 
     /// What the options and the environment say together; options win over environment.
     func address(

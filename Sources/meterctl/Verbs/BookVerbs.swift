@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Meter
+internal import MeterDisk
 internal import MeterWaldur
 internal import MeterWire
 
@@ -13,12 +14,22 @@ struct BookVerbs: AsyncParsableCommand {
     struct Tail: Verb {
         static let configuration = CommandConfiguration(
             abstract: "The newest decisions.",
-            discussion: "With --offline the files are read, and no server is needed."
+            discussion: """
+                With --offline the files are read, and no server is needed. Exits 3 where they are \
+                damaged.
+
+                  meterctl book tail
+                  meterctl book tail --number 100 -o json
+                  meterctl book tail --offline /backup/meter
+                """
         )
 
         @Option(name: .shortAndLong, help: "How many decisions to show, up to 1000.")
         var number = 20
-        @Option(help: ArgumentHelp("Read this data directory.", valueName: "directory"))
+        @Option(
+            help: ArgumentHelp("Read this data directory.", valueName: "directory"),
+            completion: .directory
+        )
         var offline: String?
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -31,28 +42,19 @@ struct BookVerbs: AsyncParsableCommand {
 
         func perform() async throws(CommandFailure) {
             if let offline { return try read(offline) }
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/book", query: [("last", String(number))])
-            answer.show(output.output, nothing: "nothing was decided yet") { json in
-                var table = Table(">no", "time", "author", "decision", "what")
-                for line in json.list("entries") {
-                    BookVerbs.add(
-                        line.cell("number"),
-                        line.cell("time"),
-                        line["entry"] ?? .null,
-                        to: &table
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(
+                .get,
+                "/admin/v1/book",
+                query: [("last", String(number))]
+            )
+            output.show(answer, "entries", BookVerbs.columns, nothing: "nothing was decided yet")
         }
 
         private func read(_ directory: String) throws(CommandFailure) {
-            var table = Table(">no", "time", "author", "decision", "what")
             var newest: [BookEntry] = []
             let recovery: BookRecovery
+            let disk = try MeterPath(directory).disk
             do throws(DiskError) {
-                let disk = try POSIXDisk(path: directory)
                 recovery = try Book.read(disk) { entry in
                     newest.append(entry)
                     if newest.count >= 2 * number { newest.removeFirst(newest.count - number) }
@@ -60,42 +62,43 @@ struct BookVerbs: AsyncParsableCommand {
             } catch {
                 throw CommandFailure(.failed, "the book in \(directory) cannot be read: \(error)")
             }
-            for entry in newest.suffix(number) {
-                switch output.output {
-                case .json: Terminal.line(entry.json)
-                case .table:
-                    let json = (try? JSONParser.parse(Array(entry.json.utf8))) ?? .null
-                    BookVerbs.add(
-                        String(entry.number),
-                        TimeText.text(entry.time) ?? "",
-                        json,
-                        to: &table
-                    )
-                }
+            // As the server would answer.
+            let entries = newest.suffix(number).map { entry in
+                RequestBody.object([
+                    ("number", RequestBody.string(String(entry.number))),
+                    ("time", RequestBody.string(TimeText.text(entry.time))),
+                    ("hash", RequestBody.string("\(entry.hash)")), ("entry", entry.json),
+                ])
             }
-            if output.output == .table { Terminal.data(table.text) }
+            let text = "{\"entries\":[\(entries.joined(separator: ","))]}"
+            let bytes = Array(text.utf8)
+            let json = (try? JSONParser.parse(bytes)) ?? .null
+            output.show(
+                Answer(bytes: bytes, json: json),
+                "entries",
+                BookVerbs.columns,
+                nothing: "nothing was decided yet"
+            )
             guard recovery.damage.isEmpty else {
-                for damage in recovery.damage { Terminal.talk(damage.description) }
-                throw CommandFailure(.damage, "the book is damaged")
+                throw CommandFailure(
+                    .damage,
+                    "the book in \(directory) is damaged",
+                    detail: recovery.damage.map(\.description).joined(separator: "; "),
+                    next: "keep the directory as it is, and restore the book from a copy"
+                )
             }
         }
     }
 
-    private static func add(
-        _ number: String,
-        _ time: String,
-        _ entry: JSONValue,
-        to table: inout Table
-    ) {
-        let shown = entry.object ?? [:]
-        let rest = shown.keys.sorted().filter { $0 != "author" && $0 != "decision" }
-            .map { "\($0)=\(shown[$0]?.cell ?? "")" }
-        table.add(
-            number,
-            time,
-            entry.cell("author"),
-            entry.cell("decision"),
-            rest.joined(separator: " ")
-        )
-    }
+    static let columns: [Column] = [
+        .number("no", "number"), .text("time"), .text("author", "entry.author"),
+        .text("decision", "entry.decision"),
+        .prose("what") { line in
+            let members = line["entry"]?.object ?? [:]
+            // A hash says nothing to people; `-o json` has it.
+            let hidden: Set = ["author", "decision", "secretHash"]
+            return members.keys.sorted().filter { !hidden.contains($0) }
+                .map { "\($0)=\(members[$0]?.cell ?? "")" }.joined(separator: " ")
+        },
+    ]
 }

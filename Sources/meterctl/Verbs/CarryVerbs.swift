@@ -24,45 +24,24 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("number"), .state("state"), .text("cause"), .text("month"), .text("resource"),
+            .text("component"), .number("quantity"), .number("own price", "price"),
+            .number("present price"), .number("difference"), .prose("obstacle"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/carries", query: state.map { [("state", $0)] } ?? [])
-            answer.show(output.output, nothing: "no carries") { json in
-                var table = Table(
-                    ">number",
-                    "state",
-                    "cause",
-                    "month",
-                    "resource",
-                    "component",
-                    ">quantity",
-                    ">own price",
-                    ">present price",
-                    ">difference",
-                    "obstacle"
-                )
-                for carry in json.list("carries") {
-                    table.add(
-                        carry.number("number"),
-                        carry.cell("state"),
-                        carry.cell("cause"),
-                        carry.cell("month"),
-                        carry.cell("resource"),
-                        carry.cell("component"),
-                        carry.cell("quantity"),
-                        carry.cell("price"),
-                        carry.cell("presentPrice"),
-                        carry.cell("difference"),
-                        carry.cell("obstacle")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(
+                .get,
+                "/admin/v1/carries",
+                query: state.map { [("state", $0)] } ?? []
+            )
+            output.show(answer, "carries", Self.columns, nothing: "no carries")
             let waiting = answer.json.list("carries").count { $0.cell("state") == "waits" }
             guard waiting == 0 else {
                 throw CommandFailure(
                     .precondition,
-                    "\(waiting) carries wait for a decision",
+                    "\(waiting) \(waiting == 1 ? "carry waits" : "carries wait") for a decision",
                     next:
                         "meterctl carry settle NUMBER --land|--credit-request|--write-off --reason"
                 )
@@ -72,7 +51,10 @@ struct CarryVerbs: AsyncParsableCommand {
 
     struct Show: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "One carry, with both prices and where it would land."
+            abstract: "One carry, with both prices and where it would land.",
+            discussion: """
+                  meterctl carry show 17
+                """
         )
         @Argument(help: "The carry's number.")
         var number: UInt64
@@ -80,9 +62,8 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/carries/\(number)")
-            answer.show(output.output, nothing: "no such carry") { CarryVerbs.facts($0) }
+            let answer = try await server.call(.get, "/admin/v1/carries/\(number)")
+            output.show(CarryVerbs.figures(answer.json), document: answer.text)
         }
     }
 
@@ -91,7 +72,8 @@ struct CarryVerbs: AsyncParsableCommand {
             abstract: "Decides about a carry that waits; it cannot be taken back.",
             discussion: """
                   meterctl carry settle 17 --land --reason "cheaper than a credit"
-                  meterctl carry settle 18 --credit-request --reason "resource moved, ticket 311"
+                  meterctl carry settle 18 --credit-request \\
+                      --reason "resource moved, ticket 311"
                 """
         )
         @Argument(help: "The carry's number.")
@@ -104,6 +86,7 @@ struct CarryVerbs: AsyncParsableCommand {
         var writeOff = false
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -117,31 +100,33 @@ struct CarryVerbs: AsyncParsableCommand {
                     "say one of --land, --credit-request and --write-off"
                 )
             }
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/carries/\(number)/settle",
-                    body: RequestBody.object([
-                        ("settlement", RequestBody.string(settlement)),
-                        ("reason", RequestBody.string(reason)),
-                    ])
-                )
-            answer.show(output.output, nothing: "settled") { CarryVerbs.facts($0) }
+            try confirmation.confirm(
+                "Carry \(number) will be \(settlement) for ever; this cannot be taken back."
+            )
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/carries/\(number)/settle",
+                body: RequestBody.object([
+                    ("settlement", RequestBody.string(settlement)),
+                    ("reason", RequestBody.string(reason)),
+                ])
+            )
+            output.show(CarryVerbs.figures(answer.json), document: answer.text)
         }
     }
 
-    private static func facts(_ carry: JSONValue) -> Table {
-        var table = Table("what", "value")
-        for (label, name) in [
-            ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
-            ("resource", "resource"), ("customer", "customer"), ("month", "month"),
-            ("plan period", "planPeriod"), ("component", "component"), ("quantity", "quantity"),
-            ("own price", "price"), ("present price", "presentPrice"),
-            ("difference", "difference"), ("obstacle", "obstacle"), ("lands in", "landsIn"),
-            ("made", "made"), ("reason", "reason"),
-        ] {
-            table.add(label, carry.cell(name))
-        }
-        return table
+    private static func figures(_ carry: JSONValue) -> Table {
+        Table(
+            figures: [
+                ("number", "number"), ("state", "state"), ("cause", "cause"), ("waldur", "waldur"),
+                ("resource", "resource"), ("customer", "customer"), ("month", "month"),
+                ("plan period", "planPeriod"), ("component", "component"),
+                ("quantity", "quantity"), ("own price", "price"),
+                ("present price", "presentPrice"), ("difference", "difference"),
+                ("obstacle", "obstacle"), ("lands in", "landsIn"), ("made", "made"),
+                ("reason", "reason"),
+            ],
+            of: carry
+        )
     }
 }

@@ -16,7 +16,8 @@ struct ComponentsVerbs: AsyncParsableCommand {
                 units never change once usage was told.
 
                   meterctl components set input_tokens --unit token
-                  meterctl components set tool_seconds --unit ms --reported-unit s --units-per-reported 1000
+                  meterctl components set tool_seconds --unit ms \\
+                      --reported-unit s --units-per-reported 1000
                 """
         )
         @Argument(help: "The component's name, as events and the Waldur offering have it.")
@@ -25,51 +26,52 @@ struct ComponentsVerbs: AsyncParsableCommand {
         var unit: String
         @Option(help: "The unit in which Waldur is told; otherwise the same.")
         var reportedUnit: String?
-        @Option(help: "How many smallest units make one reported unit.")
+        @Option(
+            help: ArgumentHelp(
+                "How many smallest units make one reported unit.",
+                valueName: "number"
+            )
+        )
         var unitsPerReported: UInt64 = 1
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .put,
-                    "/admin/v1/components/\(ServerClient.encode(component))",
-                    body: RequestBody.object([
-                        ("unit", RequestBody.string(unit)),
-                        ("reportedUnit", RequestBody.string(reportedUnit)),
-                        ("unitsPerReported", RequestBody.string(String(unitsPerReported))),
-                    ])
-                )
-            answer.show(output.output, nothing: "") { ComponentsVerbs.table([$0]) }
+            let answer = try await server.call(
+                .put,
+                "/admin/v1/components/\(ServerClient.encode(component))",
+                body: RequestBody.object([
+                    ("unit", RequestBody.string(unit)),
+                    ("reportedUnit", RequestBody.string(reportedUnit)),
+                    ("unitsPerReported", RequestBody.string(String(unitsPerReported))),
+                ])
+            )
+            output.show(answer, ComponentsVerbs.columns)
         }
     }
 
     struct List: Verb {
-        static let configuration = CommandConfiguration(abstract: "Every declared component.")
+        static let configuration = CommandConfiguration(
+            abstract: "Every declared component.",
+            discussion: """
+                  meterctl components list
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/components")
-            answer.show(
-                output.output,
+            let answer = try await server.call(.get, "/admin/v1/components")
+            output.show(
+                answer,
+                "components",
+                ComponentsVerbs.columns,
                 nothing: "no components yet; declare one: meterctl components set"
-            ) { ComponentsVerbs.table($0.list("components")) }
+            )
         }
     }
 
-    static func table(_ components: [JSONValue]) -> Table {
-        var table = Table("component", "unit", "reported unit", ">units per reported")
-        for component in components {
-            table.add(
-                component.cell("component"),
-                component.cell("unit"),
-                component.cell("reportedUnit"),
-                component.number("unitsPerReported")
-            )
-        }
-        return table
-    }
+    static let columns: [Column] = [
+        .text("component"), .text("unit"), .text("reported unit"), .number("units per reported"),
+    ]
 }

@@ -18,10 +18,7 @@ struct ConfigVerbs: AsyncParsableCommand {
                   meterctl config check --config /etc/meter/meter.yaml
                 """
         )
-        @Argument(
-            parsing: .captureForPassthrough,
-            help: "Flags of MeterServer."
-        )
+        @Argument(parsing: .allUnrecognized, help: "Flags of MeterServer.")
         var flags: [String] = []
 
         func perform() async throws(CommandFailure) {
@@ -44,7 +41,8 @@ struct ConfigVerbs: AsyncParsableCommand {
                 throw CommandFailure(
                     process.terminationStatus == ExitStatus.configuration.rawValue
                         ? .configuration : .failed,
-                    "the configuration is not good"
+                    "the configuration is not good",
+                    next: "see every setting: MeterServer --help"
                 )
             }
         }

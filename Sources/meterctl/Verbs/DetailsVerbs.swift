@@ -16,36 +16,42 @@ struct DetailsVerbs: AsyncParsableCommand {
                 A tenant with more models, users or combinations of them than the limits allow \
                 (--limits-detail-models and its like) is listed with the calls that were counted under \
                 __other__ since the server's start. Sums are exact all the same.
+
+                  meterctl details status
                 """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/details")
-            answer.show(output.output, nothing: "no details") { json in
-                var table = Table("what", ">value")
-                for name in ["files", "bytes", "rows", "calls", "memoryBytes"] {
-                    table.add(name, json.number(name))
-                }
-                for tenant in json.list("folded") {
-                    for limit in ["models", "users", "keys"] {
-                        table.add(
-                            "folded by \(limit), tenant \(tenant.cell("tenant"))",
-                            tenant.number(limit))
-                    }
-                }
-                for missing in json.list("missing") {
-                    table.add("missing", missing.string ?? "")
-                }
-                for erasure in json.list("erasuresPending") {
+            let answer = try await server.call(.get, "/admin/v1/details")
+            output.show(Self.table(answer.json), document: answer.text)
+        }
+
+        static func table(_ details: JSONValue) -> Table {
+            var table = Table(
+                figures: [
+                    ("files", "files"), ("bytes", "bytes"), ("rows", "rows"), ("calls", "calls"),
+                    ("bytes in memory", "memoryBytes"),
+                ],
+                of: details
+            )
+            for tenant in details.list("folded") {
+                for limit in ["models", "users", "keys"] where tenant.cell(limit) != "0" {
                     table.add(
-                        "erasure pending, tenant \(erasure.cell("tenant"))",
-                        erasure.cell("user"))
+                        "calls folded by \(limit), tenant \(tenant.cell("tenant"))",
+                        tenant.cell(limit)
+                    )
                 }
-                return table
             }
+            for missing in details.list("missing") { table.add("missing", missing.cell) }
+            for erasure in details.list("erasuresPending") {
+                table.add(
+                    "erasure pending, tenant \(erasure.cell("tenant"))",
+                    erasure.cell("user")
+                )
+            }
+            return table
         }
     }
 
@@ -72,21 +78,17 @@ struct DetailsVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/details/erase",
-                    body: RequestBody.object([
-                        ("tenant", RequestBody.string(tenant)),
-                        ("user", RequestBody.string(user)),
-                        ("reason", RequestBody.string(reason)),
-                    ])
-                )
-            answer.show(output.output, nothing: "nothing was decided") { json in
-                var table = Table(">entry", "tenant", "user")
-                table.add(json.number("entry"), json.cell("tenant"), json.cell("user"))
-                return table
-            }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/details/erase",
+                body: RequestBody.object([
+                    ("tenant", RequestBody.string(tenant)),
+                    ("user", RequestBody.string(user)),
+                    ("reason", RequestBody.string(reason)),
+                ])
+            )
+            let columns: [Column] = [.number("entry"), .text("tenant"), .text("user")]
+            output.show(Table("erasures", columns, of: [answer.json]), document: answer.text)
         }
     }
 }

@@ -13,6 +13,8 @@ struct EmitVerb: Verb {
 
               meterctl emit --tcp 127.0.0.1:7482 --wire-key-file runtime.key \\
                   --tenant acme --agent support-bot --amount input_tokens=1204
+              meterctl emit --udp 127.0.0.1:7481 --insecure --tenant acme \\
+                  --agent support-bot --model m1 --outcome error --duration-ms 930
             """
     )
 
@@ -29,20 +31,40 @@ struct EmitVerb: Verb {
     var amount: [String] = []
     @Option(help: "When: 2026-11-22T10:30:00Z; now otherwise.")
     var time: String?
-    @Option(help: "The access's uuid.")
+    @Option(help: ArgumentHelp("The access's uuid.", valueName: "uuid"))
     var access: String?
     @Option(help: "The model.")
     var model: String?
     @Option(help: "An opaque user id.")
     var user: String?
-    @Option(help: "ok, error, refused or cached.")
-    var outcome = "ok"
-    @Option(help: "How long the call took, in milliseconds.")
+    @Option(help: "What became of the call.")
+    var outcome: CallOutcome = .ok
+    @Option(help: ArgumentHelp("How long the call took.", valueName: "milliseconds"))
     var durationMs: UInt64?
-    @Option(help: "Seconds to wait for the server.")
+    @Option(help: ArgumentHelp("How long to wait for the server.", valueName: "seconds"))
     var timeout: Int64 = 10
     @OptionGroup var target: EmitterTarget
     @OptionGroup var output: OutputOptions
+
+    /// What became of an agent call, as a word.
+    enum CallOutcome: String, ExpressibleByArgument, CaseIterable {
+        case ok, error, refused, cached
+
+        var outcome: Outcome {
+            switch self {
+            case .ok: .ok
+            case .error: .error
+            case .refused: .refused
+            case .cached: .cached
+            }
+        }
+    }
+
+    func validate() throws {
+        guard (0...86_400).contains(timeout) else {
+            throw ValidationError("--timeout is 0 to 86400 seconds.")
+        }
+    }
 
     func perform() async throws(CommandFailure) {
         let event = try event()
@@ -64,15 +86,16 @@ struct EmitVerb: Verb {
                     "check the address, the key (meterctl keys list) and the server (meterctl status)"
             )
         }
-        switch output.output {
-        case .json:
-            Terminal.line(
-                "{\"source\":\"\(statistics.source)\",\"accepted\":\"\(statistics.accepted)\","
-                    + "\"refused\":\"\(statistics.refused)\"}"
-            )
-        case .table:
-            Terminal.line("source \(statistics.source): accepted \(statistics.accepted)")
-        }
+        var table = Table(
+            "emitted",
+            [.text("source"), .number("accepted"), .number("refused")]
+        )
+        table.add(
+            "\(statistics.source)",
+            "\(statistics.accepted)",
+            "\(statistics.refused)"
+        )
+        output.show(table)
         guard statistics.refused == 0 else {
             throw CommandFailure(
                 .failed,
@@ -96,12 +119,6 @@ struct EmitVerb: Verb {
         if !amounts.contains(where: { $0.component == "agent_calls" }) {
             amounts.append(ComponentAmount("agent_calls", 1))
         }
-        let outcomes: [String: Outcome] = [
-            "ok": .ok, "error": .error, "refused": .refused, "cached": .cached,
-        ]
-        guard let outcome = outcomes[outcome] else {
-            throw CommandFailure(.usage, "--outcome is ok, error, refused or cached")
-        }
         var accessID: AccessID?
         if let access {
             guard let id = AccessID(access) else {
@@ -124,7 +141,7 @@ struct EmitVerb: Verb {
             access: accessID,
             model: model,
             user: user,
-            outcome: outcome,
+            outcome: outcome.outcome,
             durationMilliseconds: durationMs
         )
     }

@@ -13,44 +13,29 @@ struct ForeignVerbs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
                 "Every foreign figure of which nobody has decided, or that is to be overwritten.",
-            discussion: "Exits 4 where there are any."
+            discussion: """
+                Exits 4 where there are any.
+
+                  meterctl report foreign list
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("resource"), .text("month"), .text("plan period"), .text("component"),
+            .number("waldur shows", "shown"), .number("confirmed"), .text("since"),
+            .state("state"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/foreign")
-            answer.show(output.output, nothing: "no foreign figures") { json in
-                var table = Table(
-                    "resource",
-                    "month",
-                    "plan period",
-                    "component",
-                    ">waldur shows",
-                    ">confirmed",
-                    "since",
-                    "state"
-                )
-                for row in json.list("foreign") {
-                    table.add(
-                        row.cell("resource"),
-                        row.cell("month"),
-                        row.cell("planPeriod"),
-                        row.cell("component"),
-                        row.cell("shown"),
-                        row.cell("confirmed"),
-                        row.cell("since"),
-                        row.cell("state")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/foreign")
+            output.show(answer, "foreign", Self.columns, nothing: "no foreign figures")
             let count = answer.json.list("foreign").count
             guard count == 0 else {
                 throw CommandFailure(
                     .precondition,
-                    "\(count) figures in Waldur are not Meter's",
+                    "\(count) \(count == 1 ? "figure in Waldur is" : "figures in Waldur are") not Meter's",
                     next: "find who wrote them; then meterctl report foreign accept, or reassert"
                 )
             }
@@ -63,27 +48,42 @@ struct ForeignVerbs: AsyncParsableCommand {
             discussion: """
                 Booked as an adjustment `changed in Waldur` with the difference and the reason:
 
-                  meterctl report foreign accept RESOURCE input_tokens --reason "goodwill, ticket 12"
+                  meterctl report foreign accept 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c \\
+                      input_tokens --reason "goodwill, ticket 12"
                 """
         )
         @OptionGroup var row: ForeignRow
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
+            try confirmation.confirm(
+                "Waldur's figure of \(row.component) on resource \(row.resource) will stand, and the "
+                    + "difference be booked as an adjustment."
+            )
             try await row.decide("accept", server, output)
         }
     }
 
     struct Reassert: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Meter's figure is sent again with the next cycle, though it may be lower."
+            abstract: "Meter's figure is sent again with the next cycle, though it may be lower.",
+            discussion: """
+                  meterctl report foreign reassert 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c \\
+                      input_tokens --reason "written by mistake, ticket 12"
+                """
         )
         @OptionGroup var row: ForeignRow
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
+            try confirmation.confirm(
+                "Waldur's figure of \(row.component) on resource \(row.resource) will be overwritten "
+                    + "with Meter's."
+            )
             try await row.decide("reassert", server, output)
         }
     }
@@ -105,18 +105,17 @@ struct ForeignRow: ParsableArguments {
         _ server: ServerOptions,
         _ output: OutputOptions
     ) async throws(CommandFailure) {
-        let answer = try await ServerClient(address: try server.address())
-            .call(
-                .post,
-                "/admin/v1/foreign/decide",
-                body: RequestBody.object([
-                    ("resource", RequestBody.string(resource)),
-                    ("component", RequestBody.string(component)),
-                    ("planPeriod", RequestBody.string(planPeriod)),
-                    ("verdict", RequestBody.string(verdict)),
-                    ("reason", RequestBody.string(reason)),
-                ])
-            )
-        answer.show(output.output, nothing: "decided: \(verdict)") { _ in Table() }
+        let answer = try await server.call(
+            .post,
+            "/admin/v1/foreign/decide",
+            body: RequestBody.object([
+                ("resource", RequestBody.string(resource)),
+                ("component", RequestBody.string(component)),
+                ("planPeriod", RequestBody.string(planPeriod)),
+                ("verdict", RequestBody.string(verdict)),
+                ("reason", RequestBody.string(reason)),
+            ])
+        )
+        output.done(answer, "decided: \(verdict)")
     }
 }

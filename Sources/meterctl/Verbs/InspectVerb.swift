@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Meter
-internal import MeterWaldur
-internal import MeterWire
+internal import MeterDisk
 
 struct InspectVerb: Verb {
     static let configuration = CommandConfiguration(
@@ -12,36 +11,37 @@ struct InspectVerb: Verb {
             decisions, segments their sums.
 
               meterctl inspect /var/lib/meter
-              meterctl inspect /var/lib/meter/journal-0000000000000000.mj --limit 1000
+              meterctl inspect /var/lib/meter/journal-0000000001 --limit 1000
+              meterctl inspect /var/lib/meter/book.mb -o csv > decisions.csv
             """
     )
 
-    @Argument(help: "A data directory or a file.")
+    @Argument(help: "A data directory or a file.", completion: .file())
     var path: String
     @Option(help: "At most so many records or decisions.")
     var limit = 100
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit is 1 or more.") }
+    }
+
     func perform() async throws(CommandFailure) {
         let target = try MeterPath(path)
-        let lines: InspectedFile
+        let file: InspectedFile
         do throws(DiskError) {
-            lines = try InspectedFile(target, limit: max(1, limit))
+            file = try InspectedFile(target, limit: limit)
         } catch {
             throw CommandFailure(.failed, "\(path) cannot be read: \(error)")
         }
-        switch output.output {
-        case .table:
-            var table = Table(columns: lines.columns)
-            for line in lines.rows { table.add(line) }
-            Terminal.data(table.text)
-        case .json:
-            let names = lines.columns.map { $0.hasPrefix(">") ? String($0.dropFirst()) : $0 }
-            let objects = lines.rows.map { row in
-                RequestBody.object(zip(names, row).map { ($0, RequestBody.string($1)) })
-            }
-            Terminal.line("{\"lines\":[" + objects.joined(separator: ",") + "]}")
+        guard file.isMeters else {
+            throw CommandFailure(
+                .failed,
+                "\(path) does not begin like any file of Meter's",
+                next: "see what is in its directory: meterctl inspect DIRECTORY"
+            )
         }
-        for remark in lines.remarks { Terminal.talk(remark) }
+        output.show(file.table, nothing: "it holds nothing")
+        for remark in file.remarks { Terminal.talk(remark) }
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Meter
 internal import MeterWaldur
 
 struct KeysVerbs: AsyncParsableCommand {
@@ -18,28 +19,38 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys create http --tenant acme --scope usage > acme.key
                   meterctl keys create http --platform all --scope ingest --scope usage
 
-                Another key for the same holder names its principal: --principal 3. To replace a key,
-                use keys rotate.
+                Another key for the same holder names its principal; to replace a key, rotate it.
+
+                  meterctl keys create wire --principal 3 --label runtime-2027
                 """
         )
-        @Argument(help: "wire (frames over UDP and TCP) or http.")
-        var kind: String
+        @Argument(help: "For frames over UDP and TCP, or for HTTP.")
+        var kind: KeyText.Kind
         @Option(help: "The key is this tenant's own.")
         var tenant: String?
         @Option(
-            help: "The key is a platform's that emits for this tenant, or all; may be repeated."
+            help: ArgumentHelp(
+                "The key is a platform's that emits for this tenant, or all; may be repeated.",
+                valueName: "tenant"
+            )
         )
         var platform: [String] = []
-        @Option(help: "The key is another one of a principal that has keys already.")
+        @Option(
+            help: ArgumentHelp(
+                "The key is another one of a principal that has keys already.",
+                valueName: "number"
+            )
+        )
         var principal: UInt64?
         @Option(
-            help:
-                "ingest, usage, usage-users, finance or admin; may be repeated. Otherwise ingest for wire, usage for http."
+            help: ArgumentHelp(
+                "\(KeyScopes.known); may be repeated. Otherwise ingest for wire, usage for http."
+            )
         )
         var scope: [String] = []
         @Option(help: "What people call it.")
         var label: String?
-        @Option(help: "From then on the key opens nothing: RFC 3339.")
+        @Option(help: ArgumentHelp("From then on it opens nothing: RFC 3339.", valueName: "time"))
         var expires: String?
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -55,21 +66,20 @@ struct KeysVerbs: AsyncParsableCommand {
         }
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/keys",
-                    body: RequestBody.object([
-                        ("kind", RequestBody.string(kind)),
-                        ("tenant", RequestBody.string(tenant)),
-                        ("platform", RequestBody.strings(platform)),
-                        ("principal", principal.map { String($0) }),
-                        ("scopes", RequestBody.strings(scope)),
-                        ("label", RequestBody.string(label)),
-                        ("expires", RequestBody.string(expires)),
-                    ])
-                )
-            answer.showKey(output.output)
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/keys",
+                body: RequestBody.object([
+                    ("kind", RequestBody.string(kind.rawValue)),
+                    ("tenant", RequestBody.string(tenant)),
+                    ("platform", RequestBody.strings(platform)),
+                    ("principal", principal.map { String($0) }),
+                    ("scopes", RequestBody.strings(scope)),
+                    ("label", RequestBody.string(label)),
+                    ("expires", RequestBody.string(expires)),
+                ])
+            )
+            KeysVerbs.show(answer, output)
         }
     }
 
@@ -77,10 +87,10 @@ struct KeysVerbs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a key that takes another one's place, and shows it once.",
             discussion: """
-                The new key has the holder, scopes and label of the old one. Both are good until the old
-                one ends by itself: after 62 days for wire keys, 72 hours for http keys, since what was
-                sealed or sent with it may still come for so long. A key that leaked is not rotated but
-                revoked: meterctl keys revoke.
+                The new key has the holder, scopes and label of the old one. Both are good until the old \
+                one ends by itself: after 62 days for wire keys, 72 hours for http keys, since what was \
+                sealed or sent with it may still come for so long. A key that leaked is not rotated but \
+                revoked.
 
                   meterctl keys rotate 3f2a90c41b7d5e68 > runtime.key.new
                   meterctl keys rotate 3f2a90c41b7d5e68 --overlap-hours 24 > acme.key.new
@@ -88,112 +98,120 @@ struct KeysVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The old key's id: 16 hexadecimal digits.")
         var id: String
-        @Option(help: "Hours until the old key ends; at most 1488 for wire keys, 72 for http keys.")
+        @Option(
+            help: ArgumentHelp(
+                "When the old key ends; at most 1488 for wire keys, 72 for http keys.",
+                valueName: "hours"
+            )
+        )
         var overlapHours: UInt64?
         @Option(
-            help: """
-                From then on the new key opens nothing: RFC 3339. Otherwise it lives as long as the old \
-                one was made to live.
-                """
+            help: ArgumentHelp(
+                "From then on the new key opens nothing: RFC 3339; otherwise as the old one.",
+                valueName: "time"
+            )
         )
         var expires: String?
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/keys/\(ServerClient.encode(id))/rotate",
-                    body: RequestBody.object([
-                        ("overlapHours", overlapHours.map { String($0) }),
-                        ("expires", RequestBody.string(expires)),
-                    ])
-                )
-            answer.showKey(output.output)
-            if output.output != .json, let old = answer.json["replaces"] {
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/keys/\(ServerClient.encode(id))/rotate",
+                body: RequestBody.object([
+                    ("overlapHours", overlapHours.map { String($0) }),
+                    ("expires", RequestBody.string(expires)),
+                ])
+            )
+            KeysVerbs.show(answer, output)
+            if let old = answer.json["replaces"] {
                 Terminal.talk("key \(old.cell("id")) ends at \(old.cell("ends")).")
             }
         }
     }
 
     struct List: Verb {
-        static let configuration = CommandConfiguration(abstract: "Every key and its state.")
+        static let configuration = CommandConfiguration(
+            abstract: "Every key and its state.",
+            discussion: """
+                  meterctl keys list
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("id"), .text("kind"), .state("state"), .text("scopes"),
+            .text("principal", "principal.id"),
+            .text("for") { key in
+                key.at("principal.tenant").map { "tenant " + $0.cell }
+                    ?? "platform " + key.cell("principal.platform")
+            },
+            .text("label"), .text("created"), .text("ends"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/keys")
-            answer.show(output.output, nothing: "no keys yet; make one: meterctl keys create") {
-                json in
-                var table = Table(
-                    "id",
-                    "kind",
-                    "state",
-                    "scopes",
-                    ">principal",
-                    "for",
-                    "label",
-                    "created",
-                    "ends"
-                )
-                for key in json.list("keys") {
-                    let principal = key["principal"] ?? .null
-                    let holder =
-                        principal["tenant"].map { "tenant " + $0.cell }
-                        ?? "platform " + principal.cell("platform")
-                    table.add(
-                        key.cell("id"),
-                        key.cell("kind"),
-                        key.cell("state"),
-                        key.cell("scopes"),
-                        principal.cell("id"),
-                        holder,
-                        key.cell("label"),
-                        key.cell("created"),
-                        key.cell("ends")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/keys")
+            output.show(
+                answer,
+                "keys",
+                Self.columns,
+                nothing: "no keys yet; make one: meterctl keys create"
+            )
         }
     }
 
     struct Revoke: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Makes a key open nothing any more, at once."
+            abstract: "Makes a key open nothing any more, at once.",
+            discussion: """
+                A key that is revoked stays so. What it sent before stays counted.
+
+                  meterctl keys revoke baecf27a167d011e --reason "machine sold"
+                """
         )
         @Argument(help: "The key's id: 16 hexadecimal digits.")
         var id: String
         @Option(help: "Why; kept in the book.")
         var reason: String?
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .delete,
-                    "/admin/v1/keys/\(ServerClient.encode(id))",
-                    query: reason.map { [("reason", $0)] } ?? []
-                )
-            answer.show(output.output, nothing: "key \(id) is revoked") { _ in Table() }
+            try confirmation.confirm(
+                "Whoever uses key \(id) is shut out at once, and it cannot be made valid again."
+            )
+            let answer = try await server.call(
+                .delete,
+                "/admin/v1/keys/\(ServerClient.encode(id))",
+                query: reason.map { [("reason", $0)] } ?? []
+            )
+            output.done(answer, "key \(id) is revoked")
         }
     }
 }
 
-extension ServerClient.Answer {
-    /// A new key: it alone on stdout, so that it can go straight into a file; the rest is talk.
-    fileprivate func showKey(_ format: OutputFormat) {
-        guard format != .json else {
-            Terminal.data(String(decoding: bytes, as: UTF8.self))
-            return
+extension KeysVerbs {
+    /// A new key: in a table it alone, so that it can go straight into a file; the rest is talk.
+    fileprivate static func show(_ answer: Answer, _ output: OutputOptions) {
+        if output.output == .table {
+            Terminal.line(answer.json.cell("key"))
+        } else {
+            output.show(
+                answer,
+                [
+                    .text("id"), .text("kind"), .text("key"), .text("scopes"),
+                    .text("principal", "principal.id"), .text("label"), .text("expires"),
+                ]
+            )
         }
-        Terminal.line(json.cell("key"))
         Terminal.talk(
-            "key \(json.cell("id")), principal \(json["principal"]?.cell("id") ?? ""), scopes "
-                + "\(json.cell("scopes")). It is shown only this once."
+            "key \(answer.json.cell("id")), principal \(answer.json.cell("principal.id")), "
+                + "scopes \(answer.json.cell("scopes")). It is shown only this once."
         )
     }
 }
+
+extension KeyText.Kind: ExpressibleByArgument {}

@@ -5,7 +5,7 @@ struct MapVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map",
         abstract: "Which agent's usage is told for which Waldur resource.",
-        subcommands: [Set.self, List.self, Check.self]
+        subcommands: [Set.self, List.self, Check.self, Adopt.self, Release.self]
     )
 
     struct Set: Verb {
@@ -14,9 +14,12 @@ struct MapVerbs: AsyncParsableCommand {
             discussion: """
                 Without --live the binding is `shadow`: metered and compared, nothing is told.
 
-                  meterctl map set --tenant acme --agent support-bot --resource 9f3c...
-                  meterctl map set --tenant acme --agent support-bot --access 51aa... \\
-                      --resource 9f3c... --from 2026-11-01T00:00:00Z --live
+                  meterctl map set --tenant acme --agent support-bot \\
+                      --resource 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c
+                  meterctl map set --tenant acme --agent support-bot --live \\
+                      --access 51aa02b7c3d84e9f9a6b7c8d9e0f1a2b \\
+                      --resource 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c \\
+                      --from 2026-11-01T00:00:00Z
 
                 --live is refused where Waldur already shows usage for the resource's plan period: such \
                 a figure would be overwritten.
@@ -26,17 +29,25 @@ struct MapVerbs: AsyncParsableCommand {
         var tenant: String
         @Option(help: "What the emitter calls the agent.")
         var agent: String
-        @Option(help: "The Waldur resource's uuid.")
+        @Option(help: ArgumentHelp("The Waldur resource's uuid.", valueName: "uuid"))
         var resource: String
         @Option(
-            help: "The access's uuid, where the platform has given it one; otherwise it is made."
+            help: ArgumentHelp(
+                "The access's uuid, where the platform has given it one; otherwise it is made.",
+                valueName: "uuid"
+            )
         )
         var access: String?
         @Option(help: "Which Waldur, where there are several.")
         var waldur: String?
-        @Option(help: "The first minute that counts: RFC 3339; otherwise this minute.")
+        @Option(
+            help: ArgumentHelp(
+                "The first minute that counts: RFC 3339; otherwise this minute.",
+                valueName: "time"
+            )
+        )
         var from: String?
-        @Option(help: "The minute after the last; otherwise open.")
+        @Option(help: ArgumentHelp("The minute after the last; otherwise open.", valueName: "time"))
         var to: String?
         @Option(name: .customLong("class"), help: "shadow, free, trial or internal.")
         var bindingClass: String?
@@ -44,6 +55,7 @@ struct MapVerbs: AsyncParsableCommand {
         var live = false
         @Option(help: "What people call it: project, order.")
         var label: String?
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -54,94 +66,88 @@ struct MapVerbs: AsyncParsableCommand {
         }
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/map",
-                    body: RequestBody.object([
-                        ("tenant", RequestBody.string(tenant)),
-                        ("agent", RequestBody.string(agent)),
-                        ("access", RequestBody.string(access)),
-                        ("resource", RequestBody.string(resource)),
-                        ("waldur", RequestBody.string(waldur)),
-                        ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
-                        ("class", RequestBody.string(live ? "live" : bindingClass)),
-                        ("label", RequestBody.string(label)),
-                    ])
+            if live {
+                try confirmation.confirm(
+                    "Waldur will be told what agent \(agent) of tenant \(tenant) uses, and bill it "
+                        + "on resource \(resource)."
                 )
-            answer.show(output.output, nothing: "") { MapVerbs.table([$0]) }
+            }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/map",
+                body: RequestBody.object([
+                    ("tenant", RequestBody.string(tenant)),
+                    ("agent", RequestBody.string(agent)),
+                    ("access", RequestBody.string(access)),
+                    ("resource", RequestBody.string(resource)),
+                    ("waldur", RequestBody.string(waldur)),
+                    ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
+                    ("class", RequestBody.string(live ? "live" : bindingClass)),
+                    ("label", RequestBody.string(label)),
+                ])
+            )
+            output.show(answer, MapVerbs.columns)
         }
     }
 
     struct List: Verb {
-        static let configuration = CommandConfiguration(abstract: "Every binding.")
+        static let configuration = CommandConfiguration(
+            abstract: "Every binding, and every access without one.",
+            discussion: """
+                  meterctl map list
+                  meterctl map list -o csv > map.csv
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/map")
-            answer.show(output.output, nothing: "no bindings yet; make one: meterctl map set") {
-                MapVerbs.table($0.list("bindings") + $0.list("unbound"))
-            }
+            let answer = try await server.call(.get, "/admin/v1/map")
+            output.show(
+                Table(
+                    "bindings",
+                    MapVerbs.columns,
+                    of: answer.json.list("bindings") + answer.json.list("unbound")
+                ),
+                document: answer.text,
+                nothing: "no bindings yet; make one: meterctl map set"
+            )
         }
     }
 
     struct Check: Verb {
         static let configuration = CommandConfiguration(
             abstract: "Compares bindings and components with Waldur's offerings.",
-            discussion: "Exits 2 where usage would not be billed as things are."
+            discussion: """
+                Exits 2 where usage would not be billed as things are.
+
+                  meterctl map check && meterctl report preview
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .state("severity"), .text("what", "subject"), .prose("detail"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/map/check")
-            answer.show(output.output, nothing: "nothing is wrong") { json in
-                var table = Table("severity", "what", "detail")
-                for finding in json.list("findings") {
-                    table.add(
-                        finding.cell("severity"),
-                        finding.cell("subject"),
-                        finding.cell("detail")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/map/check")
+            output.show(answer, "findings", Self.columns, nothing: "nothing is wrong")
             let errors = answer.json.list("findings").count { $0.cell("severity") == "error" }
             guard errors == 0 else {
                 throw CommandFailure(
                     .differences,
-                    "\(errors) bindings would not be billed as they are"
+                    "\(errors) \(errors == 1 ? "thing keeps" : "things keep") usage from being "
+                        + "billed as it is"
                 )
             }
         }
     }
 
-    static func table(_ bindings: [JSONValue]) -> Table {
-        var table = Table(
-            "access",
-            "tenant",
-            "agent",
-            "waldur",
-            "resource",
-            "from",
-            "to",
-            "class"
-        )
-        for binding in bindings {
-            table.add(
-                binding.cell("access"),
-                binding.cell("tenant"),
-                binding.cell("agent"),
-                binding.cell("waldur"),
-                binding.cell("resource"),
-                binding.cell("from"),
-                binding.cell("to"),
-                binding["class"]?.cell ?? "not bound"
-            )
-        }
-        return table
-    }
+    static let columns: [Column] = [
+        .text("access"), .text("tenant"), .text("agent"), .text("waldur"), .text("resource"),
+        .text("from"), .text("to"),
+        .state("class") { $0["class"]?.cell ?? "unbound" },
+    ]
 }

@@ -9,7 +9,7 @@ struct ReconcileVerb: Verb {
             Exits 2 where they differ and no call is under way that explains it.
 
               meterctl reconcile
-              meterctl reconcile --tenant acme --all -o json
+              meterctl reconcile --tenant acme --all -o csv > acme.csv
             """
     )
 
@@ -20,41 +20,30 @@ struct ReconcileVerb: Verb {
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
+    static let columns: [Column] = [
+        .text("tenants"), .text("resource"), .text("plan period").forProgramsOnly, .text("month"),
+        .text("component"), .number("ours"),
+        .number("waldur", "shown"), .number("diff", "difference"), .state("state"),
+        .prose("cause", "causes"),
+    ]
+
     func perform() async throws(CommandFailure) {
-        let answer = try await ServerClient(address: try server.address())
-            .call(.get, "/admin/v1/reconcile", query: tenant.map { [("tenant", $0)] } ?? [])
+        let answer = try await server.call(
+            .get,
+            "/admin/v1/reconcile",
+            query: tenant.map { [("tenant", $0)] } ?? []
+        )
+        let rows = answer.json.list("rows").filter { all || $0.cell("state") != "equal" }
+        output.show(
+            Table("rows", Self.columns, of: rows),
+            document: answer.text,
+            nothing: "no differences"
+        )
         let counts = answer.json["counts"] ?? .null
-        let differing = counts.cell("differs")
-        answer.show(output.output, nothing: "no differences") { json in
-            var table = Table(
-                "tenants",
-                "resource",
-                "month",
-                "component",
-                ">ours",
-                ">waldur",
-                ">diff",
-                "state",
-                "cause"
-            )
-            for row in json.list("rows") where all || row.cell("state") != "equal" {
-                table.add(
-                    row.cell("tenants"),
-                    row.cell("resource"),
-                    row.cell("month"),
-                    row.cell("component"),
-                    row.cell("ours"),
-                    row.cell("shown"),
-                    row.cell("difference"),
-                    row.cell("state"),
-                    row.cell("causes")
-                )
-            }
-            return table
-        }
         Terminal.talk(
             "\(counts.cell("equal")) equal, \(counts.cell("in-flight")) in flight, "
-                + "\(counts.cell("not-told")) not told on purpose, \(differing) differ"
+                + "\(counts.cell("not-told")) not told on purpose, "
+                + "\(counts.cell("differs")) differ"
         )
         let unseen = answer.json.list("unseen")
         guard unseen.isEmpty else {
@@ -64,10 +53,10 @@ struct ReconcileVerb: Verb {
                 next: "check the uuids and the account's role: meterctl map check"
             )
         }
-        guard differing == "0" else {
+        guard counts.cell("differs") == "0" else {
             throw CommandFailure(
                 .differences,
-                "\(differing) figures differ",
+                "\(counts.cell("differs")) figures differ",
                 next: "see what would be told: meterctl report preview"
             )
         }

@@ -11,40 +11,59 @@ struct ReplayVerb: Verb {
             The trace is CSV with the columns TIMESTAMP,ContextTokens,GeneratedTokens. It names nobody \
             and lies in the past, so call i (from 0), with T tenants and A agents, is counted as:
 
-              tenant       number i mod T             agent   number (i div T) mod A
-              amounts      input_tokens ContextTokens, output_tokens GeneratedTokens, agent_calls 1
-              time         --start plus the time since the first call, in whole milliseconds
-              --udp --tcp  together: UDP where (i div (T * A)) mod 2 is 0, otherwise TCP
+              tenant     number i mod T
+              agent      number (i div T) mod A
+              amounts    input_tokens ContextTokens, output_tokens GeneratedTokens,
+                         agent_calls 1
+              time       --start plus the time since the first call, in whole
+                         milliseconds
+              way        with --udp and --tcp: UDP where (i div (T * A)) mod 2 is 0,
+                         otherwise TCP
 
             Without --start the last call's time is the moment at which it is sent. The server may be \
             killed and started again meanwhile: frames are sent until they are on its disk.
 
-              meterctl replay trace.csv --tcp 127.0.0.1:7482 --wire-key-file runtime.key
-              meterctl replay trace.csv --udp 127.0.0.1:7481 --tcp 127.0.0.1:7482 --insecure \\
-                  --speed 60 --resend
+              meterctl replay trace.csv --tcp 127.0.0.1:7482 \\
+                  --wire-key-file runtime.key
+              meterctl replay trace.csv --udp 127.0.0.1:7481 --tcp 127.0.0.1:7482 \\
+                  --insecure --speed 60 --resend
 
             Exits 0 when every event is counted and durable, 1 when some were refused, 5 when some are \
             not known to be durable after --timeout.
             """
     )
 
-    @Argument(help: "The trace.")
+    @Argument(help: "The trace.", completion: .file(extensions: ["csv"]))
     var file: String
-    @Option(help: "So many tenants, tenant-1 and so on.")
+    @Option(help: ArgumentHelp("So many tenants, tenant-1 and so on.", valueName: "number"))
     var tenants: Int = 4
-    @Option(help: "So many agents of each tenant, agent-1 and so on.")
+    @Option(
+        help: ArgumentHelp("So many agents of each tenant, agent-1 and so on.", valueName: "number")
+    )
     var agents: Int = 5
     @Option(help: "A tenant's name instead; may be repeated.")
     var tenant: [String] = []
     @Option(help: "An agent's name instead; may be repeated.")
     var agent: [String] = []
-    @Option(help: "The time of the first call: 2026-11-15T10:00:00Z.")
+    @Option(
+        help: ArgumentHelp(
+            "The time of the first call: 2026-11-15T10:00:00Z.",
+            valueName: "time"
+        )
+    )
     var start: String?
-    @Option(help: "1 is as fast as the calls were made, 60 an hour in a minute; 0 flat out.")
+    @Option(
+        help: ArgumentHelp(
+            "1 is as fast as the calls were made, 60 an hour in a minute; 0 flat out.",
+            valueName: "factor"
+        )
+    )
     var speed: Double = 0
     @Flag(help: "Afterwards send the same sealed frames once more: every event is a duplicate.")
     var resend = false
-    @Option(help: "Seconds to wait for the server at the end.")
+    @Option(
+        help: ArgumentHelp("Seconds to wait for the server at the end.", valueName: "seconds")
+    )
     var timeout: Int64 = 60
     @OptionGroup var target: EmitterTarget
     @OptionGroup var output: OutputOptions
@@ -79,14 +98,10 @@ struct ReplayVerb: Verb {
             "\(trace.calls.count) calls over \(Self.seconds(trace.duration)) s, first at "
                 + (TimeText.text(assignment.start) ?? "-")
         )
-        run.send(trace, assignment, speed: speed == 0 ? nil : speed)
-        let isDurable = run.finish(timeoutMilliseconds: timeout * 1_000)
+        let isDurable = send(run, trace, assignment)
         let again = resend && isDurable ? run.resend(timeoutMilliseconds: timeout * 1_000) : nil
         let report = run.report(trace, again)
-        switch output.output {
-        case .table: Terminal.data(report.table.text)
-        case .json: Terminal.line(report.json)
-        }
+        output.show(report.table, document: report.json)
         if let defect = report.lastDefect {
             throw CommandFailure(.failed, "events could not be sent: \(defect)")
         }
@@ -111,6 +126,18 @@ struct ReplayVerb: Verb {
                     + "\(again.eventCount) events that were sent again"
             )
         }
+    }
+
+    /// Sends the trace and waits for the disk; on a terminal, events that are on it are progress.
+    private func send(_ run: ReplayRun, _ trace: Trace, _ assignment: TraceAssignment) -> Bool {
+        let progress = Progress(
+            "replaying",
+            total: UInt64(trace.calls.count),
+            .things("calls on the disk")
+        )
+        defer { progress.finish() }
+        run.send(trace, assignment, speed: speed == 0 ? nil : speed, progress)
+        return run.finish(timeoutMilliseconds: timeout * 1_000, progress)
     }
 
     private func assignment(_ trace: Trace) throws(CommandFailure) -> TraceAssignment {

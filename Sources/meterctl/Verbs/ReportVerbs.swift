@@ -12,18 +12,24 @@ struct ReportVerbs: AsyncParsableCommand {
 
     struct Preview: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "What would be told now; nothing is sent."
+            abstract: "What would be told now; nothing is sent.",
+            discussion: """
+                  meterctl report preview
+                  meterctl report preview -o csv > preview.csv
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/report/preview")
-            answer.show(output.output, nothing: "no binding is live: nothing would be told") {
-                ReportVerbs.table($0)
-            }
-            ReportVerbs.remarks(answer.json)
+            let answer = try await server.call(.get, "/admin/v1/report/preview")
+            output.show(
+                answer,
+                "rows",
+                ReportVerbs.columns,
+                nothing: "no binding is live: nothing would be told"
+            )
+            ReportVerbs.remark(on: answer.json)
         }
     }
 
@@ -32,17 +38,19 @@ struct ReportVerbs: AsyncParsableCommand {
             abstract: "Tells Waldur now, and reads it back.",
             discussion: """
                 Totals are absolute: telling the same again changes nothing, and figures that Waldur has \
-                already are skipped. Exits 5 where it is not known what became of a call.
+                already are skipped. Exits 5 where it is not known what became of a call, 4 where \
+                something could not be told.
+
+                  meterctl report submit
                 """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.post, "/admin/v1/report/submit")
-            answer.show(output.output, nothing: "nothing was to be told") { ReportVerbs.table($0) }
-            ReportVerbs.remarks(answer.json)
+            let answer = try await server.call(.post, "/admin/v1/report/submit")
+            output.show(answer, "rows", ReportVerbs.columns, nothing: "nothing was to be told")
+            ReportVerbs.remark(on: answer.json)
             let states = answer.json.list("rows").map { $0.cell("state") }
             if states.contains("in-flight") || states.contains("unknown") {
                 throw CommandFailure(
@@ -62,34 +70,29 @@ struct ReportVerbs: AsyncParsableCommand {
     }
 
     struct Status: Verb {
-        static let configuration = CommandConfiguration(abstract: "How reporting stands.")
+        static let configuration = CommandConfiguration(
+            abstract: "How reporting stands.",
+            discussion: """
+                  meterctl report status
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("waldur"), .state("state"), .text("last success"),
+            .number("open", "openIntents"), .number("unknown", "unknownIntents"),
+            .prose("detail"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/report/status")
-            answer.show(output.output, nothing: "the server reports to no Waldur") { json in
-                var table = Table(
-                    "waldur",
-                    "state",
-                    "last success",
-                    ">open",
-                    ">unknown",
-                    "detail"
-                )
-                for line in json.list("reporting") {
-                    table.add(
-                        line.cell("waldur"),
-                        line.cell("state"),
-                        line.cell("lastSuccess"),
-                        line.cell("openIntents"),
-                        line.cell("unknownIntents"),
-                        line.cell("detail")
-                    )
-                }
-                return table
-            }
+            let answer = try await server.call(.get, "/admin/v1/report/status")
+            output.show(
+                answer,
+                "reporting",
+                Self.columns,
+                nothing: "the server reports to no Waldur"
+            )
         }
     }
 
@@ -112,45 +115,27 @@ struct ReportVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(
-                    .post,
-                    "/admin/v1/report/resume",
-                    body: RequestBody.object([
-                        ("month", RequestBody.string(month)),
-                        ("waldur", RequestBody.string(waldur)),
-                    ])
-                )
-            answer.show(output.output, nothing: "reporting goes on in \(month)") { _ in Table() }
-        }
-    }
-
-    static func table(_ answer: JSONValue) -> Table {
-        var table = Table(
-            "tenants",
-            "resource",
-            "month",
-            "component",
-            ">ledger",
-            ">waldur shows",
-            "state"
-        )
-        for row in answer.list("rows") {
-            table.add(
-                row.cell("tenants"),
-                row.cell("resource"),
-                row.cell("month"),
-                row.cell("component"),
-                row.cell("ours"),
-                row.cell("shown"),
-                row.cell("state")
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/report/resume",
+                body: RequestBody.object([
+                    ("month", RequestBody.string(month)),
+                    ("waldur", RequestBody.string(waldur)),
+                ])
             )
+            output.done(answer, "reporting goes on in \(month)")
         }
-        return table
     }
 
-    static func remarks(_ answer: JSONValue) {
-        Terminal.talk(answer.cell("window"))
+    static let columns: [Column] = [
+        .text("tenants"), .text("resource"), .text("plan period").forProgramsOnly, .text("month"),
+        .text("component"), .number("ledger", "ours"), .number("waldur shows", "shown"),
+        .state("state"),
+    ]
+
+    /// What stands beside the rows: whether anything may be sent now, and what keeps figures back.
+    static func remark(on answer: JSONValue) {
+        Terminal.talk("reporting window: \(answer.cell("window"))")
         for finding in answer.list("findings") { Terminal.talk(finding.cell) }
     }
 }

@@ -10,16 +10,24 @@ struct SourcesVerbs: AsyncParsableCommand {
     )
 
     struct List: Verb {
-        static let configuration = CommandConfiguration(abstract: "Every source and its state.")
+        static let configuration = CommandConfiguration(
+            abstract: "Every source and its state.",
+            discussion: """
+                  meterctl sources list
+                  meterctl sources list -o csv > sources.csv
+                """
+        )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/sources")
-            answer.show(output.output, nothing: "nothing was received yet") {
-                SourcesVerbs.table($0.list("sources"))
-            }
+            let answer = try await server.call(.get, "/admin/v1/sources")
+            output.show(
+                answer,
+                "sources",
+                SourcesVerbs.columns,
+                nothing: "nothing was received yet"
+            )
         }
     }
 
@@ -30,42 +38,26 @@ struct SourcesVerbs: AsyncParsableCommand {
                 Open gaps may still be filled: the emitter sends again until it is told that its frames \
                 are durable, and from its spool after a restart. Given up are those of which the emitter \
                 itself says that they will not come. Exits 4 where a gap is neither filled nor accepted.
+
+                  meterctl sources gaps
                 """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let columns: [Column] = [
+            .text("source"), .number("from"), .number("to"), .number("events"), .state("kind"),
+            .text("accepted"), .prose("tenants"),
+        ]
+
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/sources/gaps")
-            answer.show(output.output, nothing: "no gaps") { json in
-                var table = Table(
-                    "source",
-                    ">from",
-                    ">to",
-                    ">events",
-                    "kind",
-                    "accepted",
-                    "tenants"
-                )
-                for gap in json.list("gaps") {
-                    table.add(
-                        gap.cell("source"),
-                        gap.number("from"),
-                        gap.number("to"),
-                        gap.number("events"),
-                        gap.cell("kind"),
-                        gap.cell("accepted"),
-                        gap.cell("tenants")
-                    )
-                }
-                return table
-            }
-            let open = answer.json.list("gaps").count { !($0["accepted"]?.isTrue ?? false) }
+            let answer = try await server.call(.get, "/admin/v1/sources/gaps")
+            output.show(answer, "gaps", Self.columns, nothing: "no gaps")
+            let open = answer.json.list("gaps").count { !$0.isTrue("accepted") }
             guard open == 0 else {
                 throw CommandFailure(
                     .precondition,
-                    "\(open) gaps are neither filled nor accepted",
+                    "\(open) \(open == 1 ? "gap is" : "gaps are") neither filled nor accepted",
                     next: "start the emitter again so that it sends what it has spooled"
                 )
             }
@@ -75,58 +67,38 @@ struct SourcesVerbs: AsyncParsableCommand {
     struct Conflicts: Verb {
         static let configuration = CommandConfiguration(
             abstract: "Sources whose frames contradict each other.",
-            discussion: "Exits 4 where there are any."
+            discussion: """
+                Two frames with the same numbers and other contents are kept as evidence and not \
+                counted. Exits 4 where there are any.
+
+                  meterctl sources conflicts
+                """
         )
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await ServerClient(address: try server.address())
-                .call(.get, "/admin/v1/sources/conflicts")
-            let conflicts = answer.json.list("conflicts")
-            answer.show(output.output, nothing: "no conflicts") { _ in
-                SourcesVerbs.table(conflicts)
-            }
-            guard conflicts.isEmpty else {
+            let answer = try await server.call(.get, "/admin/v1/sources/conflicts")
+            output.show(answer, "conflicts", SourcesVerbs.columns, nothing: "no conflicts")
+            let count = answer.json.list("conflicts").count
+            guard count == 0 else {
                 throw CommandFailure(
                     .precondition,
-                    "\(conflicts.count) sources are in conflict",
+                    "\(count) \(count == 1 ? "source is" : "sources are") in conflict",
                     next: "find out which two processes share a source's state (a cloned machine?)"
                 )
             }
         }
     }
 
-    static func table(_ sources: [JSONValue]) -> Table {
-        var table = Table(
-            "source",
-            "principal",
-            "state",
-            "last seen",
-            ">accepted",
-            ">refused",
-            ">duplicate",
-            ">conflict",
-            ">missing",
-            ">given up",
-            "complete through"
-        )
-        for source in sources {
+    static let columns: [Column] = [
+        .text("source"),
+        .text("principal") { source in
             let label = source.cell("label")
-            table.add(
-                source.cell("source"),
-                label.isEmpty || label == "-" ? source.cell("principal") : label,
-                source.cell("state"),
-                source.cell("lastSeen"),
-                source.number("accepted"),
-                source.number("refused"),
-                source.number("duplicate"),
-                source.number("inConflict"),
-                source.number("missing"),
-                source.number("givenUp"),
-                source.cell("completeThrough")
-            )
-        }
-        return table
-    }
+            return label.isEmpty ? source.cell("principal") : label
+        },
+        .state("state"), .text("last seen"), .number("accepted"), .number("refused"),
+        .number("duplicate"), .number("conflict", "inConflict"), .number("missing"),
+        .number("given up"), .text("complete through"),
+    ]
 }

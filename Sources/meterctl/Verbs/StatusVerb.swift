@@ -5,53 +5,61 @@ struct StatusVerb: Verb {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Health, position, sources and reporting at a glance.",
-        discussion: "Exits 4 where the server is not ready."
+        discussion: """
+            Exits 4 where the server is not ready.
+
+              meterctl status
+              meterctl status -o json
+            """
     )
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
-        let answer = try await ServerClient(address: try server.address())
-            .call(.get, "/admin/v1/status")
-        answer.show(output.output, nothing: "") { Self.table($0) }
-        let isReady = answer.json["ready"]?.isTrue ?? false
+        let answer = try await server.call(.get, "/admin/v1/status")
+        output.show(Self.table(answer.json), document: answer.text)
         for reason in answer.json.list("reasons") {
             Terminal.talk("\(reason.cell("reason")): \(reason.cell("detail"))")
         }
-        guard isReady else {
+        guard answer.json.isTrue("ready") else {
             throw CommandFailure(.precondition, "the server is not ready")
         }
     }
 
     static func table(_ status: JSONValue) -> Table {
-        var table = Table("what", "value")
-        table.add("version", status.cell("version"))
-        table.add("time", status.cell("time"))
-        table.add("ready", status.cell("ready"))
-        if let journal = status["journal"] {
-            table.add("durable", Table.grouped(journal.cell("durable")) + " bytes of journal")
-            table.add("appended", Table.grouped(journal.cell("appended")))
+        var table = Table("status", [.text("what"), .value("value")])
+        func add(_ what: String, _ value: String) { table.add(what, value) }
+        add("version", status.cell("version"))
+        add("time", status.cell("time"))
+        add("ready", status.cell("ready"))
+        add("journal bytes on disk", status.cell("journal.durable"))
+        add("journal bytes received", status.cell("journal.appended"))
+        for (title, name) in [
+            ("received", "received"), ("accepted", "accepted"), ("refused", "refused"),
+            ("in conflict", "inConflict"), ("duplicate", "duplicate"), ("deferred", "deferred"),
+        ] {
+            add("events \(title)", status.cell("events.\(name)"))
         }
-        if let events = status["events"] {
-            for name in ["received", "accepted", "refused", "inConflict", "duplicate", "deferred"] {
-                table.add("events \(name)", events.number(name))
-            }
-            table.add("events conserved", events.cell("conserved"))
-        }
-        if let sources = status["sources"] {
-            table.add(
-                "sources",
-                "\(sources.cell("total")), \(sources.cell("unclean")) without a last claim, "
-                    + "\(sources.cell("incomplete")) with holes, "
-                    + "\(sources.cell("quarantined")) quarantined"
-            )
-        }
-        table.add("complete through", status.cell("completeThrough"))
-        table.add("reconciled through", status.cell("reconciledThrough"))
-        if let book = status["book"] { table.add("decisions", book.number("entries")) }
+        add("events conserved", status.cell("events.conserved"))
+        add(
+            "sources",
+            "\(status.cell("sources.total")), of which "
+                + "\(status.cell("sources.unclean")) without a last claim, "
+                + "\(status.cell("sources.incomplete")) with holes, "
+                + "\(status.cell("sources.quarantined")) quarantined"
+        )
+        add(
+            "details",
+            "\(status.cell("details.folded")) calls folded of "
+                + "\(status.cell("details.foldedTenants")) tenants, "
+                + "\(status.cell("details.missing")) spans missing"
+        )
+        add("complete through", status.cell("completeThrough"))
+        add("reconciled through", status.cell("reconciledThrough"))
+        add("decisions", status.cell("book.entries"))
         for reporting in status.list("reporting") {
-            table.add(
+            add(
                 "reporting to \(reporting.cell("waldur"))",
                 "\(reporting.cell("state")): \(reporting.cell("detail"))"
             )

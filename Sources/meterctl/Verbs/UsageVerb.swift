@@ -4,14 +4,17 @@ internal import MeterWaldur
 struct UsageVerb: Verb {
     static let configuration = CommandConfiguration(
         commandName: "usage",
-        abstract: "What was used: totals or a series of one component.",
+        abstract: "What was used: totals or a series.",
         discussion: """
             Periods are half-open, [from, to): usage at `to` is not in it. Without --from the period \
-            begins with this month, without --to it ends now.
+            begins with this month, without --to it ends now. Without a component all of one agent's \
+            are shown.
 
               meterctl usage input_tokens --by tenant
-              meterctl usage output_tokens --tenant acme --window DAY --zone Europe/Berlin
-              meterctl usage --tenant acme --agent support-bot        (all components)
+              meterctl usage output_tokens --tenant acme --window DAY \\
+                  --zone Europe/Berlin --from 2026-11-01T00:00:00Z
+              meterctl usage --tenant acme --agent support-bot
+              meterctl usage agent_calls --by tenant --by agent -o csv > calls.csv
             """
     )
 
@@ -54,49 +57,49 @@ struct UsageVerb: Verb {
         ] {
             if let value { query.append((name, value)) }
         }
-        let client = ServerClient(address: try server.address())
-        let answer: ServerClient.Answer
+        let answer: Answer
         if let component {
             query += tenant.map { ("tenant", $0) } + agent.map { ("subject", $0) }
             query += by.map { ("groupBy", $0) }
-            answer = try await client.call(
+            answer = try await server.call(
                 .get,
                 "/api/v1/meters/\(ServerClient.encode(component))/query",
                 query: query
             )
-            answer.show(output.output, nothing: "nothing was used in the period") { Self.rows($0) }
+            let data = answer.json.list("data")
+            output.show(answer, "data", Self.columns(data), nothing: Self.nothing)
         } else {
-            answer = try await client.call(
+            answer = try await server.call(
                 .get,
                 "/api/v1/tenants/\(ServerClient.encode(tenant[0]))/agents/"
                     + "\(ServerClient.encode(agent[0]))/usage",
                 query: query
             )
-            answer.show(output.output, nothing: "nothing was used in the period") {
-                Self.components($0)
-            }
+            output.show(Self.table(answer.json), document: answer.text, nothing: Self.nothing)
         }
         Terminal.talk(Self.freshness(answer.json))
     }
 
-    static func rows(_ answer: JSONValue) -> Table {
-        let data = answer.list("data")
-        let dimensions = ["tenant", "agent", "access", "component"].filter { name in
-            data.contains { $0["groupBy"]?[name] != nil }
+    private static let nothing = "nothing was used in the period"
+
+    /// Of one component: a column for each name by which rows are kept apart.
+    static func columns(_ data: [JSONValue]) -> [Column] {
+        let names = ["tenant", "agent", "access", "component"].filter { name in
+            data.contains { $0.at("groupBy.\(name)") != nil }
         }
-        var table = Table(columns: ["from", "to"] + dimensions + [">value", ">count"])
-        for row in data {
-            table.add(
-                [row.cell("windowStart"), row.cell("windowEnd")]
-                    + dimensions.map { row["groupBy"]?.cell($0) ?? "" }
-                    + [row.number("value"), row.number("count")]
-            )
-        }
-        return table
+        return [.text("from", "windowStart"), .text("to", "windowEnd")]
+            + names.map { .text($0, "groupBy.\($0)") } + [.number("value"), .number("count")]
     }
 
-    static func components(_ answer: JSONValue) -> Table {
-        var table = Table("component", "from", "to", ">value", ">count")
+    /// Of one agent: a component's windows, then its total.
+    static func table(_ answer: JSONValue) -> Table {
+        var table = Table(
+            "components",
+            [
+                .text("component"), .text("from"), .text("to"), .number("value"),
+                .number("count"),
+            ]
+        )
         for component in answer.list("components") {
             let name = component.cell("component")
             for window in component.list("series") {
@@ -104,24 +107,27 @@ struct UsageVerb: Verb {
                     name,
                     window.cell("windowStart"),
                     window.cell("windowEnd"),
-                    window.number("value"),
-                    window.number("count")
+                    window.cell("value"),
+                    window.cell("count")
                 )
             }
             table.add(
                 name,
                 answer.cell("from"),
                 answer.cell("to"),
-                component.number("total"),
-                component.number("count")
+                component.cell("total"),
+                component.cell("count")
             )
         }
         return table
     }
 
     static func freshness(_ answer: JSONValue) -> String {
-        "as of \(answer["asOf"]?.cell("time") ?? "-"); complete through "
-            + "\(answer.cell("completeThrough")); reconciled through "
-            + answer.cell("reconciledThrough")
+        func time(_ path: String) -> String {
+            let cell = answer.cell(path)
+            return cell.isEmpty ? "unknown" : cell
+        }
+        return "as of \(time("asOf.time")); complete through \(time("completeThrough")); "
+            + "reconciled through \(time("reconciledThrough"))"
     }
 }

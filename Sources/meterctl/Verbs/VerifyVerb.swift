@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Meter
-internal import MeterWaldur
+internal import MeterDisk
 
 struct VerifyVerb: Verb {
     static let configuration = CommandConfiguration(
@@ -15,62 +15,70 @@ struct VerifyVerb: Verb {
             On a server that runs, a file may grow or go while it is read; stop it, or verify a copy.
 
               meterctl verify /var/lib/meter
-              meterctl verify /backup/segment-0000000000000000-0000000000a1b2c3.ms
+              meterctl verify segment-0000000000000000-0000000000a1b2c3.ms -o json
             """
     )
 
-    @Argument(help: "Data directories and files; METER_DATA or ./data otherwise.")
+    @Argument(
+        help: "Data directories and files; METER_DATA or ./data otherwise.",
+        completion: .file()
+    )
     var paths: [String] = []
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
         let named =
             paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
-        var table = Table("state", "kind", "file", "detail")
-        var json: [String] = []
+        let path = Column.text("path")
+        var table = Table(
+            "findings",
+            [
+                .state("state"), .text("kind"), named.count > 1 ? path : path.forProgramsOnly,
+                .text("file"), .prose("detail"),
+            ]
+        )
         var damaged = 0
         for path in named {
-            let findings = try Self.findings(path)
+            let findings = try Self.findings(path, watched: true)
             for finding in findings {
-                table.add(finding.state.rawValue, finding.kind, finding.file, finding.detail)
-                json.append(Self.json(finding, path: path))
+                table.add(finding.state.rawValue, finding.kind, path, finding.file, finding.detail)
             }
             damaged += findings.count { $0.state == .damaged }
         }
-        switch output.output {
-        case .table: Terminal.data(table.text)
-        case .json: Terminal.line("{\"findings\":[" + json.joined(separator: ",") + "]}")
-        }
+        output.show(table)
         guard damaged == 0 else {
             throw CommandFailure(
                 .damage,
-                "\(damaged) times damage",
+                damaged == 1 ? "damage was found" : "damage was found in \(damaged) places",
                 next: "keep the directory as it is, and restore the named files from a copy"
             )
         }
     }
 
-    static func findings(_ path: String) throws(CommandFailure) -> [Finding] {
+    /// - Parameter watched: Shows on a terminal how far it is.
+    static func findings(
+        _ path: String,
+        watched: Bool = false
+    ) throws(CommandFailure) -> [Finding] {
         let target = try MeterPath(path)
-        var verification = Verification(target.disk)
         do throws(DiskError) {
+            var disk: any Disk = target.disk
+            var progress: Progress?
+            defer { progress?.finish() }
+            if watched {
+                let bar = try Progress(reading: target.file, of: disk, "verifying")
+                disk = WatchedDisk(disk, bar)
+                progress = bar
+            }
+            var verification = Verification(disk)
             if let file = target.file {
                 try verification.file(file)
             } else {
                 try verification.directory()
             }
+            return verification.findings
         } catch {
             throw CommandFailure(.failed, "\(path) cannot be read: \(error)")
         }
-        return verification.findings
-    }
-
-    private static func json(_ finding: Finding, path: String) -> String {
-        RequestBody.object([
-            ("path", RequestBody.string(path)), ("file", RequestBody.string(finding.file)),
-            ("kind", RequestBody.string(finding.kind)),
-            ("state", RequestBody.string(finding.state.rawValue)),
-            ("detail", RequestBody.string(finding.detail)),
-        ])
     }
 }

@@ -176,6 +176,19 @@ enum Fixture {
             .detailsErased(
                 DetailsErasure(tenant: "acme", user: "u-17", position: 4_096, reason: "asked to")
             ),
+            .limitsSet(
+                LimitsDecision(
+                    subject: .tenant(tenant),
+                    limits: [.eventsPerSecond: 5_000, .agents: 0],
+                    reason: "contract"
+                )
+            ),
+            .limitsSet(
+                LimitsDecision(
+                    subject: .principal(PrincipalID(rawValue: 1)),
+                    limits: [.identifiers: 10]
+                )
+            ),
         ] + billing(key)
     }
 

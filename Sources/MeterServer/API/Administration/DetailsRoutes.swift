@@ -78,7 +78,3 @@ struct DetailsRoutes {
             ], status: 202)
     }
 }
-
-extension FoldedCalls {
-    fileprivate var sum: UInt64 { byModels &+ byUsers &+ byKeys }
-}

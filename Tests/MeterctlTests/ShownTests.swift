@@ -1,0 +1,91 @@
+import Foundation
+import MeterTesting
+import Testing
+
+/// What the program itself shows of answers that a real server gave: tables, CSV and JSON, what is said
+/// beside them, and the exit code.
+@Suite struct ShownTests {
+    private static let program = Program("meterctl")
+
+    struct Case: CustomTestStringConvertible {
+        let name: String
+        let command: String
+        /// The recorded answer.
+        let answer: String
+        let status: Int
+
+        init(_ command: String, _ answer: String, status: Int = 200, name: String? = nil) {
+            self.command = command
+            self.answer = answer
+            self.status = status
+            self.name = name ?? answer
+        }
+
+        var testDescription: String { command }
+    }
+
+    static let cases = [
+        Case("status", "status"), Case("sources list", "sources"), Case("sources gaps", "gaps"),
+        Case("sources conflicts", "conflicts"), Case("book tail", "book"),
+        Case("details", "details"),
+        Case("details erase --tenant a --user b --reason c", "details-erased"),
+        Case("keys list", "keys"), Case("keys create wire --platform all", "key-created"),
+        Case("components list", "components"),
+        Case("components set tool_seconds --unit ms", "component-ms"), Case("map list", "map"),
+        Case("map set --tenant a --agent b --resource c", "bound"), Case("map check", "map-check"),
+        Case("report status", "report-status"), Case("report preview", "report-preview"),
+        Case("report submit", "report-submit"), Case("reconcile", "reconcile"),
+        Case("reconcile --all", "reconcile", name: "reconcile-all"),
+        Case("usage input_tokens", "usage-meter"),
+        Case("usage --tenant a --agent b", "usage-agent"),
+        Case("sources list", "nothing", name: "no-sources"),
+        Case("usage input_tokens", "nothing", name: "no-usage"),
+        Case("reconcile", "nothing", name: "no-differences"),
+        Case("map set --tenant a --agent b --resource c", "problem-bad-body", status: 400),
+        Case("reconcile", "problem-precondition", status: 409),
+        Case("keys list", "problem-scope", status: 403),
+    ]
+
+    @Test(arguments: cases)
+    func `what is shown is as it was reviewed`(known: Case) throws {
+        let body = try Snapshot.answer(known.answer)
+        let server = try CannedServer { _ in
+            CannedServer.Answer(status: known.status, body: body)
+        }
+        defer { server.stop() }
+        var page = ""
+        for format in ["table", "csv", "json"] {
+            let command = known.command + " -o \(format)"
+            let arguments = command.split(separator: " ").map(String.init)
+            let shown = try Self.program.run(arguments + ["--socket", server.socket])
+            if format == "json" {
+                // The server's own, byte for byte.
+                #expect(shown.output == (known.status == 200 ? body : ""))
+            } else {
+                page += "$ meterctl \(command)\n" + shown.output
+                if !shown.errors.isEmpty { page += "--- stderr\n" + shown.errors }
+                page += "--- exit \(shown.code)\n\n"
+            }
+        }
+        try Snapshot.expect(page, "shown/\(known.name).txt")
+        #expect(server.asked.count == 3)
+    }
+
+    @Test func `a narrow terminal gets blocks, a wide one columns`() throws {
+        let body = try Snapshot.answer("sources")
+        let server = try CannedServer { _ in CannedServer.Answer(body: body) }
+        defer { server.stop() }
+        for columns: UInt16 in [80, 200] {
+            let shown = try Self.program.converse(
+                ["sources", "list", "--socket", server.socket],
+                columns: columns
+            )
+            #expect(shown.code == 0)
+            try Snapshot.expect(shown.output, "shown/sources-at-\(columns).txt")
+            for line in shown.output.split(separator: "\n") {
+                let bare = String(line).replacing(#/\u{1B}\[[0-9]+m/#, with: "")
+                #expect(bare.count <= Int(columns))
+            }
+        }
+    }
+}
