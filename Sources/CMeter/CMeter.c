@@ -140,4 +140,11 @@ void *meter_map_zeroed(size_t byte_count) {
     return memory;
 }
 
+void *meter_remap(void *memory, size_t byte_count, size_t new_byte_count) {
+    void *moved = mremap(memory, byte_count, new_byte_count, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED) return NULL;
+    madvise(moved, new_byte_count, MADV_HUGEPAGE);
+    return moved;
+}
+
 void meter_unmap(void *memory, size_t byte_count) { munmap(memory, byte_count); }

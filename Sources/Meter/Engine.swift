@@ -24,10 +24,11 @@ package final class Engine: Sendable {
     let identifiers: Mutex<IdentifierIndex>
     let generation: Mutex<Generation>
     private let currentPolicy: Mutex<AdmissionPolicy>
+    private let currentErasures = Mutex(DetailsErasures())
     /// Held while files are made the state that counts: a checkpoint's end, a merge, a recovery.
     let maintenance = Mutex<Void>(())
     /// Live and flushing counters together.
-    let heldKeyCount = Atomic<Int>(0)
+    let held = HeldCounters()
     /// Grows with each recovery: what was pinned before says nothing of the state after it.
     let epoch = Atomic<UInt64>(0)
     let seed: UInt64
@@ -61,6 +62,13 @@ package final class Engine: Sendable {
             limiters.rules = rules
             currentPolicy.withLock { $0 = newValue }
         }
+    }
+
+    /// Which users' details were erased, by the book. Queries keep to it at once; files are rewritten by
+    /// ``eraseNext()``.
+    package var erasures: DetailsErasures {
+        get { currentErasures.withLock { $0 } }
+        set { currentErasures.withLock { $0 = newValue } }
     }
 
     /// Where the next record will begin.
@@ -125,7 +133,9 @@ extension PrincipalID {
 final class Shard: Sendable {
     let state: Mutex<ShardState>
 
-    init(seed: UInt64) { state = Mutex(ShardState(seed: seed)) }
+    init(seed: UInt64, limits: DetailLimits) {
+        state = Mutex(ShardState(seed: seed, limits: limits))
+    }
 }
 
 /// Why the engine could not open, recover or write a checkpoint.
@@ -141,4 +151,6 @@ package enum EngineError: Error, Sendable {
     case notDurable(position: UInt64, durable: UInt64)
     /// The checkpoint is finished already, or was begun before a recovery and means nothing any more.
     case outlived
+    /// An answer would have more groups than the query allows.
+    case tooManyGroups(limit: Int)
 }

@@ -55,6 +55,9 @@ final class BookStore: Sendable {
             metrics.bookEntries.add(entries.count)
             readiness.clear(.bookFailing)
             if decisions.contains(where: \.changesAdmission) { refreshPolicy() }
+            if decisions.contains(where: { $0.kind == .detailsErased }) {
+                engine.erasures = book.state.erasures
+            }
             return entries
         } catch {
             switch error {

@@ -143,6 +143,7 @@ enum Server {
         } catch {
             throw StartError(.damaged, "the data cannot be opened: \(error)")
         }
+        engine.erasures = state.erasures
         report(recovery, readiness, logger)
         metrics.startedUnclean.set(recovery.wasUnclean ? 1 : 0)
         let store = BookStore(
@@ -185,6 +186,11 @@ extension Server {
         if let tail = recovery.tornTail {
             logger.warning("the journal's torn end was kept aside", metadata: ["tail": "\(tail)"])
         }
+        if !recovery.missingDetails.isEmpty {
+            let text = recovery.missingDetails.joined(separator: "; ")
+            logger.error("details are missing", metadata: ["details": "\(text)"])
+            readiness.set(.detailsMissing, text)
+        }
         guard !recovery.damage.isEmpty else { return }
         for damage in recovery.damage {
             logger.error("damage was found", metadata: ["damage": "\(damage)"])
@@ -203,5 +209,11 @@ extension EngineOptions {
         checkpointKeyCount = configuration.limits.liveKeyCount / 2
         liveKeyMax = configuration.limits.liveKeyCount
         journal.bufferBytesMax = configuration.limits.journalQueueByteCount
+        checkpointDetailByteCount = configuration.limits.detailsByteCount / 4
+        detailByteCountMax = configuration.limits.detailsByteCount
+        detailLimits.modelsPerTenant = configuration.limits.detailModelCount
+        detailLimits.usersPerTenant = configuration.limits.detailUserCount
+        detailLimits.keysPerTenant = configuration.limits.detailKeyCount
+        detailsRetentionMilliseconds = Int64(configuration.detailsRetentionDays) * 86_400_000
     }
 }

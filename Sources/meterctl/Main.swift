@@ -26,7 +26,10 @@ struct Meterctl: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Usage and health",
-                subcommands: [StatusVerb.self, UsageVerb.self, SourcesVerbs.self, BookVerbs.self]
+                subcommands: [
+                    StatusVerb.self, UsageVerb.self, DetailsVerbs.self, SourcesVerbs.self,
+                    BookVerbs.self,
+                ]
             ),
             CommandGroup(
                 name: "Waldur",

@@ -39,6 +39,7 @@ package struct EventWorkload: Sendable {
             amounts: amounts,
             access: seed.oneIn(4) ? AccessID(high: 7, low: UInt64(seed.below(2))) : nil,
             model: seed.oneIn(2) ? "model-\(seed.below(3))" : nil,
+            user: seed.oneIn(2) ? "user-\(seed.below(4))" : nil,
             outcome: seed.pick(Outcome.allCases),
             durationMilliseconds: seed.oneIn(2) ? UInt64(seed.below(60_000)) : nil)
     }

@@ -27,6 +27,8 @@ import Testing
     static let cases = [
         Case("status", "status"), Case("sources list", "sources"), Case("sources gaps", "gaps"),
         Case("sources conflicts", "conflicts"), Case("book tail", "book"),
+        Case("details", "details"),
+        Case("details erase --tenant a --user b --reason c", "details-erased"),
         Case("keys list", "keys"), Case("keys create wire --platform all", "key-created"),
         Case("components list", "components"),
         Case("components set tool_seconds --unit ms", "component-ms"), Case("map list", "map"),

@@ -40,5 +40,9 @@ int meter_set_receive_buffer(int socket, int byte_count);
 /// Zeroed memory of its own mapping, backed by huge pages where the kernel has them; NULL if there is none.
 void *meter_map_zeroed(size_t byte_count);
 
+/// Makes a mapping of `meter_map_zeroed` larger, zeroed beyond what it had; pages move, bytes are not
+/// copied. Returns where it is now; NULL if there is no room: then it is where it was.
+void *meter_remap(void *memory, size_t byte_count, size_t new_byte_count);
+
 /// Gives back what `meter_map_zeroed` gave.
 void meter_unmap(void *memory, size_t byte_count);

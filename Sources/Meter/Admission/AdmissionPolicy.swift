@@ -80,6 +80,14 @@ package struct EngineOptions: Sendable {
     package var checkpointKeyCount = 2_000_000
     /// Live and flushing keys together at which frames and batches are deferred.
     package var liveKeyMax = 6_000_000
+    /// What details keep apart of a tenant between two checkpoints; the rest is folded.
+    package var detailLimits = DetailLimits()
+    /// Bytes of live details that ask for a checkpoint.
+    package var checkpointDetailByteCount = 128 << 20
+    /// Bytes of live and flushing details together at which frames and batches are deferred.
+    package var detailByteCountMax = 512 << 20
+    /// Milliseconds after which details may be left out of files; usage is not touched by that.
+    package var detailsRetentionMilliseconds: Int64 = 400 * 86_400_000
     /// Journal bytes since the last checkpoint that ask for one.
     package var checkpointJournalBytes: UInt64 = 1 << 30
     /// Files of one size tier that are merged into one.

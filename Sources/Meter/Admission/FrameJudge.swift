@@ -6,6 +6,8 @@ internal import MeterWire
 /// Nothing here looks at sequences or ids: a judged event is one that was not seen before.
 struct FrameJudge: ~Copyable {
     private var tenantAllowed: [Bool] = []
+    /// The tenants' numbers among the live names; nil where a tenant is not among them.
+    private var liveTenants: [UInt32?] = []
     private var agentWithinLimit: [Bool] = []
     private var componentRefused: [Bool] = []
     private var shapeRefused: [Bool] = []
@@ -47,9 +49,9 @@ struct FrameJudge: ~Copyable {
 
     /// The verdict on every event of the batch.
     mutating func judge(
-        _ batch: borrowing EventBatch, by rules: Rules, live: inout LiveCounters
+        _ batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
     ) -> Verdict {
-        let namesAreFine = judgeNames(of: batch, by: rules, live: &live)
+        let namesAreFine = judgeNames(of: batch, by: rules, live: live)
         refusals.removeAll(keepingCapacity: true)
         let events = unsafe batch.events
         for index in events.indices {
@@ -92,14 +94,16 @@ struct FrameJudge: ~Copyable {
 
     /// Looks at each name once; true if no event can be refused for a name.
     private mutating func judgeNames(
-        of batch: borrowing EventBatch, by rules: Rules, live: inout LiveCounters
+        of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
     ) -> Bool {
         var fine = true
         tenantAllowed.removeAll(keepingCapacity: true)
+        liveTenants.removeAll(keepingCapacity: true)
         for index in 0..<(unsafe batch.tenants.count) {
             let tenant = unsafe batch.tenants[index]
             let allowed = rules.tenants == .all || rules.tenants.contains(batch.name(tenant))
             tenantAllowed.append(allowed)
+            liveTenants.append(unsafe live.names.findTenant(batch.bytes(tenant)))
             fine = fine && allowed
         }
         agentWithinLimit.removeAll(keepingCapacity: true)
@@ -107,7 +111,7 @@ struct FrameJudge: ~Copyable {
             let agent = unsafe batch.agents[index]
             let within =
                 tenantAllowed[Int(agent.tenant)]
-                && isWithinLimit(agent, of: batch, by: rules, live: &live)
+                && isWithinLimit(agent, of: batch, by: rules, live: live)
             agentWithinLimit.append(within)
             fine = fine && within
         }
@@ -122,13 +126,15 @@ struct FrameJudge: ~Copyable {
 
     private func isWithinLimit(
         _ agent: EventBatch.Agent, of batch: borrowing EventBatch, by rules: Rules,
-        live: inout LiveCounters
+        live: borrowing LiveCounters
     ) -> Bool {
-        let tenant = unsafe batch.tenants[Int(agent.tenant)]
-        let known = unsafe live.findSeries(
-            tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)
-        if known != nil { return true }
-        let name = batch.name(tenant)
+        let index = Int(agent.tenant)
+        if let tenant = liveTenants[index],
+            unsafe live.names.hasPlainSeries(batch.bytes(agent.name), of: tenant)
+        {
+            return true
+        }
+        let name = unsafe batch.name(batch.tenants[index])
         let subject = LimitSubject.tenant(name)
         let isAdmitted = rules.registry.admitAgent(
             batch.name(agent.name), of: name,
@@ -147,7 +153,7 @@ struct FrameJudge: ~Copyable {
         for index in 0..<(unsafe batch.components.count) {
             let component = unsafe batch.components[index]
             var refused = false
-            if unsafe live.findComponent(batch.bytes(component)) == nil {
+            if unsafe live.names.findComponent(batch.bytes(component)) == nil {
                 let name = batch.name(component)
                 refused = !admits(name, in: batch, by: rules)
             }

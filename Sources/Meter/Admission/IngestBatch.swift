@@ -116,7 +116,7 @@ extension Receiver {
             by: FrameJudge.Rules(
                 policy: policy, principal: record.principal, engine: engine,
                 now: record.receivedAt, transport: record.transport),
-            live: &state.live)
+            live: state.live)
         var items = verdict.itemOutcomes(count: record.identities.count)
         var inBatch: [IdentifierHash: UInt64] = [:]
         let remembered = engine.options.rememberedSince(record.receivedAt)
@@ -175,9 +175,9 @@ extension Receiver {
         head.removeAll(keepingCapacity: true)
         record.write(to: &head)
         guard let end = unsafe journal(payload, as: RecordKind.batch) else { return nil }
-        let keyCount = state.live.keyCount
+        let held = state.live.held
         _ = state.apply(record, batch, options: engine.options)
-        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
+        engine.held.add(state.live.held - held)
         engine.identifiers.withLock { $0.insert(acceptedIn: record) }
         return end
     }

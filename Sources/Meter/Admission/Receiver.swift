@@ -133,7 +133,7 @@ package final class Receiver {
                     batch,
                     by: FrameJudge.Rules(
                         policy: policy, principal: key.principal, engine: engine,
-                        now: record.receivedAt, transport: record.transport), live: &state.live)
+                        now: record.receivedAt, transport: record.transport), live: state.live)
             }
             guard let end = unsafe append(record, payload) else {
                 state.counts[key.principal]?.deferred &+= eventCount
@@ -172,7 +172,6 @@ package final class Receiver {
     ) {
         let principal = record.principal
         let eventCount = UInt64(record.header.eventCount)
-        let keyCount = state.live.keyCount
         guard isWellFormed else {
             state.applyMalformed(record, end: end)
             if record.verdict == .inConflict {
@@ -182,8 +181,9 @@ package final class Receiver {
             }
             return
         }
+        let held = state.live.held
         let counted = state.apply(record, batch, end: end, options: engine.options)
-        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
+        engine.held.add(state.live.held - held)
         state.counts[principal]?.accepted &+= counted.accepted
         state.counts[principal]?.refused &+= counted.refused.values.reduce(0, &+)
         if record.verdict == .inConflict { state.counts[principal]?.inConflict &+= eventCount }
@@ -274,10 +274,12 @@ package final class Receiver {
 }
 
 extension Engine {
-    /// Whether the counters may take a batch: by the number of keys held, and by the numbers that series
-    /// may have until the next checkpoint. The registry limits the numbers of components.
+    /// Whether the counters may take a batch: by what is held, and by the numbers that series may have
+    /// until the next checkpoint. The registry limits the numbers of components.
     func hasRoom(for batch: borrowing EventBatch, in live: borrowing LiveCounters) -> Bool {
-        heldKeyCount.load(ordering: .relaxed) < options.liveKeyMax
-            && live.seriesCount + batch.eventCount < CounterKey.seriesCountMax
+        let held = held.load()
+        return held.keyCount < options.liveKeyMax
+            && held.detailByteCount < options.detailByteCountMax
+            && live.names.series.count + batch.eventCount < CounterKey.seriesCountMax
     }
 }

@@ -12,10 +12,14 @@ struct ShardState: ~Copyable {
     var counts: [PrincipalID: AdmissionCounts] = [:]
     private(set) var sourceCounts: [PrincipalID: Int] = [:]
     private var counter = BatchCounter()
+    private let limits: DetailLimits
+    /// Calls of earlier counters that details folded, by tenant.
+    private var folded: [Name: FoldedCalls] = [:]
     private var tenantNames: SharedNames
 
-    init(seed: UInt64) {
-        live = LiveCounters(seed: seed)
+    init(seed: UInt64, limits: DetailLimits) {
+        self.limits = limits
+        live = LiveCounters(seed: seed, limits: limits)
         tenantNames = SharedNames(seed: seed)
     }
 
@@ -132,8 +136,29 @@ struct ShardState: ~Copyable {
 
     /// Takes the counters out and begins new ones.
     mutating func takeCounters(seed: UInt64) -> LiveCounters {
-        var taken = LiveCounters(seed: seed)
+        folded = foldedCalls
+        var taken = LiveCounters(seed: seed, limits: limits)
         swap(&taken, &live)
         return taken
+    }
+
+    /// Calls that details folded since the server's start, by tenant; tenants beyond so many together.
+    var foldedCalls: [Name: FoldedCalls] {
+        var sum = folded
+        for (tenant, calls) in live.details.bounds.folded {
+            let name = live.names.tenantName(tenant)
+            let isListed = sum[name] != nil || sum.count < ShardState.foldedTenantMax
+            sum[isListed ? name : .otherDetails, default: FoldedCalls()] += calls
+        }
+        return sum
+    }
+
+    private static let foldedTenantMax = 1_000
+
+    /// Takes over what is counted since the server's start, in place of what replay counted.
+    mutating func takeOverCounts(from old: borrowing ShardState) {
+        counts = old.counts
+        folded = old.foldedCalls
+        live.details.forgetFolded()
     }
 }

@@ -29,6 +29,7 @@ extension BookState {
         case .gapAccepted(let gap):
             gap.reason.isEmpty ? .reasonMissing : gap.from >= gap.to ? .rangeEmpty : nil
         case .conflictDecided(let decision): decision.reason.isEmpty ? .reasonMissing : nil
+        case .detailsErased(let erasure): erasure.reason.isEmpty ? .reasonMissing : nil
         case .limitsSet(let decision): refusal(of: decision)
         default: billingRefusal(of: decision)
         }

@@ -30,6 +30,8 @@ package struct BookState: Sendable {
     package private(set) var retiredSources: [SourceKey: SourceRetirement] = [:]
     package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
+    /// Users whose details were erased.
+    package private(set) var erasures = DetailsErasures()
     /// Of those that have limits of their own.
     package private(set) var limits: [LimitSubject: LimitValues] = [:]
     /// Components that stand in some intent.
@@ -65,6 +67,7 @@ package struct BookState: Sendable {
         case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)
+        case .detailsErased(let erasure): erasures.append(erasure, number: entry.number)
         case .limitsSet(let decision):
             limits[decision.subject] = decision.limits.isEmpty ? nil : decision.limits
         case .foreignDecided(let decision):

@@ -25,6 +25,7 @@ package enum Decision: Equatable, Sendable {
     case sourceRetired(SourceRetirement)
     case gapAccepted(GapAcceptance)
     case conflictDecided(ConflictDecision)
+    case detailsErased(DetailsErasure)
     case limitsSet(LimitsDecision)
     case offeringUnitSet(OfferingUnitSet)
     case periodCut(PeriodCut)
@@ -112,6 +113,7 @@ extension Decision {
         case sourceRetired = "source-retired"
         case gapAccepted = "gap-accepted"
         case conflictDecided = "conflict-decided"
+        case detailsErased = "details-erased"
         case limitsSet = "limits-set"
         case offeringUnitSet = "offering-unit-set"
         case periodCut = "period-cut"
@@ -154,6 +156,7 @@ extension Decision {
         case .sourceRetired: .sourceRetired
         case .gapAccepted: .gapAccepted
         case .conflictDecided: .conflictDecided
+        case .detailsErased: .detailsErased
         case .limitsSet: .limitsSet
         case .offeringUnitSet: .offeringUnitSet
         case .periodCut: .periodCut
@@ -198,6 +201,7 @@ extension Decision {
         case .sourceRetired(let content): content
         case .gapAccepted(let content): content
         case .conflictDecided(let content): content
+        case .detailsErased(let content): content
         case .limitsSet(let content): content
         case .offeringUnitSet(let content): content
         case .periodCut(let content): content

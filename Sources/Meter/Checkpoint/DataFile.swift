@@ -8,7 +8,7 @@ package enum DataFileKind: String, CaseIterable, Sendable {
     case dedup
     /// The ids of HTTP events received in a span.
     case identifiers = "ids"
-    /// Calls, latencies and models of a span; reserved.
+    /// Calls, amounts and histograms of a span by model, user and outcome.
     case details
 
     /// The first two bytes of such a file.

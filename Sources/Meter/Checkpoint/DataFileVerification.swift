@@ -54,7 +54,8 @@ package enum DataFileVerification {
         switch file.kind {
         case .segment: describeSegment(file, &report)
         case .identifiers: describeIdentifiers(file, &report)
-        case .dedup, .details: break
+        case .details: describeDetails(file, &report)
+        case .dedup: break
         }
         return report
     }
@@ -87,6 +88,33 @@ package enum DataFileVerification {
             report.add("earliest minute", identifiers.head.earliest.rawValue)
             report.add("latest minute", identifiers.head.latest.rawValue)
             if report.isSound { try identifiers.verify() }
+        } catch {
+            report.note(error.description)
+        }
+    }
+}
+
+extension DataFileVerification {
+    private static func describeDetails(_ file: SealedFile, _ report: inout DataFileReport) {
+        do throws(SealedFileError) {
+            let details = try DetailsFile(file)
+            report.add("rows", details.rowCount)
+            report.add("blocks", details.blockCount)
+            report.add("series", details.seriesCount)
+            report.add("models", details.modelCount)
+            report.add("users", details.userCount)
+            report.add("calls", details.calls)
+            if let quarters = details.quarters {
+                report.add("first quarter hour", quarters.lowerBound.rawValue)
+                report.add("last quarter hour", quarters.upperBound.rawValue)
+            }
+            report.add("retained from quarter hour", details.retainedFrom.rawValue)
+            report.add("erasures applied through entry", details.erasedThrough)
+            for entry in details.totals {
+                report.add("sum of \(entry.component)", entry.total.sum)
+                report.add("count of \(entry.component)", entry.total.count)
+            }
+            if report.isSound { try details.verify() }
         } catch {
             report.note(error.description)
         }

@@ -5,6 +5,10 @@ internal import Synchronization
 package struct CheckpointSummary: Sendable {
     package let position: UInt64
     package let segment: SegmentSummary
+    /// The file of details.
+    package let details: String?
+    /// Why there is none: the details of the span are lost, usage is not touched by that.
+    package let detailsFailure: SealedFileError?
     package let removedFiles: [String]
     /// Why files that are not needed any more are still there; the next clean-up removes them.
     package let removalFailure: EngineError?
@@ -19,10 +23,14 @@ package struct MergeSummary: Sendable {
 }
 
 extension Engine {
-    /// Whether the counters or the journal have grown so far that a checkpoint is due.
+    /// Whether the counters or the journal have grown so far that a checkpoint is due, or an erasure
+    /// waits for one.
     package var checkpointNeeded: Bool {
         let checkpoint = generation.withLock { $0.checkpoint }
-        return heldKeyCount.load(ordering: .relaxed) >= options.checkpointKeyCount
+        let held = held.load()
+        return held.keyCount >= options.checkpointKeyCount
+            || held.detailByteCount >= options.checkpointDetailByteCount
+            || !erasures.pending(from: checkpoint).isEmpty
             || appended - min(appended, checkpoint) >= options.checkpointJournalBytes
     }
 
@@ -40,7 +48,7 @@ extension Engine {
         var begun: PendingCheckpoint?
         _ = withFrozenShards {
             let position = appended
-            return Pinned(
+            return CheckpointStart(
                 position: position, epoch: epoch.load(ordering: .relaxed),
                 identifiers: position > previous ? identifiers.withLock { $0.beginFlush() } : nil)
         } visit: { index, state, pinned in
@@ -59,7 +67,7 @@ extension Engine {
         return begun
     }
 
-    private struct Pinned: Sendable {
+    private struct CheckpointStart: Sendable {
         var position: UInt64
         var epoch: UInt64
         /// Nil when there is nothing to write.
@@ -97,21 +105,49 @@ extension Engine {
             segment = try Segment.open(summary.name, on: disk)
         } catch { throw .segment(error) }
         let identifierFile: IdentifierFile
+        let details: Result<DetailsFile, SealedFileError>
         do throws(SealedFileError) {
             identifierFile = try IdentifierFile.write(
                 checkpoint.identifiers, span: checkpoint.span, to: disk)
+            details = try writeDetails(of: checkpoint, beside: segment)
             try writeSources(checkpoint.sources, through: position)
         } catch { throw .file(error) }
         generation.withLock { generation in
             generation.checkpoint = position
             generation.segments.append(segment)
+            if case .success(let file) = details { generation.details.append(file) }
             generation.flushing = nil
         }
         identifiers.withLock { $0.endFlush(identifierFile) }
-        heldKeyCount.subtract(checkpoint.keyCount, ordering: .relaxed)
+        for counters in checkpoint.counters { held.subtract(counters.counters.held) }
         let (removed, failure) = removeReplacedFiles()
+        var detailsFailure: SealedFileError?
+        if case .failure(let error) = details { detailsFailure = error }
         return CheckpointSummary(
-            position: position, segment: summary, removedFiles: removed, removalFailure: failure)
+            position: position, segment: summary, details: try? details.get().name,
+            detailsFailure: detailsFailure, removedFiles: removed, removalFailure: failure)
+    }
+
+    /// Writes the details of a checkpoint; what they add up to must be what its segment does.
+    ///
+    /// - Returns: A failure that concerns details alone: the checkpoint goes on without them.
+    /// - Throws: Where the disk fails, which the other files need too.
+    private func writeDetails(
+        of checkpoint: PendingCheckpoint, beside segment: Segment
+    ) throws(SealedFileError) -> Result<DetailsFile, SealedFileError> {
+        let erasures = erasures
+        var source = FlushingDetails(
+            checkpoint.counters, erasures.pending(from: checkpoint.span.from))
+        let target = DetailsWriting.Target(
+            span: checkpoint.span, disk: disk, erasedThrough: erasures.newest)
+        do throws(SealedFileError) {
+            return .success(
+                try DetailsWriting.write(
+                    &source, target, expected: .amounts(segment.totals)))
+        } catch {
+            if error.isOfDisk { throw error }
+            return .failure(error)
+        }
     }
 
     private func writeSources(
@@ -134,13 +170,15 @@ extension Engine {
     func removeReplacedFiles() -> (removed: [String], failure: EngineError?) {
         var removed: [String] = []
         do throws(DiskError) {
-            let (checkpoint, segments) = generation.withLock { ($0.checkpoint, $0.segments) }
-            var needed = Set(segments.map(\.name))
+            let present = generation.withLock { $0 }
+            let checkpoint = present.checkpoint
+            var needed = Set(present.segments.map(\.name))
             needed.formUnion(identifiers.withLock { $0.files.map(\.name) })
+            needed.formUnion(present.details.map(\.name))
+            needed.formUnion(present.damagedDetails.keys)
             for name in try disk.list() where !needed.contains(name) {
                 guard case .sealed(let kind, let span) = DataFileName(name),
-                    kind == .dedup ? span.to < checkpoint : span.to <= checkpoint,
-                    kind != .details
+                    kind == .dedup ? span.to < checkpoint : span.to <= checkpoint
                 else { continue }
                 try disk.remove(name)
                 removed.append(name)
@@ -152,14 +190,17 @@ extension Engine {
         return (removed, nil)
     }
 
-    /// Merges some neighbouring segments or id files into one, where the policy finds that worth while.
+    /// Merges some neighbouring segments, id files or files of details into one, where the policy finds
+    /// that worth while.
     ///
-    /// - Parameter now: Ids that no event can carry any more are left out.
+    /// - Parameter now: Ids that no event can carry any more are left out, and details whose retention has
+    ///   passed.
     /// - Returns: Nil when there is nothing to merge.
     package func mergeNext(at now: Timestamp) throws(EngineError) -> MergeSummary? {
         try maintenance.withLock { _ throws(EngineError) in
             var merged = try mergeSegments()
             if merged == nil { merged = try mergeIdentifiers(at: now) }
+            if merged == nil { merged = try mergeDetails(at: now) }
             guard let file = merged else { return nil }
             let (removed, failure) = removeReplacedFiles()
             return MergeSummary(file: file, removedFiles: removed, removalFailure: failure)

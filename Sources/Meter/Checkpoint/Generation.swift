@@ -9,6 +9,12 @@ struct Generation: Sendable {
     /// Everything before this position is in `segments`.
     var checkpoint: UInt64
     var segments: [Segment]
+    /// Details before that position, in the order of their spans; what is missing between them is lost.
+    var details: [DetailsFile]
+    /// Files of details that cannot be read, by name; they stay where they are.
+    var damagedDetails: [String: String] = [:]
+    /// Files of details that are read as far as they can be and not merged, since a merge failed.
+    var brokenDetails: Set<String> = []
     var flushing: PendingCheckpoint?
 }
 
@@ -25,7 +31,6 @@ package final class PendingCheckpoint: Sendable {
     package let span: JournalSpan
     let epoch: UInt64
     let counters: [FlushingCounters]
-    let keyCount: Int
     let sources: [SourceState]
     let identifiers: IdentifierTable
 
@@ -36,7 +41,6 @@ package final class PendingCheckpoint: Sendable {
         self.span = span
         self.epoch = epoch
         self.counters = counters
-        keyCount = counters.reduce(0) { $0 + $1.counters.keyCount }
         self.sources = sources
         self.identifiers = identifiers
     }

@@ -20,7 +20,7 @@ package struct LiveFiles: Equatable, Sendable {
     package private(set) var identifiers: [File] = []
     /// Covers `[0, checkpoint)`; nil only where there is no checkpoint.
     package private(set) var dedup: File?
-    /// Details before the checkpoint, in order, without overlap; gaps are where they were erased.
+    /// Details before the checkpoint, in order, without overlap; gaps are where a file was lost.
     package private(set) var details: [File] = []
     /// The numbers of the journal's files, ascending.
     package private(set) var journalNumbers: [UInt64] = []

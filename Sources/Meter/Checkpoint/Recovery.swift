@@ -13,6 +13,8 @@ package struct RecoverySummary: Sendable {
     package internal(set) var wasUnclean = false
     /// Damage that was found and named; good data around it is served.
     package internal(set) var damage: [String] = []
+    /// Details that are lost or cannot be read, in words; usage is not touched by that.
+    package internal(set) var missingDetails: [String] = []
     /// A commit that never finished, kept aside.
     package internal(set) var tornTail: String?
     package internal(set) var removedFiles: [String] = []
@@ -46,12 +48,9 @@ extension Engine {
         let engine = Engine(
             disk: disk, journal: journal, shards: rebuilding.shards,
             identifiers: rebuilding.identifiers,
-            generation: Generation(
-                checkpoint: rebuilding.checkpoint, segments: rebuilding.segments),
-            policy: policy, options: options, seed: seed)
+            generation: rebuilding.generation, policy: policy, options: options, seed: seed)
         engine.adopt(rebuilding.segments)
-        let held = engine.shards.reduce(0) { $0 + $1.state.withLock { $0.live.keyCount } }
-        engine.heldKeyCount.store(held, ordering: .relaxed)
+        for shard in engine.shards { shard.state.withLock { engine.held.add($0.live.held) } }
         return (engine, summary)
     }
 
@@ -88,21 +87,17 @@ extension Engine {
                 return false
             }
             epoch.add(1, ordering: .acquiringAndReleasing)
-            heldKeyCount.store(0, ordering: .relaxed)
+            held.reset()
             identifiers.withLock { $0 = rebuilding.identifiers }
-            generation.withLock {
-                $0 = Generation(
-                    checkpoint: rebuilding.checkpoint, segments: rebuilding.segments)
-            }
+            generation.withLock { $0 = rebuilding.generation }
             return true
         } visit: { index, state, hasRestarted in
             guard hasRestarted else { return }
             rebuilt[index].state.withLock { replacement in
-                let counts = state.counts
                 swap(&state, &replacement)
-                state.counts = counts
+                state.takeOverCounts(from: replacement)
             }
-            heldKeyCount.add(state.live.keyCount, ordering: .relaxed)
+            held.add(state.live.held)
         }
         if let failure { throw .disk(failure) }
         adopt(rebuilding.segments)
@@ -115,9 +110,10 @@ extension Engine {
 
     private func presentSummary() -> RecoverySummary {
         var summary = RecoverySummary()
-        (summary.checkpoint, summary.segmentCount) = generation.withLock {
-            ($0.checkpoint, $0.segments.count)
-        }
+        let present = generation.withLock { $0 }
+        summary.checkpoint = present.checkpoint
+        summary.segmentCount = present.segments.count
+        summary.missingDetails = present.missingDetails().map(\.description)
         summary.durable = durable
         summary.sourceCount = shards.reduce(0) { $0 + $1.state.withLock { $0.sources.count } }
         return summary
@@ -128,7 +124,7 @@ extension Engine {
         for segment in segments { registry.add(segment.series, segment.components) }
         for shard in shards {
             shard.state.withLock { state in
-                registry.add(state.live.seriesNames, state.live.componentNames)
+                registry.add(state.live.names.seriesNames, state.live.names.componentNames)
             }
         }
     }
@@ -148,6 +144,8 @@ struct Rebuilding {
     let checkpoint: UInt64
     let shards: [Shard]
     let segments: [Segment]
+    private var details: [DetailsFile] = []
+    private var damagedDetails: [String: String] = [:]
     var identifiers: IdentifierIndex
     private let disk: any Disk
     private let live: LiveFiles
@@ -157,7 +155,9 @@ struct Rebuilding {
         self.disk = disk
         do throws(DiskError) { live = LiveFiles.find(try disk.list()) } catch { throw .disk(error) }
         checkpoint = live.checkpoint
-        shards = (0..<options.shardCount).map { _ in Shard(seed: seed) }
+        shards = (0..<options.shardCount).map { _ in
+            Shard(seed: seed, limits: options.detailLimits)
+        }
         do throws(SegmentError) {
             var opened: [Segment] = []
             for file in live.segments { opened.append(try Segment.open(file.name, on: disk)) }
@@ -170,7 +170,21 @@ struct Rebuilding {
             }
             identifiers = IdentifierIndex(files: opened)
         } catch { throw .file(error) }
+        for file in live.details {
+            do throws(SealedFileError) {
+                details.append(try DetailsFile.open(file.name, on: disk))
+            } catch {
+                // Nothing that is billed rests on details: the rest is served without them.
+                damagedDetails[file.name] = error.description
+            }
+        }
         if let dedup = live.dedup { try readSources(dedup.name) }
+    }
+
+    var generation: Generation {
+        Generation(
+            checkpoint: checkpoint, segments: segments, details: details,
+            damagedDetails: damagedDetails)
     }
 
     private func readSources(_ name: String) throws(EngineError) {
@@ -194,6 +208,7 @@ struct Rebuilding {
         var summary = RecoverySummary()
         summary.checkpoint = checkpoint
         summary.segmentCount = segments.count
+        summary.missingDetails = generation.missingDetails().map(\.description)
         summary.sourceCount = shards.reduce(0) { $0 + $1.state.withLock { $0.sources.count } }
         return summary
     }

@@ -28,8 +28,28 @@ package enum SealedFileError: Error, Equatable, Sendable {
     case malformed(file: String, part: Part)
     /// A piece would be larger than a reader accepts; nothing was written.
     case pieceTooLarge(file: String, byteCount: Int, limit: Int)
+    /// What was written does not add up to what was read; nothing was written under the file's name.
+    case sumsDiffer(file: String)
     /// There is no such piece in the file.
     case noSuchPiece(file: String, piece: Int, count: Int)
+}
+
+extension SealedFileError {
+    /// The file that it is about.
+    package var file: String {
+        switch self {
+        case .disk(let error): error.file
+        case .notSealed(let file), .otherVersion(let file, _), .misnamed(let file, _),
+            .cut(let file, _, _), .damaged(let file, _, _, _), .malformed(let file, _),
+            .pieceTooLarge(let file, _, _), .sumsDiffer(let file), .noSuchPiece(let file, _, _):
+            file
+        }
+    }
+
+    /// Whether the disk failed, and not the file.
+    var isOfDisk: Bool {
+        if case .disk = self { true } else { false }
+    }
 }
 
 extension SealedFileError.Part: CustomStringConvertible {
@@ -65,6 +85,9 @@ extension SealedFileError: CustomStringConvertible {
                 + "keep the file and report a defect"
         case .pieceTooLarge(let file, let byteCount, let limit):
             "\(file): a piece of \(byteCount) bytes is over the limit of \(limit)"
+        case .sumsDiffer(let file):
+            "\(file): what was written does not add up to what was read; keep the files and report "
+                + "a defect"
         case .noSuchPiece(let file, let piece, let count):
             "\(file): has \(count) pieces, no piece \(piece)"
         }

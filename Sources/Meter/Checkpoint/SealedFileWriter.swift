@@ -92,8 +92,12 @@ package struct SealedFileWriter: ~Copyable {
 
     /// Completes the file: table and trailer, sync, read back and compare, rename, directory sync.
     ///
+    /// - Parameter isReplacement: The name is another file's, whose place this one takes: where the
+    ///   directory sync fails the one or the other has it.
     /// - Returns: The file, opened under its name.
-    package consuming func seal() throws(SealedFileError) -> SealedFile {
+    package consuming func seal(
+        isReplacement: Bool = false
+    ) throws(SealedFileError) -> SealedFile {
         write(table)
         let total = UInt64(byteCount + SealedFile.trailerByteCount)
         var trailer: [UInt8] = []
@@ -112,7 +116,7 @@ package struct SealedFileWriter: ~Copyable {
             try disk.syncDirectory()
         } catch {
             // A name that may be gone after a power cut is not to be taken for one that stays.
-            try? disk.remove(name)
+            if !isReplacement { try? disk.remove(name) }
             throw .disk(error)
         }
         return try SealedFile.open(name, on: disk)

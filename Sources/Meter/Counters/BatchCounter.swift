@@ -1,30 +1,76 @@
 internal import MeterWire
 
-/// Adds the accepted events of a decoded batch to live counters.
+/// One accepted event, its names turned to numbers: what counters and details add up.
+struct CountedCall: BitwiseCopyable {
+    var series: UInt32
+    var minute: UInt32
+    /// Where the call's amounts begin in the batch's.
+    var firstAmount: UInt32
+    /// Where the numbers of its components begin.
+    var firstComponent: UInt32
+    var componentCount: UInt32
+    var model: UInt32
+    var user: UInt32
+    /// Milliseconds from the start of the quarter hour.
+    var offset: UInt32
+    var sample: DetailSample
+    var outcome: UInt8
+    /// The hashes of both keys.
+    private(set) var counterHash: UInt64 = 0
+    private(set) var detailHash: UInt64 = 0
+
+    @inline(__always)
+    var counterKey: CounterKey { CounterKey(series: series, minute: minute) }
+
+    @inline(__always)
+    var detailKey: DetailKey {
+        DetailKey(
+            series: series, quarter: minute / QuarterHour.minuteCount, outcome: outcome,
+            model: model, user: user)
+    }
+
+    /// Computed once, needed several times.
+    @inline(__always)
+    mutating func hashKeys() {
+        counterHash = counterKey.hash
+        detailHash = detailKey.hash
+    }
+}
+
+/// Adds the accepted events of a decoded batch to live counters and details.
 ///
-/// Names become numbers once per batch; the loop over events writes packed keys beside the amounts as
-/// they were decoded, and the table is then walked with the memory it needs fetched ahead. Live ingest
-/// and replay both come through here, so a replayed record counts exactly as it did.
+/// Names become numbers once per batch; the loop over events stages a few hundred calls in memory that
+/// stays in the cache, and the tables are walked with what they need fetched ahead. Live ingest and replay
+/// both come through here, so a replayed record counts exactly as it did.
 @safe struct BatchCounter: ~Copyable {
     private static let unresolved = UInt32.max
+    private static let stagedMax = 256
 
+    private var tenants: [UInt32] = []
     private var seriesOfAgent: [UInt32] = []
     /// Series of (agent, access) pairs of this batch.
     private var seriesOfAccess: [UInt64: UInt32] = [:]
-    private var componentNumbers: [UInt32] = []
+    private var models: [UInt32] = []
+    private var users: [UInt32] = []
+    private var shapes: [Shape] = []
+    /// The numbers of the batch's `shapeComponents`.
+    private var components: [UInt32] = []
     /// Whose events were counted last, by index in the batch's tenants; each once.
     private(set) var countedTenants: [Int] = []
-    private var isTenantCounted: [Bool] = []
-    private var keys = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    private var amounts = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    private var capacity = 1
+    private let staged = UnsafeMutablePointer<CountedCall>.allocate(capacity: stagedMax)
+    private var stagedCount = 0
+    private var stagedAmountCount = 0
+
+    private struct Shape {
+        /// Its components have numbers.
+        var isResolved = false
+        /// Bit i: the amount at position i is of tokens. A shape has at most 64 components.
+        var tokens: UInt64 = 0
+    }
 
     init() {}
 
-    deinit {
-        unsafe keys.deallocate()
-        unsafe amounts.deallocate()
-    }
+    deinit { unsafe staged.deallocate() }
 
     /// What was counted.
     struct Counted: Equatable {
@@ -43,124 +89,144 @@ internal import MeterWire
     ) -> Counted {
         var counted = Counted()
         countedTenants.removeAll(keepingCapacity: true)
+        var refusals: [Verdict.Refusal] = []
         switch verdict {
         case .refused(let reason):
             counted.refused[reason] = UInt64(batch.eventCount)
             return counted
         case .inConflict: return counted
-        case .accepted, .partly: break
+        case .accepted: break
+        case .partly(let some):
+            refusals = some
+            for refusal in some { counted.refused[refusal.reason, default: 0] += 1 }
         }
-        prepare(for: batch, live: &live)
-        if case .partly(let refusals) = verdict {
-            for refusal in refusals { counted.refused[refusal.reason, default: 0] += 1 }
-            let keyCount = countSome(
-                batch, refusals, behindBefore: behindBefore, counted: &counted, live: &live)
-            unsafe live.add(keys: keys, amounts: amounts, count: keyCount)
-        } else {
-            let keyCount = countAll(
-                batch, behindBefore: behindBefore, counted: &counted, live: &live)
-            if let amounts = unsafe batch.amounts.baseAddress {
-                unsafe live.add(keys: keys, amounts: amounts, count: keyCount)
-            }
-        }
+        prepare(for: batch)
+        stage(batch, without: refusals, behindBefore: behindBefore, &counted, &live)
         return counted
     }
 
-    private mutating func prepare(for batch: borrowing EventBatch, live: inout LiveCounters) {
-        let amountCount = unsafe batch.amounts.count
-        if amountCount > capacity {
-            unsafe keys.deallocate()
-            unsafe amounts.deallocate()
-            capacity = amountCount * 2
-            unsafe keys = .allocate(capacity: capacity)
-            unsafe amounts = .allocate(capacity: capacity)
-        }
-        seriesOfAgent.removeAll(keepingCapacity: true)
-        for _ in unsafe 0..<batch.agents.count { seriesOfAgent.append(BatchCounter.unresolved) }
+    /// Names get numbers when an accepted event needs them: what is only in the dictionary, or in
+    /// events that were refused, leaves nothing behind.
+    private mutating func prepare(for batch: borrowing EventBatch) {
+        Self.reset(&tenants, unsafe batch.tenants.count)
+        Self.reset(&seriesOfAgent, unsafe batch.agents.count)
         if unsafe batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
-        // Names are interned when an accepted event needs them: what is only in the dictionary, or in
-        // events that were refused, leaves nothing behind.
-        componentNumbers.removeAll(keepingCapacity: true)
-        for _ in unsafe 0..<batch.components.count {
-            componentNumbers.append(BatchCounter.unresolved)
-        }
-        isTenantCounted.removeAll(keepingCapacity: true)
-        for _ in unsafe 0..<batch.tenants.count { isTenantCounted.append(false) }
+        Self.reset(&models, unsafe batch.models.count)
+        Self.reset(&users, unsafe batch.users.count)
+        Self.reset(&components, unsafe batch.shapeComponents.count)
+        shapes.removeAll(keepingCapacity: true)
+        for _ in unsafe 0..<batch.shapes.count { shapes.append(Shape()) }
     }
 
-    /// The keys of every event; the amounts are used where they were decoded.
-    private mutating func countAll(
-        _ batch: borrowing EventBatch, behindBefore: Int64, counted: inout Counted,
-        live: inout LiveCounters
-    ) -> Int {
-        var keyCount = 0
+    private static func reset(_ numbers: inout [UInt32], _ count: Int) {
+        numbers.removeAll(keepingCapacity: true)
+        for _ in 0..<count { numbers.append(unresolved) }
+    }
+
+    private mutating func stage(
+        _ batch: borrowing EventBatch, without refusals: [Verdict.Refusal], behindBefore: Int64,
+        _ counted: inout Counted, _ live: inout LiveCounters
+    ) {
         var behind: UInt64 = 0
+        var refusal = 0
+        var nextRefused = refusals.isEmpty ? Int.max : Int(refusals[0].index)
         let events = unsafe batch.events
         for index in events.indices {
-            let event = unsafe events[index]
-            if event.time < behindBefore { behind &+= 1 }
-            appendKeys(of: event, in: batch, at: &keyCount, live: &live)
-        }
-        counted.accepted = UInt64(batch.eventCount)
-        counted.behind = behind
-        return keyCount
-    }
-
-    /// The keys and amounts of the events between the refused ones.
-    private mutating func countSome(
-        _ batch: borrowing EventBatch, _ refusals: [Verdict.Refusal], behindBefore: Int64,
-        counted: inout Counted, live: inout LiveCounters
-    ) -> Int {
-        var keyCount = 0
-        var nextRefusal = 0
-        let events = unsafe batch.events
-        for index in events.indices {
-            if nextRefusal < refusals.count, Int(refusals[nextRefusal].index) == index {
-                nextRefusal += 1
+            if index == nextRefused {
+                refusal += 1
+                nextRefused = refusal < refusals.count ? Int(refusals[refusal].index) : .max
                 continue
             }
             let event = unsafe events[index]
-            if event.time < behindBefore { counted.behind += 1 }
-            counted.accepted += 1
-            let first = keyCount
-            appendKeys(of: event, in: batch, at: &keyCount, live: &live)
-            for position in 0..<(keyCount - first) {
-                unsafe amounts[first + position] = batch.amounts[Int(event.firstAmount) + position]
+            if event.time < behindBefore { behind &+= 1 }
+            if stagedCount == Self.stagedMax { add(batch, to: &live) }
+            let call = call(event, batch, &live)
+            unsafe staged[stagedCount] = call
+            stagedCount &+= 1
+            stagedAmountCount &+= Int(call.componentCount)
+        }
+        add(batch, to: &live)
+        counted.accepted = UInt64(batch.eventCount - refusal)
+        counted.behind = behind
+    }
+
+    /// Adds what is staged.
+    private mutating func add(_ batch: borrowing EventBatch, to live: inout LiveCounters) {
+        if let amounts = unsafe batch.amounts.baseAddress {
+            let calls = unsafe UnsafeBufferPointer(start: staged, count: stagedCount)
+            let amountCount = stagedAmountCount
+            unsafe components.withUnsafeBufferPointer { components in
+                guard let numbers = components.baseAddress else { return }
+                unsafe live.add(
+                    calls, amounts: amounts, components: numbers, amountCount: amountCount)
             }
         }
-        return keyCount
+        stagedCount = 0
+        stagedAmountCount = 0
     }
 
     @inline(__always)
-    private mutating func appendKeys(
-        of event: EventBatch.Event, in batch: borrowing EventBatch, at keyCount: inout Int,
-        live: inout LiveCounters
-    ) {
+    private mutating func call(
+        _ event: EventBatch.Event, _ batch: borrowing EventBatch, _ live: inout LiveCounters
+    ) -> CountedCall {
         let series = series(of: event, in: batch, live: &live)
-        // Admission keeps times within the key's minutes.
-        let minute = UInt32(truncatingIfNeeded: event.time / 60_000)
-        let shape = unsafe batch.shapes[Int(event.shape)]
-        for position in 0..<Int(shape.count) {
-            let component = unsafe batch.shapeComponents[Int(shape.first) &+ position]
-            var number = componentNumbers[Int(component)]
-            if number == BatchCounter.unresolved {
-                number = resolve(component: Int(component), in: batch, live: &live)
-            }
-            unsafe keys[keyCount] =
-                CounterKey(
-                    series: series, component: number, minute: minute
-                ).rawValue
-            keyCount &+= 1
+        if !shapes[Int(event.shape)].isResolved {
+            resolve(shape: Int(event.shape), in: batch, live: &live)
         }
+        let shape = unsafe batch.shapes[Int(event.shape)]
+        // Admission keeps times within the key's minutes.
+        let time = UInt64(bitPattern: event.time)
+        let quarter = time / UInt64(QuarterHour.millisecondCount)
+        let offset = time &- quarter &* UInt64(QuarterHour.millisecondCount)
+        var sample = DetailSample()
+        if event.duration >= 0 { sample.set(duration: UInt64(event.duration)) }
+        let isTokens = shapes[Int(event.shape)].tokens
+        if isTokens != 0 {
+            sample.set(tokens: unsafe tokens(batch.amounts, event, shape.count, isTokens))
+        }
+        var call = CountedCall(
+            series: series, minute: UInt32(truncatingIfNeeded: time / 60_000),
+            firstAmount: event.firstAmount, firstComponent: shape.first,
+            componentCount: shape.count,
+            model: event.model < 0 ? DetailKey.none : model(of: event, series, batch, &live),
+            user: event.user < 0 ? DetailKey.none : user(of: event, series, batch, &live),
+            offset: UInt32(truncatingIfNeeded: offset), sample: sample, outcome: event.outcome)
+        call.hashKeys()
+        return call
     }
+
+    /// The sum of the amounts that are tokens; 64 of the largest that a histogram tells apart stay far
+    /// below 64 bits.
+    @inline(__always)
+    private func tokens(
+        _ amounts: UnsafeBufferPointer<UInt64>, _ event: EventBatch.Event, _ count: UInt32,
+        _ isTokens: UInt64
+    ) -> UInt64 {
+        var sum: UInt64 = 0
+        for position in 0..<count {
+            let amount = unsafe amounts[Int(event.firstAmount &+ position)]
+            let mask = 0 &- (isTokens &>> UInt64(position) & 1)
+            sum &+= min(amount, Histogram.valueMax) & mask
+        }
+        return sum
+    }
+
+    // MARK: - Names
 
     @inline(never)
     private mutating func resolve(
-        component: Int, in batch: borrowing EventBatch, live: inout LiveCounters
-    ) -> UInt32 {
-        let number = unsafe live.internComponent(batch.bytes(batch.components[component]))
-        componentNumbers[component] = number
-        return number
+        shape: Int, in batch: borrowing EventBatch, live: inout LiveCounters
+    ) {
+        let entry = unsafe batch.shapes[shape]
+        var tokens: UInt64 = 0
+        for position in 0..<Int(entry.count) {
+            let index = Int(entry.first) + position
+            let component = unsafe batch.components[Int(batch.shapeComponents[index])]
+            let number = unsafe live.names.component(batch.bytes(component))
+            components[index] = number
+            if live.names.isTokens(number) { tokens |= 1 << UInt64(position) }
+        }
+        shapes[shape] = Shape(isResolved: true, tokens: tokens)
     }
 
     @inline(__always)
@@ -178,25 +244,56 @@ internal import MeterWire
     private mutating func resolve(
         _ event: EventBatch.Event, in batch: borrowing EventBatch, live: inout LiveCounters
     ) -> UInt32 {
+        let pair = UInt64(event.agent) << 32 | UInt64(UInt32(bitPattern: event.access))
+        if event.access >= 0, let known = seriesOfAccess[pair] { return known }
         let agent = unsafe batch.agents[Int(event.agent)]
-        let tenant = unsafe batch.tenants[Int(agent.tenant)]
-        if !isTenantCounted[Int(agent.tenant)] {
-            isTenantCounted[Int(agent.tenant)] = true
-            countedTenants.append(Int(agent.tenant))
+        let index = Int(agent.tenant)
+        if tenants[index] == BatchCounter.unresolved {
+            tenants[index] = unsafe live.names.tenant(batch.bytes(batch.tenants[index]))
+            countedTenants.append(index)
         }
+        let known = unsafe live.names.agent(batch.bytes(agent.name), of: tenants[index])
         if event.access < 0 {
-            let number = unsafe live.internSeries(
-                tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)
+            let number = live.names.series(of: known, nil)
             seriesOfAgent[Int(event.agent)] = number
             return number
         }
-        let pair = UInt64(event.agent) << 32 | UInt64(UInt32(bitPattern: event.access))
-        if let known = seriesOfAccess[pair] { return known }
-        let number = unsafe live.internSeries(
-            tenant: batch.bytes(tenant), agent: batch.bytes(agent.name),
-            access: batch.accesses[Int(event.access)])
+        let access = unsafe batch.accesses[Int(event.access)]
+        let number = live.names.series(of: known, access)
         seriesOfAccess[pair] = number
         return number
+    }
+
+    @inline(__always)
+    private mutating func model(
+        of event: EventBatch.Event, _ series: UInt32, _ batch: borrowing EventBatch,
+        _ live: inout LiveCounters
+    ) -> UInt32 {
+        let known = models[Int(event.model)]
+        if known != BatchCounter.unresolved { return known }
+        let name = unsafe batch.models[Int(event.model)]
+        let tenant = live.names.tenant(ofSeries: series)
+        guard let code = unsafe live.details.model(batch.bytes(name), of: tenant) else {
+            return DetailKey.other
+        }
+        models[Int(event.model)] = code
+        return code
+    }
+
+    @inline(__always)
+    private mutating func user(
+        of event: EventBatch.Event, _ series: UInt32, _ batch: borrowing EventBatch,
+        _ live: inout LiveCounters
+    ) -> UInt32 {
+        let known = users[Int(event.user)]
+        if known != BatchCounter.unresolved { return known }
+        let name = unsafe batch.users[Int(event.user)]
+        let tenant = live.names.tenant(ofSeries: series)
+        guard let code = unsafe live.details.user(batch.bytes(name), of: tenant) else {
+            return DetailKey.other
+        }
+        users[Int(event.user)] = code
+        return code
     }
 }
 

@@ -3,18 +3,22 @@ internal import MeterWire
 /// The counters of all shards as one canonical table: names sorted, rows in order, equal keys added.
 enum CounterMerge {
     static func table(of shards: [FlushingCounters]) -> UsageTable {
-        let series = Ranking(shards.map { $0.counters.seriesNames })
-        let components = Ranking(shards.map { $0.counters.componentNames })
+        let series = Ranking(shards.map { $0.counters.names.seriesNames })
+        let components = Ranking(shards.map { $0.counters.names.componentNames })
         var rows: [UsageRow] = []
-        rows.reserveCapacity(shards.reduce(0) { $0 + $1.counters.keyCount })
+        rows.reserveCapacity(shards.reduce(0) { $0 + $1.counters.rows.cellCount })
         for (number, shard) in shards.enumerated() {
             let seriesRanks = series.ranks[number]
             let componentRanks = components.ranks[number]
-            shard.counters.table.forEachRow { row in
-                var ranked = row
-                ranked.series = seriesRanks[Int(row.series)]
-                ranked.component = componentRanks[Int(row.component)]
-                rows.append(ranked)
+            shard.counters.rows.forEachRow { place, row in
+                let series = seriesRanks[Int(row.key.series)]
+                let minute = row.key.minute
+                shard.counters.rows.forEachCell(of: place) { component, sum, count in
+                    rows.append(
+                        UsageRow(
+                            series: series, component: componentRanks[Int(component)],
+                            minute: minute, count: count, sum: sum))
+                }
             }
         }
         rows.sort { CounterMerge.order($0) < CounterMerge.order($1) }
@@ -22,10 +26,9 @@ enum CounterMerge {
             series: series.names, components: components.names, rows: added(rows))
     }
 
-    /// The packed key of a ranked row: ranks are below the limits of `CounterKey`.
+    /// Series, component and minute in one word: each is below its limit in `CounterKey`.
     private static func order(_ row: UsageRow) -> UInt64 {
-        CounterKey(series: row.series, component: row.component, minute: row.minute.rawValue)
-            .rawValue
+        UInt64(row.series) << 38 | UInt64(row.component) << 26 | UInt64(row.minute.rawValue)
     }
 
     /// Adds neighbours with the same key, unless the sum would leave 64 bits.
@@ -44,20 +47,5 @@ enum CounterMerge {
             result.append(row)
         }
         return result
-    }
-
-    /// Several lists of names as one sorted list, and each name's place in it.
-    private struct Ranking<Element: Comparable & Hashable> {
-        var names: [Element]
-        /// For each list, the rank of its names in the order of the list.
-        var ranks: [[UInt32]]
-
-        init(_ lists: [[Element]]) {
-            names = Set(lists.joined()).sorted()
-            var rank: [Element: UInt32] = [:]
-            rank.reserveCapacity(names.count)
-            for (index, name) in names.enumerated() { rank[name] = UInt32(index) }
-            ranks = lists.map { list in list.map { rank[$0] ?? 0 } }
-        }
     }
 }

@@ -1,89 +1,83 @@
 internal import MeterWire
 
-/// One shard's running totals with the names that they refer to, taken out as a whole at a checkpoint.
-///
-/// Numbers of series and components mean something only together with the names here: the next table
-/// begins with none, so names cost memory only while they are used.
+/// One shard's running totals and details with the names that they refer to, taken out as a whole at a
+/// checkpoint.
 struct LiveCounters: ~Copyable {
-    private(set) var table = CounterTable()
-    private var series: NameTable
-    private var components: NameTable
-    /// Reused: the bytes under which a series is looked up.
-    private var scratch: [UInt8] = []
+    var names: LiveNames
+    private(set) var rows = CounterTable()
+    var details: LiveDetails
 
-    init(seed: UInt64) {
-        series = NameTable(seed: seed)
-        components = NameTable(seed: seed)
+    init(seed: UInt64, limits: DetailLimits) {
+        names = LiveNames(seed: seed)
+        details = LiveDetails(seed: seed, limits: limits)
     }
 
-    /// Rows held, which is what memory is limited by: distinct keys, and sums set aside.
-    var keyCount: Int { table.rowCount }
-    var seriesCount: Int { series.count }
-
-    /// The number of a series, or nil if it is not in the table.
-    mutating func findSeries(
-        tenant: UnsafeRawBufferPointer, agent: UnsafeRawBufferPointer, access: AccessID?
-    ) -> UInt32? {
-        unsafe compose(tenant: tenant, agent: agent, access: access)
-        return unsafe scratch.withUnsafeBytes { unsafe series.find($0) }
+    var held: HeldAmount {
+        HeldAmount(keyCount: rows.cellCount, detailByteCount: details.heldByteCount)
     }
 
-    /// The number of a series, a new one if it is not in the table.
-    mutating func internSeries(
-        tenant: UnsafeRawBufferPointer, agent: UnsafeRawBufferPointer, access: AccessID?
-    ) -> UInt32 {
-        unsafe compose(tenant: tenant, agent: agent, access: access)
-        return unsafe scratch.withUnsafeBytes { unsafe series.intern($0) }
-    }
-
-    func findComponent(_ name: UnsafeRawBufferPointer) -> UInt32? { unsafe components.find(name) }
-
-    mutating func internComponent(_ name: UnsafeRawBufferPointer) -> UInt32 {
-        unsafe components.intern(name)
-    }
-
-    mutating func add(keys: UnsafePointer<UInt64>, amounts: UnsafePointer<UInt64>, count: Int) {
-        unsafe table.add(keys: keys, amounts: amounts, count: count)
-    }
-
-    /// Tenant's length (one byte: names have at most 255), tenant, access or nothing, agent.
-    private mutating func compose(
-        tenant: UnsafeRawBufferPointer, agent: UnsafeRawBufferPointer, access: AccessID?
+    /// Counts calls whose names have numbers: usage, then details.
+    ///
+    /// - Parameters:
+    ///   - amounts: Of the batch; each call says where its own begin.
+    ///   - components: The components' numbers; each call says where its own begin.
+    ///   - amountCount: Amounts of these calls.
+    mutating func add(
+        _ calls: UnsafeBufferPointer<CountedCall>, amounts: UnsafePointer<UInt64>,
+        components: UnsafePointer<UInt32>, amountCount: Int
     ) {
-        scratch.removeAll(keepingCapacity: true)
-        scratch.append(UInt8(truncatingIfNeeded: tenant.count))
-        unsafe scratch.append(contentsOf: tenant)
-        if let access {
-            scratch.append(1)
-            unsafe withUnsafeBytes(of: (access.high.bigEndian, access.low.bigEndian)) {
-                unsafe scratch.append(contentsOf: $0)
+        rows.reserve(rows: calls.count, cells: amountCount)
+        var pipeline = RowPipeline(calls.count)
+        while pipeline.step() {
+            if let index = pipeline.first { rows.prefetch(unsafe calls[index].counterHash) }
+            if let index = pipeline.third { unsafe rows.prefetchRow(calls[index].counterHash) }
+            if let index = pipeline.last {
+                unsafe add(calls[index], amounts: amounts, components: components)
             }
-        } else {
-            scratch.append(0)
         }
-        unsafe scratch.append(contentsOf: agent)
+        unsafe details.add(
+            calls, amounts: amounts, components: components, amountCount: amountCount,
+            names: names)
     }
 
-    /// The names of the series, in the order of their numbers.
-    var seriesNames: [SeriesName] {
-        (0..<series.count).map { LiveCounters.seriesName(series[$0]) }
+    @inline(__always)
+    private mutating func add(
+        _ call: CountedCall, amounts: UnsafePointer<UInt64>, components: UnsafePointer<UInt32>
+    ) {
+        let own = unsafe components + Int(call.firstComponent)
+        let count = Int(call.componentCount)
+        var place = rows.find(call.counterKey, call.counterHash)
+        if place == 0 {
+            place = unsafe rows.insert(
+                call.counterKey, NoState(), components: own, count: count)
+        }
+        unsafe rows.add(
+            to: place, components: own, amounts: amounts + Int(call.firstAmount), count: count)
+    }
+}
+
+/// Which calls of a list are at which stage, so that what one needs of memory is asked for some calls ahead.
+struct RowPipeline {
+    private static let ahead = 4
+    private let count: Int
+    private var next = -1
+
+    init(_ count: Int) { self.count = count }
+
+    /// Moves on by one call; false at the end.
+    @inline(__always)
+    mutating func step() -> Bool {
+        next &+= 1
+        return next < count &+ 3 &* Self.ahead
     }
 
-    /// The names of the components, in the order of their numbers.
-    var componentNames: [Name] { (0..<components.count).map { Name(bytes: Array(components[$0])) } }
+    /// The call whose index entry is to be asked for.
+    @inline(__always) var first: Int? { at(next) }
+    @inline(__always) var second: Int? { at(next &- Self.ahead) }
+    @inline(__always) var third: Int? { at(next &- 2 &* Self.ahead) }
+    /// The call that is to be counted.
+    @inline(__always) var last: Int? { at(next &- 3 &* Self.ahead) }
 
-    private static func seriesName(_ bytes: ArraySlice<UInt8>) -> SeriesName {
-        let tenantEnd = bytes.startIndex + 1 + Int(bytes[bytes.startIndex])
-        let tenant = Name(bytes: Array(bytes[(bytes.startIndex + 1)..<tenantEnd]))
-        guard bytes[tenantEnd] == 1 else {
-            return SeriesName(tenant: tenant, agent: Name(bytes: Array(bytes[(tenantEnd + 1)...])))
-        }
-        let agentStart = tenantEnd + 17
-        let halves = bytes[(tenantEnd + 1)..<agentStart].reduce(into: (UInt64(0), UInt64(0))) {
-            $0 = ($0.0 << 8 | $0.1 >> 56, $0.1 << 8 | UInt64($1))
-        }
-        return SeriesName(
-            tenant: tenant, agent: Name(bytes: Array(bytes[agentStart...])),
-            access: AccessID(high: halves.0, low: halves.1))
-    }
+    @inline(__always)
+    private func at(_ index: Int) -> Int? { index >= 0 && index < count ? index : nil }
 }

@@ -1,14 +1,16 @@
 internal import MeterWire
 
-/// Names as small dense numbers: the same bytes always get the same number, from zero up.
+/// Names as small dense numbers: the same bytes of the same owner always get the same number, from zero up.
 ///
-/// The bytes lie one after another in an arena, so that a name costs no allocation of its own, and are
-/// found by an open-addressing index of hashes. No `String` is made.
+/// The owner is a number of another table: an agent's tenant, an access's agent. The bytes lie one after
+/// another in an arena, so that a name costs no allocation of its own, and are found by an open-addressing
+/// index of hashes. No `String` is made.
 @safe struct NameTable: ~Copyable {
     private struct Entry {
         var hash: UInt64
         var offset: Int
-        var byteCount: Int
+        var byteCount: UInt32
+        var owner: UInt32
     }
 
     private var arena: [UInt8] = []
@@ -26,26 +28,37 @@ internal import MeterWire
     }
 
     /// The number of the name; a new one if it is not known yet.
-    mutating func intern(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        let hash = unsafe NameTable.hash(bytes, seed: seed)
-        var place = Int(truncatingIfNeeded: hash) & (index.count &- 1)
-        while index[place] != 0 {
-            let number = Int(index[place] &- 1)
-            if entries[number].hash == hash, unsafe equal(entries[number], bytes) {
-                return UInt32(truncatingIfNeeded: number)
-            }
-            place = (place &+ 1) & (index.count &- 1)
-        }
-        return unsafe insert(bytes, hash: hash)
+    mutating func intern(_ bytes: UnsafeRawBufferPointer, of owner: UInt32 = 0) -> UInt32 {
+        let hash = unsafe hash(bytes, owner)
+        if let number = unsafe find(bytes, owner, hash) { return number }
+        return unsafe insert(bytes, owner, hash)
     }
 
     /// The number of a name that is known; nil otherwise.
-    func find(_ bytes: UnsafeRawBufferPointer) -> UInt32? {
-        let hash = unsafe NameTable.hash(bytes, seed: seed)
+    func find(_ bytes: UnsafeRawBufferPointer, of owner: UInt32 = 0) -> UInt32? {
+        unsafe find(bytes, owner, hash(bytes, owner))
+    }
+
+    /// The bytes of a number that this table gave.
+    subscript(number: Int) -> ArraySlice<UInt8> {
+        let entry = entries[number]
+        return arena[entry.offset..<entry.offset + Int(entry.byteCount)]
+    }
+
+    /// Whose name a number is.
+    func owner(of number: Int) -> UInt32 { entries[number].owner }
+
+    @inline(__always)
+    private func find(
+        _ bytes: UnsafeRawBufferPointer, _ owner: UInt32, _ hash: UInt64
+    ) -> UInt32? {
         var place = Int(truncatingIfNeeded: hash) & (index.count &- 1)
         while index[place] != 0 {
             let number = Int(index[place] &- 1)
-            if entries[number].hash == hash, unsafe equal(entries[number], bytes) {
+            let entry = entries[number]
+            if entry.hash == hash, entry.owner == owner, Int(entry.byteCount) == bytes.count,
+                unsafe isSame(bytes, at: entry.offset)
+            {
                 return UInt32(truncatingIfNeeded: number)
             }
             place = (place &+ 1) & (index.count &- 1)
@@ -53,26 +66,35 @@ internal import MeterWire
         return nil
     }
 
-    /// The bytes of a number that this table gave.
-    subscript(number: Int) -> ArraySlice<UInt8> {
-        let entry = entries[number]
-        return arena[entry.offset..<entry.offset + entry.byteCount]
-    }
-
-    private func equal(_ entry: Entry, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard entry.byteCount == bytes.count else { return false }
-        return unsafe arena.withUnsafeBytes { arena in
-            unsafe UnsafeRawBufferPointer(
-                rebasing: arena[entry.offset..<entry.offset + entry.byteCount]
-            )
-            .elementsEqual(bytes)
+    /// Compares eight bytes at a time.
+    @inline(__always)
+    private func isSame(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        unsafe arena.withUnsafeBytes { arena in
+            var offset = 0
+            while offset &+ 8 <= bytes.count {
+                let left = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                let right = unsafe arena.loadUnaligned(
+                    fromByteOffset: start &+ offset, as: UInt64.self)
+                if left != right { return false }
+                offset &+= 8
+            }
+            while offset < bytes.count {
+                if unsafe bytes[offset] != arena[start &+ offset] { return false }
+                offset &+= 1
+            }
+            return true
         }
     }
 
     @inline(never)
-    private mutating func insert(_ bytes: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
+    private mutating func insert(
+        _ bytes: UnsafeRawBufferPointer, _ owner: UInt32, _ hash: UInt64
+    ) -> UInt32 {
         if entries.count * 2 >= index.count { growIndex() }
-        entries.append(Entry(hash: hash, offset: arena.count, byteCount: bytes.count))
+        entries.append(
+            Entry(
+                hash: hash, offset: arena.count,
+                byteCount: UInt32(truncatingIfNeeded: bytes.count), owner: owner))
         unsafe arena.append(contentsOf: bytes)
         place(entries.count - 1)
         return UInt32(truncatingIfNeeded: entries.count - 1)
@@ -89,13 +111,15 @@ internal import MeterWire
         index[place] = UInt32(number + 1)
     }
 
-    /// Multiply-fold over eight bytes at a time (the wyhash construction), keyed by `seed`.
-    static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+    /// Multiply-fold over eight bytes at a time (the wyhash construction), keyed by the seed.
+    @inline(__always)
+    private func hash(_ bytes: UnsafeRawBufferPointer, _ owner: UInt32) -> UInt64 {
         var state = seed ^ UInt64(bytes.count) &* 0x9E37_79B9_7F4A_7C15
+        state = Hashing.fold(state ^ UInt64(owner), 0x8EBC_6AF0_9C88_C6E3)
         var offset = 0
         while offset &+ 8 <= bytes.count {
             let word = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            state = fold(state ^ word, 0xA076_1D64_78BD_642F)
+            state = Hashing.fold(state ^ word, 0xA076_1D64_78BD_642F)
             offset &+= 8
         }
         var tail: UInt64 = 0
@@ -103,11 +127,15 @@ internal import MeterWire
             tail = unsafe tail << 8 | UInt64(bytes[offset])
             offset &+= 1
         }
-        return fold(state ^ tail, 0xE703_7ED1_A0B4_28DB)
+        return Hashing.fold(state ^ tail, 0xE703_7ED1_A0B4_28DB)
     }
+}
 
+/// The step that hashes are made of.
+enum Hashing {
+    /// Both halves of a 128-bit product in one word.
     @inline(__always)
-    private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)
         return product.high ^ product.low
     }

@@ -3,13 +3,15 @@ internal import Synchronization
 
 /// An answer that may not be given out yet: it holds once the journal is durable up to its position, and
 /// only if no recovery came between.
-package struct PendingAnswer: Sendable {
-    let answer: UsageAnswer
-    fileprivate let epoch: UInt64
+package struct Pending<Answer: Sendable>: Sendable {
+    let answer: Answer
+    let epoch: UInt64
     package let position: UInt64
     /// Damaged ranges that had to be left out, in words; empty when the answer is whole.
     package let damage: [String]
 }
+
+package typealias PendingAnswer = Pending<UsageAnswer>
 
 extension Engine {
     /// Adds up usage at the present append position: live counters, counters being flushed, segments.
@@ -25,23 +27,9 @@ extension Engine {
     package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer
     {
         var accumulator = UsageAccumulator(query)
-        var completeThrough = Timestamp(milliseconds: .max)
-        let principals = policy.principals
-        let pinned = withFrozenShards {
-            PinnedQuery(
-                position: appended, epoch: epoch.load(ordering: .acquiring),
-                generation: generation.withLock { $0 })
-        } visit: { _, state, _ in
-            state.live.add(to: &accumulator)
-            for source in state.sources {
-                if let tenants = query.tenants {
-                    let allowed = principals[source.key.principal]
-                    guard source.mayTouch(tenants, allowed: allowed) else { continue }
-                }
-                completeThrough = min(completeThrough, source.completeThrough)
-            }
+        let pinned = pin(tenants: query.tenants) { live, _ in
+            live.add(to: &accumulator)
         }
-        let isKnown = completeThrough.milliseconds > 0
         for flushing in pinned.generation.flushing?.counters ?? [] {
             flushing.counters.add(to: &accumulator)
         }
@@ -55,33 +43,78 @@ extension Engine {
         return PendingAnswer(
             answer: UsageAnswer(
                 totals: accumulator.finish(), position: pinned.position, asOf: now,
-                completeThrough: isKnown ? min(completeThrough, now) : nil),
+                completeThrough: pinned.completeThrough(at: now)),
             epoch: pinned.epoch, position: pinned.position, damage: damage)
     }
 
-    private struct PinnedQuery: Sendable {
-        var position: UInt64
-        var epoch: UInt64
-        var generation: Generation
+    /// What an answer rests on.
+    struct Pinned: Sendable {
+        let position: UInt64
+        let epoch: UInt64
+        let generation: Generation
+        fileprivate(set) var earliestOpen = Timestamp(milliseconds: .max)
+
+        /// Up to when nothing can change any more; nil when that is unknown.
+        func completeThrough(at now: Timestamp) -> Timestamp? {
+            earliestOpen.milliseconds > 0 ? min(earliestOpen, now) : nil
+        }
+    }
+
+    /// Pins a position and the generation that goes with it, while `visit` sees each shard's counters as
+    /// they are there.
+    ///
+    /// - Parameter tenants: Sources that can have used nothing of theirs leave nothing open; nil for all.
+    func pin(
+        tenants: Set<Name>?, visit: (borrowing LiveCounters, Generation) -> Void
+    ) -> Pinned {
+        let principals = policy.principals
+        var earliestOpen = Timestamp(milliseconds: .max)
+        var pinned = withFrozenShards {
+            Pinned(
+                position: appended, epoch: epoch.load(ordering: .acquiring),
+                generation: generation.withLock { $0 })
+        } visit: { _, state, pinned in
+            visit(state.live, pinned.generation)
+            for source in state.sources {
+                if let tenants {
+                    let allowed = principals[source.key.principal]
+                    guard source.mayTouch(tenants, allowed: allowed) else { continue }
+                }
+                earliestOpen = min(earliestOpen, source.completeThrough)
+            }
+        }
+        pinned.earliestOpen = earliestOpen
+        return pinned
     }
 
     /// The answer, if it may be given out: nil while its position is not durable, or when a recovery has
     /// given up what it rests on and the question must be asked again.
-    package func answer(_ pending: PendingAnswer) -> UsageAnswer? {
+    package func answer<Answer>(_ pending: Pending<Answer>) -> Answer? {
         guard durable >= pending.position, !isOutlived(pending) else { return nil }
         return pending.answer
     }
 
     /// Whether a recovery came between: the question must be asked again.
-    package func isOutlived(_ pending: PendingAnswer) -> Bool {
+    package func isOutlived<Answer>(_ pending: Pending<Answer>) -> Bool {
         epoch.load(ordering: .acquiring) != pending.epoch
     }
 }
 
 extension LiveCounters {
-    /// Adds the rows that a query wants.
+    /// Adds the rows that a query wants, visiting only series of its tenants and agents.
     func add(to accumulator: inout UsageAccumulator) {
-        let groups = accumulator.register(series: seriesNames, components: componentNames)
-        table.forEachRow { row in accumulator.add(row, of: groups) }
+        let components = accumulator.register(components: names.componentNames)
+        let query = accumulator.query
+        names.forEachSeries(tenants: query.tenants, agents: query.agents) { series in
+            let group = accumulator.register(series: names.seriesName(series))
+            rows.forEachRow(ofSeries: series) { place, row in
+                let minute = row.key.minute
+                rows.forEachCell(of: place) { component, sum, count in
+                    accumulator.add(
+                        series: group, component: components[Int(component)], minute: minute,
+                        UsageTotal(sum: UInt128(sum), count: count))
+                }
+            }
+        }
     }
 }

@@ -58,5 +58,5 @@ extension Engine {
     }
 
     /// Counters in memory, those included that a checkpoint is writing.
-    package var liveKeyCount: Int { heldKeyCount.load(ordering: .relaxed) }
+    package var liveKeyCount: Int { held.load().keyCount }
 }

@@ -68,15 +68,19 @@ package struct UsageAccumulator: Sendable {
     /// Relates a dictionary's indexes to the query's groups.
     ///
     /// - Parameter areSorted: The series ascend, as in a segment: then a query that names its tenants
-    ///   looks at those tenants' series only.
-    /// - Complexity: O(series + components), one hash for each change of group.
+    ///   looks at those tenants' series only, and one that names agents too at theirs.
+    /// - Complexity: O(series + components), one hash for each change of group; where tenants and agents
+    ///   are named and the series sorted, O(agents × log series).
     package mutating func register(
         series: [SeriesName],
         components: [Name],
         areSorted: Bool = false
     ) -> Groups {
-        var groups = Groups(components: components.map { componentGroup(of: $0) })
-        let ranges = areSorted ? tenantRanges(in: series) : [0..<series.count]
+        var groups = Groups(components: register(components: components))
+        let ranges =
+            areSorted
+            ? SeriesName.ranges(in: series, tenants: query.tenants, agents: query.agents)
+            : [0..<series.count]
         guard let first = ranges.first?.lowerBound, let end = ranges.last?.upperBound else {
             return groups
         }
@@ -95,6 +99,16 @@ package struct UsageAccumulator: Sendable {
             }
         }
         return groups
+    }
+
+    /// Relates a dictionary's components to the query's groups.
+    mutating func register(components: [Name]) -> [Int32] {
+        components.map { componentGroup(of: $0) }
+    }
+
+    /// The group of a series; `Groups.unwanted` if the query does not want it.
+    mutating func register(series: SeriesName) -> Int32 {
+        wants(series) ? groupNumber(of: group(of: series)) : Groups.unwanted
     }
 
     private func wants(_ series: SeriesName) -> Bool {
@@ -129,16 +143,6 @@ package struct UsageAccumulator: Sendable {
         return number
     }
 
-    /// The stretches of a sorted dictionary that belong to the tenants asked for, ascending.
-    private func tenantRanges(in series: [SeriesName]) -> [Range<Int>] {
-        guard let tenants = query.tenants else { return [0..<series.count] }
-        return tenants.sorted().compactMap { tenant in
-            let start = series.partitioningIndex { !($0.tenant < tenant) }
-            let end = series.partitioningIndex { tenant < $0.tenant }
-            return start < end ? start..<end : nil
-        }
-    }
-
     // MARK: Rows
 
     /// Adds rows of a registered dictionary.
@@ -150,13 +154,20 @@ package struct UsageAccumulator: Sendable {
 
     /// Adds one row of a registered dictionary.
     @inline(__always)
-    mutating func add(_ row: UsageRow, of groups: Groups) {
-        let series = groups.group(ofSeries: UInt64(row.series))
-        let component = groups.components[Int(row.component)]
+    private mutating func add(_ row: UsageRow, of groups: Groups) {
+        add(
+            series: groups.group(ofSeries: UInt64(row.series)),
+            component: groups.components[Int(row.component)], minute: row.minute,
+            UsageTotal(sum: UInt128(row.sum), count: row.count))
+    }
+
+    /// Adds one total of a series' and a component's group.
+    @inline(__always)
+    mutating func add(series: Int32, component: Int32, minute: Minute, _ total: UsageTotal) {
         guard series != Groups.unwanted, component != Groups.unwanted,
-            findWindow(of: row.minute.rawValue)
+            findWindow(of: minute.rawValue)
         else { return }
-        totals.add(key(series, component), UsageTotal(sum: UInt128(row.sum), count: row.count))
+        totals.add(key(series, component), total)
     }
 
     /// Adds a run: rows of one series and component by ascending minute.
@@ -256,18 +267,5 @@ package struct UsageAccumulator: Sendable {
             answer[group] = total
         }
         return answer
-    }
-}
-
-extension Array {
-    /// The first index whose element satisfies `predicate`, where all after it do too.
-    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

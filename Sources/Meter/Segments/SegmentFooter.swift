@@ -34,13 +34,7 @@ struct SegmentFooter: Equatable, Sendable {
         bytes.append(littleEndian: lastMinute.rawValue)
         bytes.append(varint: UInt64(seriesCount))
         bytes.append(varint: UInt64(seriesPageCount))
-        bytes.append(varint: UInt64(components.count))
-        for entry in components {
-            bytes.append(varint: UInt64(entry.component.bytes.count))
-            bytes += entry.component.bytes
-            bytes.append(littleEndian: entry.total.sum)
-            bytes.append(littleEndian: entry.total.count)
-        }
+        bytes.append(componentTotals: components)
         bytes.append(varint: UInt64(blocks.count))
         var series: UInt32 = 0
         for block in blocks {
@@ -66,25 +60,13 @@ struct SegmentFooter: Equatable, Sendable {
         lastMinute = Minute(rawValue: try reader.integer())
         seriesCount = Int(try reader.varint(upTo: UInt64(UInt32.max)))
         seriesPageCount = Int(try reader.varint(upTo: UInt64(UInt32.max)))
-        let componentCount = try reader.count(eachAtLeast: 25)
-        for _ in 0..<componentCount { try readComponent(&reader) }
+        components = try reader.componentTotals()
         let blockCount = try reader.count(eachAtLeast: 5)
         blocks.reserveCapacity(blockCount)
         for _ in 0..<blockCount { try readBlock(&reader) }
         guard reader.isAtEnd,
             blocks.reduce(0, { $0 + UInt64($1.rowCount) }) == rowCount
         else { throw ByteReader.Malformed() }
-    }
-
-    private mutating func readComponent(_ reader: inout ByteReader) throws(ByteReader.Malformed) {
-        let byteCount = try reader.count(eachAtLeast: 1)
-        let name = Name(bytes: Array(try reader.slice(byteCount)))
-        if let last = components.last, !(last.component < name) { throw ByteReader.Malformed() }
-        let sum: UInt128 = try reader.integer()
-        let count: UInt64 = try reader.integer()
-        components.append(
-            ComponentTotal(component: name, total: UsageTotal(sum: sum, count: count))
-        )
     }
 
     private mutating func readBlock(_ reader: inout ByteReader) throws(ByteReader.Malformed) {
@@ -108,5 +90,35 @@ struct SegmentFooter: Equatable, Sendable {
                 lastMinute: Minute(rawValue: UInt32(last))
             )
         )
+    }
+}
+
+extension [UInt8] {
+    /// Varint components; for each: varint bytes | name | sum u128 | count u64.
+    mutating func append(componentTotals: [ComponentTotal]) {
+        append(varint: UInt64(componentTotals.count))
+        for entry in componentTotals {
+            append(varint: UInt64(entry.component.bytes.count))
+            self += entry.component.bytes
+            append(littleEndian: entry.total.sum)
+            append(littleEndian: entry.total.count)
+        }
+    }
+}
+
+extension ByteReader {
+    /// Components in strictly ascending order with what they add up to.
+    mutating func componentTotals() throws(Malformed) -> [ComponentTotal] {
+        var totals: [ComponentTotal] = []
+        for _ in 0..<(try count(eachAtLeast: 25)) {
+            let byteCount = try count(eachAtLeast: 1)
+            let name = Name(bytes: Array(try slice(byteCount)))
+            if let last = totals.last, !(last.component < name) { throw Malformed() }
+            let sum: UInt128 = try integer()
+            let count: UInt64 = try integer()
+            totals.append(
+                ComponentTotal(component: name, total: UsageTotal(sum: sum, count: count)))
+        }
+        return totals
     }
 }

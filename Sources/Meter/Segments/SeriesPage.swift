@@ -28,8 +28,8 @@ enum SeriesPage {
             if name.agent == agent { flags |= Flag.sameAgent }
             if name.access != nil { flags |= Flag.access }
             bytes.append(flags)
-            if name.tenant != tenant { append(name.tenant, after: tenant, to: &bytes) }
-            if name.agent != agent { append(name.agent, after: agent, to: &bytes) }
+            if name.tenant != tenant { bytes.append(name.tenant, after: tenant) }
+            if name.agent != agent { bytes.append(name.agent, after: agent) }
             if let access = name.access {
                 for half in [access.high, access.low] {
                     bytes.append(littleEndian: half.byteSwapped)
@@ -39,16 +39,6 @@ enum SeriesPage {
             agent = name.agent
         }
         return bytes
-    }
-
-    private static func append(_ name: Name, after previous: Name, to bytes: inout [UInt8]) {
-        var shared = 0
-        while shared < min(name.bytes.count, previous.bytes.count),
-            name.bytes[shared] == previous.bytes[shared]
-        { shared += 1 }
-        bytes.append(varint: UInt64(shared))
-        bytes.append(varint: UInt64(name.bytes.count - shared))
-        bytes += name.bytes[shared...]
     }
 
     /// Appends the page's names to `names`, which together must be strictly ascending.
@@ -63,8 +53,8 @@ enum SeriesPage {
         for _ in 0..<count {
             let flags = try reader.integer(UInt8.self)
             guard flags <= Flag.all else { throw ByteReader.Malformed() }
-            if flags & Flag.sameTenant == 0 { tenant = try name(after: tenant, &reader) }
-            if flags & Flag.sameAgent == 0 { agent = try name(after: agent, &reader) }
+            if flags & Flag.sameTenant == 0 { tenant = try reader.name(after: tenant) }
+            if flags & Flag.sameAgent == 0 { agent = try reader.name(after: agent) }
             var access: AccessID?
             if flags & Flag.access != 0 {
                 let high = try reader.integer(UInt64.self).byteSwapped
@@ -76,13 +66,26 @@ enum SeriesPage {
         }
         guard reader.isAtEnd else { throw ByteReader.Malformed() }
     }
+}
 
-    private static func name(
-        after previous: Name,
-        _ reader: inout ByteReader
-    ) throws(ByteReader.Malformed) -> Name {
-        let shared = Int(try reader.varint(upTo: UInt64(previous.bytes.count)))
-        let count = try reader.count(eachAtLeast: 1)
-        return Name(bytes: previous.bytes[..<shared] + Array(try reader.slice(count)))
+extension [UInt8] {
+    /// Appends a name by how it differs from the one before it.
+    mutating func append(_ name: Name, after previous: Name) {
+        var shared = 0
+        while shared < Swift.min(name.bytes.count, previous.bytes.count),
+            name.bytes[shared] == previous.bytes[shared]
+        { shared += 1 }
+        append(varint: UInt64(shared))
+        append(varint: UInt64(name.bytes.count - shared))
+        self += name.bytes[shared...]
+    }
+}
+
+extension ByteReader {
+    /// A name that is told by how it differs from the one before it.
+    mutating func name(after previous: Name) throws(Malformed) -> Name {
+        let shared = Int(try varint(upTo: UInt64(previous.bytes.count)))
+        let count = try count(eachAtLeast: 1)
+        return Name(bytes: previous.bytes[..<shared] + Array(try slice(count)))
     }
 }

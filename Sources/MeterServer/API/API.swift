@@ -67,6 +67,7 @@ struct API: Sendable {
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
+        routes += DetailsRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
         routes += ForeignRoutes(context: context).routes

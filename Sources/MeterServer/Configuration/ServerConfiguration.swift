@@ -24,6 +24,7 @@ struct ServerConfiguration: Sendable {
     var udpThreadCount: Int
     var udpReceiveBufferByteCount: Int
     var checkpointInterval: Duration
+    var detailsRetentionDays: Int
     var stopTimeout: Duration
     var clockOffsetSeconds: Int
     var portFile: String?
@@ -57,6 +58,10 @@ struct ServerConfiguration: Sendable {
         var idleTimeout: Duration
         var journalQueueByteCount: Int
         var liveKeyCount: Int
+        var detailsByteCount: Int
+        var detailModelCount: Int
+        var detailUserCount: Int
+        var detailKeyCount: Int
         var httpBodyByteCount: Int
         var httpTimeout: Duration
         var httpConnectionCount: Int
@@ -95,6 +100,7 @@ struct ServerConfiguration: Sendable {
         udpThreadCount = try Self.count(values, Settings.udpThreads)
         udpReceiveBufferByteCount = try Self.count(values, Settings.udpReceiveBuffer) << 20
         checkpointInterval = try Self.seconds(values, Settings.checkpointSeconds)
+        detailsRetentionDays = try Self.count(values, Settings.detailsRetentionDays)
         stopTimeout = try Self.seconds(values, Settings.stopSeconds)
         clockOffsetSeconds = try Self.count(values, Settings.clockOffsetSeconds)
         portFile = values.value(Settings.portFile)?.text
@@ -106,6 +112,10 @@ struct ServerConfiguration: Sendable {
             idleTimeout: try Self.seconds(values, Settings.idleSeconds),
             journalQueueByteCount: try Self.count(values, Settings.journalQueue) << 20,
             liveKeyCount: try Self.count(values, Settings.liveKeys),
+            detailsByteCount: try Self.count(values, Settings.detailsMemory) << 20,
+            detailModelCount: try Self.count(values, Settings.detailModels),
+            detailUserCount: try Self.count(values, Settings.detailUsers),
+            detailKeyCount: try Self.count(values, Settings.detailKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
             httpConnectionCount: try Self.count(values, Settings.httpConnections),

@@ -176,6 +176,14 @@ enum Settings {
         unit: "seconds",
         "The longest time between checkpoints while there is something to write."
     )
+    static let detailsRetentionDays = Setting(
+        ["details-retention-days"],
+        .count(1...36_500),
+        default: "400",
+        unit: "days",
+        "How long details (models, users, outcomes, percentiles) are kept. Usage and what is billed "
+            + "are not touched by it."
+    )
     static let stopSeconds = Setting(
         ["stop-seconds"],
         .count(1...300),
@@ -234,6 +242,37 @@ enum Settings {
         unit: "counters",
         "Counters in memory. At half of it a checkpoint starts; at the limit TCP stops reading, "
             + "UDP defers and HTTP answers 429 until it is done."
+    )
+    static let detailsMemory = Setting(
+        ["limits", "details-memory"],
+        .count(8...65_536),
+        default: "512",
+        unit: "MiB",
+        "Details in memory. At a quarter of it a checkpoint starts; at the limit TCP stops reading, "
+            + "UDP defers and HTTP answers 429 until it is done."
+    )
+    static let detailModels = Setting(
+        ["limits", "detail-models"],
+        .count(1...1_000_000),
+        default: "100",
+        unit: "models",
+        "Models of a tenant that details tell apart between two checkpoints, in each shard; the "
+            + "calls of others are counted under __other__."
+    )
+    static let detailUsers = Setting(
+        ["limits", "detail-users"],
+        .count(1...10_000_000),
+        default: "10000",
+        unit: "users",
+        "Users of a tenant that details tell apart, likewise."
+    )
+    static let detailKeys = Setting(
+        ["limits", "detail-keys"],
+        .count(1...100_000_000),
+        default: "200000",
+        unit: "keys",
+        "Distinct agents, models, users, outcomes and quarter hours of a tenant together that "
+            + "details tell apart, likewise."
     )
     static let httpBody = Setting(
         ["limits", "http-body"],
@@ -304,9 +343,10 @@ enum Settings {
             waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
             waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
             udpReceiveBuffer,
-            checkpointSeconds, stopSeconds,
+            checkpointSeconds, detailsRetentionDays, stopSeconds,
             connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-            journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
+            journalQueue, liveKeys, detailsMemory, detailModels, detailUsers, detailKeys, httpBody,
+            httpSeconds, httpConnections, liveStreams,
             burstSeconds, tenants,
         ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
 }

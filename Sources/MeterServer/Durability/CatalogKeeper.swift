@@ -65,6 +65,7 @@ final class CatalogKeeper: Sendable {
         var files = context.engine.segments.map { CatalogFile($0) }
         for (kind, list) in [
             ("ids", live.identifiers), ("dedup", live.dedup.map { [$0] } ?? []),
+            ("details", live.details),
         ] {
             for file in list {
                 files.append(

@@ -37,12 +37,21 @@ final class Checkpointer: Sendable {
         defer { catalog.refresh() }
         var last = ContinuousClock.now
         var lastPosition = context.engine.durable
+        var erased = DetailsErasures()
         while !stopSignal.wait(Self.look) {
             let isDue =
                 ContinuousClock.now - last >= context.configuration.checkpointInterval
                 && context.engine.durable != lastPosition
-            guard context.engine.checkpointNeeded || isDue else { continue }
+            let erasures = context.engine.erasures
+            guard context.engine.checkpointNeeded || isDue || erasures != erased else { continue }
             if checkpoint() {
+                if erasures != erased {
+                    if erase() {
+                        erased = erasures
+                    } else if stopSignal.wait(Self.pauseAfterFailure) {
+                        return
+                    }
+                }
                 merge()
                 catalog.refresh()
             } else if stopSignal.wait(Self.pauseAfterFailure) {
@@ -63,6 +72,11 @@ final class Checkpointer: Sendable {
             context.metrics.checkpoints.add()
             context.metrics.checkpointSeconds.record(duration)
             context.readiness.clear(.checkpointFailing)
+            if let failure = summary.detailsFailure {
+                context.readiness.set(.detailsMissing, failure.description)
+                context.logger.error(
+                    "the details of a checkpoint are lost", metadata: ["error": "\(failure)"])
+            }
             context.logger.info(
                 "checkpoint published",
                 metadata: ["summary": "\(summary)", "duration": "\(duration)"]
@@ -96,6 +110,24 @@ final class Checkpointer: Sendable {
                 }
             }
         }
+    }
+
+    /// Rewrites the files of details that have names which were decided to be erased.
+    ///
+    /// - Returns: False if one could not be; it is tried again.
+    private func erase() -> Bool {
+        while !stopSignal.isStopped {
+            do throws(EngineError) {
+                guard let file = try context.engine.eraseNext() else { return true }
+                context.logger.notice("details were erased", metadata: ["file": "\(file)"])
+            } catch {
+                context.metrics.mergeFailures.add()
+                context.logger.error(
+                    "details could not be erased", metadata: ["error": "\(error)"])
+                return false
+            }
+        }
+        return false
     }
 
     private func merge() {

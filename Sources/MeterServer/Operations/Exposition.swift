@@ -14,6 +14,7 @@ enum Exposition {
         context.metrics.write(to: &text)
         writeEvents(context, to: &text)
         writeEngine(context, to: &text)
+        writeDetails(context, to: &text)
         writeState(context, to: &text)
         writeReporting(reporting, to: &text)
         writeSystem(context, to: &text)
@@ -128,6 +129,31 @@ enum Exposition {
         _ counts: [[String]: UInt64]
     ) -> [(labels: [String], count: UInt64)] {
         counts.map { ($0.key, $0.value) }.sorted { $0.0.lexicographicallyPrecedes($1.0) }
+    }
+
+    /// Which tenants caused it is told to administrators only (`/admin/v1/details`).
+    private static func writeDetails(_ context: ServerContext, to text: inout PrometheusText) {
+        let folded = context.engine.foldedCalls.values.reduce(into: FoldedCalls()) { $0 += $1 }
+        text.family(
+            "meter_details_folded_calls_total",
+            .counter,
+            "Calls whose model or user was counted under __other__ since the start, by limit.",
+            labels: ["limit"],
+            [
+                (["keys"], folded.byKeys), (["models"], folded.byModels),
+                (["users"], folded.byUsers),
+            ]
+        )
+        text.gauge(
+            "meter_details_memory_bytes",
+            "Details in memory that no checkpoint has written yet.",
+            context.engine.heldDetailByteCount
+        )
+        text.gauge(
+            "meter_details_missing_spans",
+            "Spans of the journal whose details are lost or cannot be read.",
+            context.engine.missingDetails.count
+        )
     }
 
     private static func writeState(_ context: ServerContext, to text: inout PrometheusText) {

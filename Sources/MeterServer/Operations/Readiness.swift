@@ -24,6 +24,8 @@ final class Readiness: Sendable {
         case bookFailing = "book-failing"
         /// Damage was found in the data directory; undamaged data is served.
         case damage
+        /// Files of details are lost or cannot be read; usage is served as ever.
+        case detailsMissing = "details-missing"
         /// Events that came have not each exactly one outcome: a fault of this program.
         case notConserved = "not-conserved"
         /// What was metered and what became of it differ in some account: a fault of this program.
@@ -38,7 +40,7 @@ final class Readiness: Sendable {
             switch self {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
-            case .checkpointFailing, .bookFailing, .damage, .notConserved,
+            case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .notConserved,
                 .ledgerNotConserved, .reportingHeld, .reportingFailing:
                 false
             }

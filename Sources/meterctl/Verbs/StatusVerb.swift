@@ -49,6 +49,12 @@ struct StatusVerb: Verb {
                 + "\(status.cell("sources.incomplete")) with holes, "
                 + "\(status.cell("sources.quarantined")) quarantined"
         )
+        add(
+            "details",
+            "\(status.cell("details.folded")) calls folded of "
+                + "\(status.cell("details.foldedTenants")) tenants, "
+                + "\(status.cell("details.missing")) spans missing"
+        )
         add("complete through", status.cell("completeThrough"))
         add("reconciled through", status.cell("reconciledThrough"))
         add("decisions", status.cell("book.entries"))

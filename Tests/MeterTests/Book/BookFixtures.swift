@@ -173,6 +173,9 @@ enum Fixture {
             .conflictDecided(
                 ConflictDecision(source: source, position: 99, counts: false, reason: "clone")
             ),
+            .detailsErased(
+                DetailsErasure(tenant: "acme", user: "u-17", position: 4_096, reason: "asked to")
+            ),
             .limitsSet(
                 LimitsDecision(
                     subject: .tenant(tenant),

@@ -97,10 +97,21 @@ final class EngineHistory {
             throw EngineMismatch(
                 description: "found something else than frames \(counted.sorted())")
         }
+        guard try harness.details() == details(counted) else {
+            throw EngineMismatch(
+                description: "details differ from those of frames \(counted.sorted())")
+        }
         for number in 0..<run.oracle.sent { try send(number, to: harness) }
         guard try harness.totals() == naive(Set(0..<run.oracle.sent)) else {
             throw EngineMismatch(description: "sent again, not every frame is counted once")
         }
+        guard try harness.details() == details(Set(0..<run.oracle.sent)) else {
+            throw EngineMismatch(description: "sent again, details do not have each frame once")
+        }
+    }
+
+    private static func details(_ numbers: Set<Int>) -> [DetailsGroup: DetailsTotal] {
+        NaiveDetails(numbers.sorted().flatMap { events($0) }).answer(.everything)
     }
 
     private static func naive(_ numbers: Set<Int>) -> NaiveMeter {
@@ -118,7 +129,9 @@ final class EngineHistory {
                 amounts: [
                     ComponentAmount("agent_calls", 1),
                     ComponentAmount("input_tokens", UInt64(1) << UInt64(number)),
-                ])
+                ], model: "model-\(number % 2)", user: number % 3 == 0 ? nil : "user",
+                outcome: Outcome(rawValue: UInt8(number % 4)) ?? .ok,
+                durationMilliseconds: UInt64(1_000 * number))
         ]
     }
 

@@ -21,6 +21,7 @@ struct StatusRoutes {
         let now = context.clock.now()
         let counts = engine.admissionCounts()
         let head = context.book.state.head
+        let folded = engine.foldedCalls
         return [
             "version": .string(Build.version),
             "time": .string(RFC3339.text(now)),
@@ -34,6 +35,11 @@ struct StatusRoutes {
                 "total": .count(sources.total), "unclean": .count(sources.unclean),
                 "incomplete": .count(sources.incomplete),
                 "quarantined": .count(sources.quarantined),
+            ],
+            "details": [
+                "folded": .decimal(folded.values.reduce(0) { $0 &+ $1.sum }),
+                "foldedTenants": .count(folded.count),
+                "missing": .count(engine.missingDetails.count),
             ],
             "completeThrough": .optional(
                 sources.completeThrough(at: now).map(RFC3339.text)

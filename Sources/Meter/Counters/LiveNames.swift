@@ -1,0 +1,171 @@
+internal import MeterWire
+
+/// The names that one shard's counters refer to, as numbers that mean something only here.
+///
+/// A checkpoint's successor begins with none, so names cost memory only while they are used. Tenants, their
+/// agents and the agents' series are chained, so that a question about some of them visits no others.
+struct LiveNames: ~Copyable {
+    /// What usage is counted for: an agent, or one access of it.
+    struct Series {
+        let agent: UInt32
+        let access: AccessID?
+        /// The agent's series that was made before, + 1; 0 at the end.
+        let next: UInt32
+    }
+
+    private struct Agent {
+        /// The tenant's agent that was made before, + 1; 0 at the end.
+        let next: UInt32
+        /// The agent's newest series, + 1.
+        var firstSeries: UInt32 = 0
+        /// The agent's series without an access, + 1; 0 if it has none.
+        var plainSeries: UInt32 = 0
+    }
+
+    private var tenants: NameTable
+    private var agents: NameTable
+    private var accesses: NameTable
+    private var components: NameTable
+    /// The newest agent of each tenant, + 1.
+    private var firstAgents: [UInt32] = []
+    private var agentLinks: [Agent] = []
+    /// In the order of their numbers.
+    private(set) var series: [Series] = []
+    /// The series of each entry of `accesses`.
+    private var seriesOfAccess: [UInt32] = []
+    /// Which components count tokens, by number.
+    private var isTokens: [Bool] = []
+
+    init(seed: UInt64) {
+        tenants = NameTable(seed: seed)
+        agents = NameTable(seed: seed)
+        accesses = NameTable(seed: seed)
+        components = NameTable(seed: seed)
+    }
+
+    // MARK: - From bytes to numbers
+
+    mutating func tenant(_ name: UnsafeRawBufferPointer) -> UInt32 {
+        let number = unsafe tenants.intern(name)
+        if Int(number) == firstAgents.count { firstAgents.append(0) }
+        return number
+    }
+
+    func findTenant(_ name: UnsafeRawBufferPointer) -> UInt32? { unsafe tenants.find(name) }
+
+    mutating func agent(_ name: UnsafeRawBufferPointer, of tenant: UInt32) -> UInt32 {
+        let number = unsafe agents.intern(name, of: tenant)
+        if Int(number) == agentLinks.count {
+            agentLinks.append(Agent(next: firstAgents[Int(tenant)]))
+            firstAgents[Int(tenant)] = number + 1
+        }
+        return number
+    }
+
+    /// Whether the agent has usage without an access here.
+    func hasPlainSeries(_ agent: UnsafeRawBufferPointer, of tenant: UInt32) -> Bool {
+        guard let number = unsafe agents.find(agent, of: tenant) else { return false }
+        return agentLinks[Int(number)].plainSeries != 0
+    }
+
+    mutating func series(of agent: UInt32, _ access: AccessID?) -> UInt32 {
+        guard let access else {
+            let known = agentLinks[Int(agent)].plainSeries
+            if known != 0 { return known - 1 }
+            let number = append(agent, nil)
+            agentLinks[Int(agent)].plainSeries = number + 1
+            return number
+        }
+        let entry = unsafe withUnsafeBytes(of: (access.high, access.low)) {
+            unsafe accesses.intern($0, of: agent)
+        }
+        if Int(entry) == seriesOfAccess.count { seriesOfAccess.append(append(agent, access)) }
+        return seriesOfAccess[Int(entry)]
+    }
+
+    private mutating func append(_ agent: UInt32, _ access: AccessID?) -> UInt32 {
+        let number = UInt32(truncatingIfNeeded: series.count)
+        series.append(
+            Series(agent: agent, access: access, next: agentLinks[Int(agent)].firstSeries))
+        agentLinks[Int(agent)].firstSeries = number + 1
+        return number
+    }
+
+    func findComponent(_ name: UnsafeRawBufferPointer) -> UInt32? { unsafe components.find(name) }
+
+    mutating func component(_ name: UnsafeRawBufferPointer) -> UInt32 {
+        let number = unsafe components.intern(name)
+        if Int(number) == isTokens.count {
+            isTokens.append(unsafe name.suffix(7).elementsEqual("_tokens".utf8))
+        }
+        return number
+    }
+
+    /// Whether the component's amounts are tokens: its name ends in `_tokens`.
+    func isTokens(_ component: UInt32) -> Bool { isTokens[Int(component)] }
+
+    // MARK: - From numbers to names
+
+    func tenant(ofSeries number: UInt32) -> UInt32 {
+        agents.owner(of: Int(series[Int(number)].agent))
+    }
+
+    func tenantName(_ number: UInt32) -> Name { Name(bytes: Array(tenants[Int(number)])) }
+
+    func seriesName(_ number: UInt32) -> SeriesName {
+        let series = series[Int(number)]
+        return SeriesName(
+            tenant: tenantName(agents.owner(of: Int(series.agent))),
+            agent: Name(bytes: Array(agents[Int(series.agent)])), access: series.access)
+    }
+
+    /// In the order of their numbers.
+    var seriesNames: [SeriesName] {
+        series.indices.map { seriesName(UInt32(truncatingIfNeeded: $0)) }
+    }
+
+    /// In the order of their numbers.
+    var componentNames: [Name] { (0..<components.count).map { Name(bytes: Array(components[$0])) } }
+
+    /// Calls `body` with the number of each series of these tenants and agents; nil stands for all.
+    ///
+    /// - Complexity: O(series of the tenants), or O(series of the agents) where both are named.
+    func forEachSeries(tenants wanted: Set<Name>?, agents: Set<Name>?, _ body: (UInt32) -> Void) {
+        guard let wanted else {
+            for number in series.indices where isWanted(series[number].agent, agents) {
+                body(UInt32(truncatingIfNeeded: number))
+            }
+            return
+        }
+        for name in wanted {
+            let found = unsafe name.bytes.withUnsafeBytes { unsafe tenants.find($0) }
+            guard let tenant = found else { continue }
+            if let agents {
+                for agent in agents {
+                    let known = unsafe agent.bytes.withUnsafeBytes {
+                        unsafe self.agents.find($0, of: tenant)
+                    }
+                    if let known { forEachSeries(ofAgent: known, body) }
+                }
+            } else {
+                var next = firstAgents[Int(tenant)]
+                while next != 0 {
+                    forEachSeries(ofAgent: next - 1, body)
+                    next = agentLinks[Int(next - 1)].next
+                }
+            }
+        }
+    }
+
+    private func forEachSeries(ofAgent agent: UInt32, _ body: (UInt32) -> Void) {
+        var next = agentLinks[Int(agent)].firstSeries
+        while next != 0 {
+            body(next - 1)
+            next = series[Int(next - 1)].next
+        }
+    }
+
+    private func isWanted(_ agent: UInt32, _ wanted: Set<Name>?) -> Bool {
+        wanted?.contains(Name(bytes: Array(agents[Int(agent)]))) ?? true
+    }
+}
