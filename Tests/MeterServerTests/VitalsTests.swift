@@ -6,20 +6,19 @@ import Testing
 @testable import MeterServer
 
 struct VitalsTests {
-    @Test func `a part is late when it has not come round by when it promised`() async throws {
+    @Test func `a part is late when it has not come round by when it promised`() {
+        // What is due lies an hour ahead or a moment back, so that no machine is too busy for it.
         let vitals = Vitals()
         let quick = vitals.add("quick")
         let slow = vitals.add("slow")
-        quick.beat(within: .milliseconds(20))
-        slow.beat(within: .seconds(60))
-        #expect(vitals.lateParts.isEmpty)
-        try await Task.sleep(for: .milliseconds(50))
-        #expect(vitals.lateParts == ["quick"])
-        quick.beat()
-        #expect(vitals.lateParts.isEmpty)
+        slow.beat(within: .seconds(3_600))
         quick.beat(within: .milliseconds(-1))
         #expect(vitals.lateParts == ["quick"])
-        quick.end()
+        quick.beat(within: .seconds(3_600))
+        #expect(vitals.lateParts.isEmpty)
+        slow.beat(within: .milliseconds(-1))
+        #expect(vitals.lateParts == ["slow"])
+        slow.end()
         #expect(vitals.lateParts.isEmpty)
     }
 
