@@ -35,6 +35,11 @@ final class NameRegistry: Sendable {
         }
     }
 
+    /// The agents of a tenant that have used something.
+    func agents(of tenant: Name) -> Set<Name> {
+        state.withLock { $0.tenants[tenant]?.agents ?? [] }
+    }
+
     /// Whether these tenants may use the component's name: it is known, or each has room for one more.
     func admitComponent(_ component: Name, of tenants: [Name], max: Int) -> Bool {
         state.withLock { state in

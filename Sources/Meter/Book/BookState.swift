@@ -209,6 +209,7 @@ package struct ResourceStanding: Equatable, Sendable {
     /// Whose resource it was, since when it was seen to be; ascending.
     package private(set) var customers: [Ownership] = []
     package private(set) var resourceState: String?
+    package private(set) var project: ResourceProject?
     package private(set) var seen: Timestamp?
 
     package init() {}
@@ -230,6 +231,7 @@ package struct ResourceStanding: Equatable, Sendable {
             customer = owner
         }
         resourceState = reading.resourceState ?? resourceState
+        project = reading.project ?? project
         seen = time
     }
 

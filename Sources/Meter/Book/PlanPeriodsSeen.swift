@@ -38,6 +38,8 @@ package struct PlanPeriodsSeen: Equatable, Codable, Sendable {
     package let components: [Name]
     /// Waldur's word for the resource's state, such as `OK` or `Terminated`.
     package let resourceState: String?
+    /// The project in which the resource was ordered; nil in books of before that was read.
+    package let project: ResourceProject?
 
     package init(
         waldur: WaldurID,
@@ -46,7 +48,8 @@ package struct PlanPeriodsSeen: Equatable, Codable, Sendable {
         customer: Name? = nil,
         periods: [PlanPeriod],
         components: [Name],
-        resourceState: String? = nil
+        resourceState: String? = nil,
+        project: ResourceProject? = nil
     ) {
         self.waldur = waldur
         self.resource = resource
@@ -55,9 +58,22 @@ package struct PlanPeriodsSeen: Equatable, Codable, Sendable {
         self.periods = periods
         self.components = components
         self.resourceState = resourceState
+        self.project = project
     }
 
     package var resourceKey: ResourceKey { ResourceKey(waldur: waldur, resource: resource) }
+}
+
+/// A project of a customer's, as Waldur showed it.
+package struct ResourceProject: Equatable, Codable, Sendable {
+    /// Waldur's uuid, 32 hexadecimal digits.
+    package let id: String
+    package let name: String?
+
+    package init(id: String, name: String?) {
+        self.id = id
+        self.name = name
+    }
 }
 
 /// A price as a Waldur showed it; quoted, never computed with.

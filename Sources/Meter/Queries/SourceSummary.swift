@@ -27,6 +27,14 @@ package struct SourceSummary: Sendable, Equatable {
     /// Without a last claim nobody knows what the emitter still had.
     package var isUnclean: Bool { claim?.isLast != true }
 
+    /// Whether what has not come of the source may be this tenant's; `reachable` says whose usage its
+    /// principal may send, which counts while the source has named nobody.
+    package func mayTouch(_ tenant: Name, isReachable: Bool) -> Bool {
+        let lines = claim?.lines ?? []
+        if tenants.isEmpty, lines.isEmpty { return isReachable }
+        return tenants.contains(tenant) || lines.contains { $0.tenant == tenant }
+    }
+
     init(_ state: SourceState) {
         key = state.key
         firstSeen = state.firstSeen
@@ -57,6 +65,9 @@ extension Engine {
         }
         return summaries.sorted { $0.key < $1.key }
     }
+
+    /// The names of a tenant's agents that have used something at any time.
+    package func agents(of tenant: Name) -> Set<Name> { registry.agents(of: tenant) }
 
     /// What came in since the server's start and what became of it, by principal.
     package func admissionCounts() -> [PrincipalID: AdmissionCounts] {

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterWaldur
 internal import MeterWire
 
 /// The HTTP interface of one server: its routes, bound to the running engine, book and reporter.
@@ -36,7 +37,23 @@ struct API: Sendable {
             ).route
         )
         // One query fewer than there are cores would be none here; two never wait for each other long.
-        routes += UsageRoutes(source: door, gate: QueryGate(limit: 2)).routes
+        routes +=
+            UsageRoutes(
+                source: door,
+                gate: QueryGate(limit: 2),
+                live: LiveTotalsRoute(
+                    source: door,
+                    seats: LiveSeats(limit: context.configuration.limits.liveStreamCount)
+                ),
+                homePort: context.configuration.homePort
+            ).routes
+        routes +=
+            BillingRoutes(
+                source: door,
+                gate: QueryGate(limit: 1),
+                waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
+                zone: context.configuration.waldur?.zone ?? .utc
+            ).routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route
         )

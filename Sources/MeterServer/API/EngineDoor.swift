@@ -2,7 +2,7 @@ internal import Meter
 internal import MeterWire
 
 /// The running server as the routes see it: events in, usage out, both only when durable.
-struct EngineDoor: EventSink, UsageSource, ServerHealth {
+struct EngineDoor: EventSink, BillingSource, ServerHealth {
     let context: ServerContext
     let reporting: (any ReportingControl)?
     private let receivers: BatchReceivers
@@ -19,6 +19,31 @@ struct EngineDoor: EventSink, UsageSource, ServerHealth {
     private static let attemptCountMax = 3
 
     func now() -> Timestamp { context.clock.now() }
+
+    func agents(of tenant: Name) -> Set<Name> { context.engine.agents(of: tenant) }
+
+    var book: BookState { context.book.state }
+
+    var durablePosition: UInt64 { context.engine.durable }
+
+    func openHoles(of tenant: Name) -> OpenHoles {
+        let book = book
+        var holes = OpenHoles()
+        for source in context.engine.sources() where !source.openHoles.isEmpty {
+            let principal = book.principals[source.key.principal]
+            guard source.mayTouch(tenant, isReachable: principal?.reaches(tenant) ?? false) else {
+                continue
+            }
+            let accepted = book.acceptedGaps[source.key] ?? []
+            let open = source.openHoles.filter { hole in
+                !accepted.contains { $0.from <= hole.lowerBound && hole.upperBound <= $0.to }
+            }
+            guard !open.isEmpty else { continue }
+            holes.sourceCount += 1
+            for hole in open { holes.eventCount += UInt128(hole.upperBound - hole.lowerBound) }
+        }
+        return holes
+    }
 
     func reconciledThrough() -> Timestamp? { reporting?.reconciledThrough() }
 

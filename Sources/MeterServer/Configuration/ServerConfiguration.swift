@@ -12,6 +12,8 @@ struct ServerConfiguration: Sendable {
     var http: ListenAddress?
     /// Origins of pages that may read usage with a portal token.
     var corsOrigins: Set<String>
+    /// Waldur's pages for people, without a slash at the end.
+    var homePort: String?
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
@@ -58,6 +60,7 @@ struct ServerConfiguration: Sendable {
         var httpBodyByteCount: Int
         var httpTimeout: Duration
         var httpConnectionCount: Int
+        var liveStreamCount: Int
     }
 
     /// Checks the values and reads the files that hold secrets.
@@ -72,6 +75,7 @@ struct ServerConfiguration: Sendable {
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
         corsOrigins = try Self.origins(values)
+        homePort = try Self.homePort(values)
         adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
@@ -100,7 +104,8 @@ struct ServerConfiguration: Sendable {
             liveKeyCount: try Self.count(values, Settings.liveKeys),
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
-            httpConnectionCount: try Self.count(values, Settings.httpConnections)
+            httpConnectionCount: try Self.count(values, Settings.httpConnections),
+            liveStreamCount: try Self.count(values, Settings.liveStreams)
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
@@ -127,6 +132,16 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
+    }
+
+    private static func homePort(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> String? {
+        guard let text = values.value(Settings.waldurHomePort)?.text else { return nil }
+        guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
+            throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func origins(

@@ -102,6 +102,13 @@ enum Settings {
         default: "UTC",
         "The time zone of that Waldur's months: UTC, or an offset such as +02:00."
     )
+    static let waldurHomePort = Setting(
+        ["waldur", "homeport-url"],
+        .text,
+        default: nil,
+        "Waldur's pages for people (HomePort), such as https://waldur.example/. Usage answers then link "
+            + "each resource there."
+    )
     static let waldurReportSeconds = Setting(
         ["waldur", "report-seconds"],
         .count(1...86_400),
@@ -250,6 +257,14 @@ enum Settings {
         "Open HTTP connections; more wait to be accepted."
     )
 
+    static let liveStreams = Setting(
+        ["limits", "live-streams"],
+        .count(1...10_000),
+        default: "64",
+        unit: "streams",
+        "Open streams of live totals, of which one tenant has a quarter at most; one more is told 429."
+    )
+
     static let clockOffsetSeconds = Setting(
         ["clock-offset-seconds"],
         .count(-10_000_000_000...10_000_000_000),
@@ -269,13 +284,14 @@ enum Settings {
     static let all: [Setting] = [
         config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
         logFormat,
-        logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
+        logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone, waldurHomePort,
         waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
         waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
         udpReceiveBuffer,
         checkpointSeconds, stopSeconds,
         connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, clockOffsetSeconds,
+        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
+        clockOffsetSeconds,
         portFile,
     ]
 }

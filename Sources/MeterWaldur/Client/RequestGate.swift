@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// Waldur serialises the calls of one token on a row lock for the whole call, so a second one would only
 /// hold a worker; and a call that follows an unknown outcome must wait behind the one that may still run.
-final class RequestGate: Sendable {
+package final class RequestGate: Sendable {
     private struct State {
         var busy = false
         var waiting: [(ticket: UInt64, continuation: CheckedContinuation<Bool, Never>)] = []
@@ -14,8 +14,10 @@ final class RequestGate: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Waits for its turn; false if the task was cancelled first. After true, call `leave()`.
-    func enter() async -> Bool {
+    package func enter() async -> Bool {
         let ticket = state.withLock { state in
             state.tickets += 1
             return state.tickets
@@ -48,7 +50,7 @@ final class RequestGate: Sendable {
     }
 
     /// Lets the next one through.
-    func leave() {
+    package func leave() {
         let next = state.withLock { state -> CheckedContinuation<Bool, Never>? in
             guard !state.waiting.isEmpty else {
                 state.busy = false

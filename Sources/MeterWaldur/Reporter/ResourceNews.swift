@@ -19,7 +19,10 @@ package enum ResourceNews {
             customer: listing.customer.map { Name($0.description) },
             periods: observation.periods.map(\.period),
             components: usageComponents,
-            resourceState: listing.state
+            resourceState: listing.state,
+            project: listing.project.map {
+                ResourceProject(id: $0.description, name: listing.projectName)
+            }
         )
         var news: [Decision] = []
         if !(book.resources[seen.resourceKey]?.tells(seen) ?? false) {
@@ -51,6 +54,7 @@ extension ResourceStanding {
     fileprivate func tells(_ reading: PlanPeriodsSeen) -> Bool {
         components == Set(reading.components) && offering == reading.offering
             && customer == reading.customer && resourceState == reading.resourceState
+            && project == reading.project
             && reading.periods.allSatisfy(periods.contains)
     }
 }

@@ -25,6 +25,14 @@ final class FakeUsage: UsageSource {
 
     func now() -> Timestamp { moment }
 
+    func agents(of tenant: Name) -> Set<Name> {
+        Set(amounts.filter { $0.tenant == tenant }.map(\.agent))
+    }
+
+    var book: BookState { BookState() }
+
+    var durablePosition: UInt64 { 77 }
+
     func reconciledThrough() -> Timestamp? { Timestamp(milliseconds: 1_795_300_000_000) }
 
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {

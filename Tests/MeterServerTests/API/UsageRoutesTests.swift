@@ -43,7 +43,14 @@ struct UsageRoutesTests {
             ],
             now: now
         )
-        return RouteTable(UsageRoutes(source: usage, gate: QueryGate(limit: 1)).routes)
+        return RouteTable(
+            UsageRoutes(
+                source: usage,
+                gate: QueryGate(limit: 1),
+                live: LiveTotalsRoute(source: usage, seats: LiveSeats(limit: 1)),
+                homePort: nil
+            ).routes
+        )
     }
 
     private func ask(

@@ -45,6 +45,8 @@ package struct APICall: Sendable {
     package var contentType: String
     /// The `Accept` header; empty if none was sent.
     package var accept: String
+    /// Whether the caller may still do what it asked for, for answers that go on.
+    package var isStillAllowed: @Sendable () -> Bool
     package var body: [UInt8]
 
     package init(
@@ -54,6 +56,7 @@ package struct APICall: Sendable {
         query: QueryItems,
         contentType: String = "",
         accept: String = "",
+        isStillAllowed: @escaping @Sendable () -> Bool = { true },
         body: [UInt8] = []
     ) {
         self.caller = caller
@@ -62,6 +65,7 @@ package struct APICall: Sendable {
         self.query = query
         self.contentType = contentType
         self.accept = accept
+        self.isStillAllowed = isStillAllowed
         self.body = body
     }
 }
@@ -78,6 +82,8 @@ package struct APIAnswer: Sendable {
     var entityTag: EntityTag?
     /// Up to when the content is exact and complete.
     var freshness: Freshness?
+    /// Gives the body piece by piece, nil at its end; instead of `body`.
+    var pieces: (@Sendable () async -> [UInt8]?)?
 
     package init(status: Int = 200, contentType: String = "application/json", body: [UInt8]) {
         self.status = status

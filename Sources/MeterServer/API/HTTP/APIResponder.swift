@@ -93,7 +93,7 @@ struct APIResponder: HTTPResponder {
             }
         }
         counters.answered(route: pattern, status: answer.status, in: clock.now - start)
-        return Self.response(answer, further, isHead: request.method.rawValue == "HEAD")
+        return Self.response(answer, further, to: request)
     }
 
     /// Answers a browser that asks whether a page of another origin may send a request.
@@ -129,6 +129,7 @@ struct APIResponder: HTTPResponder {
             query: items,
             contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
             accept: request.headers[.accept] ?? "",
+            isStillAllowed: { (try? self.caller(request, for: route)) != nil },
             body: body
         )
     }
@@ -224,7 +225,7 @@ struct APIResponder: HTTPResponder {
     private static func response(
         _ answer: APIAnswer,
         _ further: HTTPFields,
-        isHead: Bool
+        to request: Request
     ) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .xContentTypeOptions: "nosniff",
@@ -243,12 +244,26 @@ struct APIResponder: HTTPResponder {
         if answer.status == 401 { headers[.wwwAuthenticate] = "Bearer realm=\"meter\"" }
         // What is left of a body that nobody reads would be taken for the next request.
         if answer.status == 408 || answer.status == 413 { headers[.connection] = "close" }
-        let body = ByteBuffer(bytes: answer.body)
         let response = Response(
             status: HTTPResponse.Status(code: answer.status),
             headers: headers,
-            body: ResponseBody(byteBuffer: body)
+            body: body(of: answer, to: request)
         )
-        return isHead ? response.createHeadResponse() : response
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private static func body(of answer: APIAnswer, to request: Request) -> ResponseBody {
+        guard let next = answer.pieces else {
+            return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        }
+        return ResponseBody { writer in
+            // A caller that goes away ends the stream at once, not only when it is next written to.
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                while let piece = await next() {
+                    try await writer.write(ByteBuffer(bytes: piece))
+                }
+            }
+            try await writer.finish(nil)
+        }
     }
 }

@@ -7,7 +7,7 @@ struct AgentUsageRoute {
 
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
-            UsagePeriod.parameters.union(["component", AnswerFormat.parameter])
+            UsagePeriod.parameters.union(["component", "compare", AnswerFormat.parameter])
         )
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
@@ -16,12 +16,13 @@ struct AgentUsageRoute {
         let period = try UsagePeriod(call.query, now: source.now())
         let asked = call.query.all("component")
         let components = try reach.components(asked)
+        let comparison = try Comparison(call.query, period)
         let answer = try await source.usage(
             UsageQuery(
                 tenants: [tenant],
                 agents: [agent],
                 components: components,
-                windows: period.boundaries,
+                windows: comparison.windows,
                 grouping: [.component, .window]
             )
         )
@@ -31,7 +32,7 @@ struct AgentUsageRoute {
             if let component = group.component { shown.insert(component) }
         }
         try period.checkCost(groupCount: shown.count)
-        let series = shown.sorted().map { Series($0, answer, period) }
+        let series = shown.sorted().map { Series($0, answer, period, comparison) }
         let freshness = source.freshness(answer)
         switch format {
         case .csv:
@@ -44,9 +45,51 @@ struct AgentUsageRoute {
                 JSONMember("agent", .string(agent.description)),
             ]
             members += period.members
+            members += comparison.members
             members.append(JSONMember("components", .array(series.map { $0.json(period) })))
             return .usage(members, freshness)
         }
+    }
+}
+
+/// The period that is shown, and the one before it where that was asked for: both in one query, so that
+/// they are of one moment.
+private struct Comparison {
+    let windows: [Minute]
+    /// The number of the period's first window.
+    let firstWindow: Int
+    private let previous: (from: Minute, to: Minute)?
+
+    init(_ query: QueryItems, _ period: UsagePeriod) throws(Problem) {
+        guard let text = try query.one("compare") else {
+            (windows, firstWindow, previous) = (period.boundaries, 0, nil)
+            return
+        }
+        guard text == "previous" else { throw .badQuery("`compare` is previous.") }
+        let before = try period.previous()
+        previous = before
+        let isAdjacent = before.to == period.from
+        windows = (isAdjacent ? [before.from] : [before.from, before.to]) + period.boundaries
+        firstWindow = isAdjacent ? 1 : 2
+    }
+
+    var members: [JSONMember] {
+        guard let previous else { return [] }
+        return [
+            JSONMember(
+                "previous",
+                [
+                    "from": .string(RFC3339.text(previous.from)),
+                    "to": .string(RFC3339.text(previous.to)),
+                ]
+            )
+        ]
+    }
+
+    /// What the period before has; nil where nobody asked.
+    func total(_ component: Name, _ answer: UsageAnswer) -> UsageTotal? {
+        guard previous != nil else { return nil }
+        return answer.totals[UsageGroup(component: component, window: 0)] ?? UsageTotal()
     }
 }
 
@@ -55,11 +98,21 @@ private struct Series {
     let component: Name
     var total = UsageTotal()
     var windows: [UsageTotal] = []
+    let previous: UsageTotal?
 
-    init(_ component: Name, _ answer: UsageAnswer, _ period: UsagePeriod) {
+    init(
+        _ component: Name,
+        _ answer: UsageAnswer,
+        _ period: UsagePeriod,
+        _ comparison: Comparison
+    ) {
         self.component = component
+        previous = comparison.total(component, answer)
         for window in 0..<period.windowCount {
-            let group = UsageGroup(component: component, window: window)
+            let group = UsageGroup(
+                component: component,
+                window: comparison.firstWindow + window
+            )
             let part = answer.totals[group] ?? UsageTotal()
             total.sum += part.sum
             total.count &+= part.count
@@ -72,6 +125,14 @@ private struct Series {
             JSONMember("component", .string(component.description)),
             JSONMember("total", .decimal(total.sum)), JSONMember("count", .decimal(total.count)),
         ]
+        if let previous {
+            members.append(
+                JSONMember(
+                    "previous",
+                    ["total": .decimal(previous.sum), "count": .decimal(previous.count)]
+                )
+            )
+        }
         if period.size != nil {
             let series = windows.enumerated().map { window, part in
                 JSONOutput.object(

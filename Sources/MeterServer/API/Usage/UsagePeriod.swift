@@ -85,6 +85,39 @@ package struct UsagePeriod: Sendable {
         self.to = to
     }
 
+    /// The period that this one is compared with: the months before it where it begins with a month and has
+    /// whole ones or a part of one, of a part the part that is as long; otherwise as long a time before it.
+    package func previous() throws(Problem) -> (from: Minute, to: Minute) {
+        let length = to.rawValue - from.rawValue
+        let before = Minute(rawValue: from.rawValue - min(from.rawValue, length))
+        let (first, last) = (Int(from.rawValue) * 60, Int(to.rawValue) * 60)
+        // Months before it need not lie within the period: two more than it has are enough.
+        let wide = try Self.offsets(zone, first - (last - first) - 63 * 86_400, last)
+        func date(_ second: Int) -> CivilDate {
+            CivilDate(daysSince1970: wide.local(second).flooredQuotient(by: 86_400))
+        }
+        func start(_ date: CivilDate) -> Int { WindowBoundaries.firstMoment(of: date, wide) }
+        let month = date(first)
+        guard month.day == 1, start(month) == first else { return (before, from) }
+        var count = 0
+        var end = month
+        while start(end) < last {
+            end = end.startOfNextMonth
+            count += 1
+        }
+        let isWhole = start(end) == last
+        guard isWhole || count == 1 else { return (before, from) }
+        var previous = month
+        for _ in 0..<count {
+            previous = CivilDate(daysSince1970: previous.daysSince1970 - 1).startOfMonth
+        }
+        let previousStart = Minute(
+            rawValue: UInt32(clamping: start(previous).flooredQuotient(by: 60))
+        )
+        let sameLength = Minute(rawValue: previousStart.rawValue + length)
+        return (previousStart, isWhole ? from : min(from, sameLength))
+    }
+
     /// Refuses an answer that would have too many rows.
     package func checkCost(groupCount: Int) throws(Problem) {
         guard windowCount * groupCount <= Self.rowCountMax else {

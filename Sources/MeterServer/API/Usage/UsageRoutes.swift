@@ -8,20 +8,39 @@ package protocol UsageSource: Sendable {
     /// Up to when Waldur was found to say the same; nil where nothing was reconciled.
     func reconciledThrough() -> Timestamp?
     func now() -> Timestamp
+    /// The names of a tenant's agents that have used something at any time.
+    func agents(of tenant: Name) -> Set<Name>
+    /// Every decision that is durable.
+    var book: BookState { get }
+    /// Up to where the journal is durable: while it stays, so do all answers.
+    var durablePosition: UInt64 { get }
 }
 
 /// The routes that read usage: with a key of scope `usage`, or a portal token.
 struct UsageRoutes {
     let source: any UsageSource
     let gate: QueryGate
+    let live: LiveTotalsRoute
+    /// Waldur's pages for people.
+    let homePort: String?
 
     var routes: [APIRoute] {
         [
             route("/api/v1/meters/{component}/query", MeterQueryRoute(source: source).answer),
             route(
+                "/api/v1/tenants/{tenant}/agents",
+                AgentListRoute(source: source, homePort: homePort).answer
+            ),
+            route(
                 "/api/v1/tenants/{tenant}/agents/{agent}/usage",
                 AgentUsageRoute(source: source).answer
             ),
+            APIRoute(
+                .get,
+                "/api/v1/tenants/{tenant}/live",
+                scopes: .usage,
+                isForPortals: true
+            ) { call async throws(Problem) in try live.answer(call) },
         ]
     }
 

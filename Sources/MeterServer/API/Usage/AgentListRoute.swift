@@ -1,0 +1,199 @@
+internal import Meter
+internal import MeterWire
+
+/// `GET /api/v1/tenants/{tenant}/agents`: a page of a tenant's agents, each with its totals and with where it
+/// is ordered and billed.
+struct AgentListRoute {
+    let source: any UsageSource
+    let homePort: String?
+
+    private static let limitMax = 1_000
+    private static let limitDefault = 100
+
+    func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
+        try call.query.allow([
+            "from", "to", "windowTimeZone", "project", "state", "sort", "cursor", "limit",
+            "component", AnswerFormat.parameter,
+        ])
+        let format = try AnswerFormat(call)
+        let reach = UsageReach(call.caller)
+        let tenant = try reach.tenant(call.parts["tenant"])
+        let period = try UsagePeriod(call.query, now: source.now())
+        let components = try reach.components(call.query.all("component"))
+        let order = try AgentOrder(try call.query.one("sort"), reach)
+        let limit = try Self.limit(call.query)
+        let cursor = try order.place(of: try call.query.one("cursor"))
+        let book = source.book
+        let now = Minute(source.now()) ?? period.to
+        var agents = Self.agents(of: tenant, source, book, reach)
+        if let isWanted = try Self.filter(call.query) {
+            agents = agents.filter {
+                isWanted(AgentPlacement($0, of: tenant, in: book, at: now))
+            }
+        }
+        let places = try await places(of: agents, tenant, period, order)
+        // One more than is shown says whether there is a next page.
+        var page = order.first(limit + 1, of: places, after: cursor)
+        let hasNext = page.count > limit
+        if hasNext { page.removeLast() }
+        let answer = try await source.usage(
+            UsageQuery(
+                tenants: [tenant],
+                agents: Set(page.map(\.agent)),
+                components: components,
+                windows: period.boundaries,
+                grouping: [.agent, .component]
+            )
+        )
+        let rows = AgentRows(answer, components: components ?? [])
+        let entries = page.map { place in
+            AgentRows.Entry(
+                agent: place.agent,
+                placement: AgentPlacement(place.agent, of: tenant, in: book, at: now)
+            )
+        }
+        let freshness = source.freshness(answer)
+        switch format {
+        case .csv: return .usage(rows.csv(entries, homePort), freshness)
+        case .json:
+            let next = hasNext ? page.last.map { order.cursor(after: $0) } : nil
+            return .usage(
+                [
+                    JSONMember("tenant", .string(tenant.description)),
+                    JSONMember("from", .string(RFC3339.text(period.from))),
+                    JSONMember("to", .string(RFC3339.text(period.to))),
+                    JSONMember("agents", .array(entries.map { rows.json($0, homePort) })),
+                    JSONMember("next", .optional(next)),
+                ],
+                freshness
+            )
+        }
+    }
+
+    /// Every agent that has used something or that has an access.
+    private static func agents(
+        of tenant: Name,
+        _ source: any UsageSource,
+        _ book: BookState,
+        _ reach: UsageReach
+    ) -> Set<Name> {
+        var agents = source.agents(of: tenant)
+        for key in book.accessesByAgent.keys where key.tenant == tenant {
+            agents.insert(key.agent)
+        }
+        return reach.agents.map { agents.intersection($0) } ?? agents
+    }
+
+    private static func limit(_ query: QueryItems) throws(Problem) -> Int {
+        guard let text = try query.one("limit") else { return limitDefault }
+        guard let limit = Int(text), (1...limitMax).contains(limit) else {
+            throw .badQuery("`limit` is 1 to \(limitMax).")
+        }
+        return limit
+    }
+
+    private static func filter(
+        _ query: QueryItems
+    ) throws(Problem) -> ((AgentPlacement) -> Bool)? {
+        let project = try query.one("project")
+        var state: AgentPlacement.State?
+        if let text = try query.one("state") {
+            guard let known = AgentPlacement.State(rawValue: text) else {
+                throw .badQuery(
+                    "`state` is "
+                        + AgentPlacement.State.allCases.map(\.rawValue).joined(separator: ", ")
+                        + "."
+                )
+            }
+            state = known
+        }
+        guard project != nil || state != nil else { return nil }
+        return { placement in
+            (project.map { placement.isIn(project: $0) } ?? true)
+                && (state.map { placement.states.contains($0) } ?? true)
+        }
+    }
+
+    /// What each agent is placed by. By name that is known; by a total all agents must be asked for.
+    private func places(
+        of agents: Set<Name>,
+        _ tenant: Name,
+        _ period: UsagePeriod,
+        _ order: AgentOrder
+    ) async throws(Problem) -> [AgentOrder.Place] {
+        guard case .total(let component) = order.key else {
+            return agents.map { AgentOrder.Place(value: 0, agent: $0) }
+        }
+        let answer = try await source.usage(
+            UsageQuery(
+                tenants: [tenant],
+                components: [component],
+                windows: period.boundaries,
+                grouping: .agent
+            )
+        )
+        return agents.map { agent in
+            AgentOrder.Place(
+                value: answer.totals[UsageGroup(agent: agent)]?.sum ?? 0,
+                agent: agent
+            )
+        }
+    }
+}
+
+/// A page of agents as JSON or CSV.
+private struct AgentRows {
+    struct Entry {
+        let agent: Name
+        let placement: AgentPlacement
+    }
+
+    private let answer: UsageAnswer
+    /// Those asked for, and those that any agent of the page used.
+    private let components: [Name]
+
+    init(_ answer: UsageAnswer, components asked: Set<Name>) {
+        self.answer = answer
+        components = asked.union(answer.totals.keys.compactMap(\.component)).sorted()
+    }
+
+    private func total(_ agent: Name, _ component: Name) -> UsageTotal? {
+        answer.totals[UsageGroup(agent: agent, component: component)]
+    }
+
+    func json(_ entry: Entry, _ homePort: String?) -> JSONOutput {
+        let totals = components.compactMap { component in
+            total(entry.agent, component).map { total in
+                JSONOutput.object([
+                    JSONMember("component", .string(component.description)),
+                    JSONMember("total", .decimal(total.sum)),
+                    JSONMember("count", .decimal(total.count)),
+                ])
+            }
+        }
+        return [
+            "agent": .string(entry.agent.description),
+            "state": .string(entry.placement.state.rawValue), "components": .array(totals),
+            "accesses": entry.placement.json(linkedAt: homePort),
+        ]
+    }
+
+    func csv(_ entries: [Entry], _ homePort: String?) -> CSVText {
+        var table = CSVText(
+            ["agent", "state", "project", "resource", "link"]
+                + components.map { "total.\($0)" }
+        )
+        for entry in entries {
+            let place = entry.placement.places.first { $0.binding != nil }
+            let project = place?.resource?.project
+            var row: [CSVText.Cell] = [.text(entry.agent.description)]
+            row.append(.plain(entry.placement.state.rawValue))
+            row.append(.optional(project?.name ?? project?.id))
+            row.append(.optional(place?.binding?.resource))
+            row.append(.optional(place?.link(at: homePort)))
+            row += components.map { .number(total(entry.agent, $0)?.sum ?? 0) }
+            table.add(row)
+        }
+        return table
+    }
+}
