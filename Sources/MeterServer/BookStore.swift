@@ -114,6 +114,7 @@ final class BookStore: Sendable {
             principals: principals,
             accesses: state.accesses.mapValues(\.tenant),
             declaredComponents: Set(state.components.keys),
+            retired: state.retiredSources.mapValues(\.time),
             insecurePrincipal: isInsecure ? .insecureLoopback : nil
         )
     }
@@ -125,7 +126,7 @@ extension Decision {
         switch self {
         case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
             .componentWithdrawn,
-            .accessMade:
+            .accessMade, .sourceRetired:
             true
         default: false
         }

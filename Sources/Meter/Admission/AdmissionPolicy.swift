@@ -35,18 +35,21 @@ package final class AdmissionPolicy: Sendable {
     package let accesses: [AccessID: Name]
     /// Components that were declared: never refused as new names.
     package let declaredComponents: Set<Name>
+    /// When a person said of a source that it will not come back.
+    package let retired: [SourceKey: Timestamp]
     /// Takes frames of suite 0 as this principal's; nil unless the operator turned authentication off.
     package let insecurePrincipal: PrincipalID?
 
     package init(
         credentials: [KeyID: Credential] = [:], principals: [PrincipalID: Tenants] = [:],
         accesses: [AccessID: Name] = [:], declaredComponents: Set<Name> = [],
-        insecurePrincipal: PrincipalID? = nil
+        retired: [SourceKey: Timestamp] = [:], insecurePrincipal: PrincipalID? = nil
     ) {
         self.credentials = credentials
         self.principals = principals
         self.accesses = accesses
         self.declaredComponents = declaredComponents
+        self.retired = retired
         self.insecurePrincipal = insecurePrincipal
     }
 }

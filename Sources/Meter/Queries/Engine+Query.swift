@@ -26,6 +26,7 @@ extension Engine {
     {
         var accumulator = UsageAccumulator(query)
         var completeThrough = Timestamp(milliseconds: .max)
+        let policy = policy
         let principals = policy.principals
         let pinned = withFrozenShards {
             PinnedQuery(
@@ -38,7 +39,10 @@ extension Engine {
                     let allowed = principals[source.key.principal]
                     guard source.mayTouch(tenants, allowed: allowed) else { continue }
                 }
-                completeThrough = min(completeThrough, source.completeThrough)
+                completeThrough = min(
+                    completeThrough,
+                    source.completeThrough(retired: policy.retired[source.key])
+                )
             }
         }
         let isKnown = completeThrough.milliseconds > 0

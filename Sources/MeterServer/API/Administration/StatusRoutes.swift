@@ -31,7 +31,8 @@ struct StatusRoutes {
             "events": Self.json(counts),
             "sources": [
                 "total": .count(sources.count),
-                "unclean": .count(sources.count { $0.isUnclean }),
+                "unclean": .count(sources.count { $0.isUnclean && !$0.isRetired }),
+                "retired": .count(sources.count { $0.isRetired }),
                 "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
                 "quarantined": .count(sources.count { $0.isQuarantined }),
             ],
