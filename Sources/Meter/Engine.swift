@@ -18,7 +18,9 @@ package final class Engine: Sendable {
     let disk: any Disk
     let journal: Journal
     let shards: [Shard]
-    let registry = NameRegistry()
+    let registry: NameRegistry
+    /// Who has used how much of its rates.
+    package let limiters: Limiters
     let identifiers: Mutex<IdentifierIndex>
     let generation: Mutex<Generation>
     private let currentPolicy: Mutex<AdmissionPolicy>
@@ -42,12 +44,23 @@ package final class Engine: Sendable {
         currentPolicy = Mutex(policy)
         self.options = options
         self.seed = seed
+        registry = NameRegistry(tenantCountMax: options.tenantCountMax)
+        var rules = options.limits
+        rules.own = policy.limits
+        limiters = Limiters(
+            rules, burstMilliseconds: options.burstMilliseconds,
+            tenantCountMax: options.tenantCountMax)
     }
 
     /// Who may emit what from now on. What was admitted before keeps its verdict.
     package var policy: AdmissionPolicy {
         get { currentPolicy.withLock { $0 } }
-        set { currentPolicy.withLock { $0 = newValue } }
+        set {
+            var rules = options.limits
+            rules.own = newValue.limits
+            limiters.rules = rules
+            currentPolicy.withLock { $0 = newValue }
+        }
     }
 
     /// Where the next record will begin.
@@ -61,10 +74,15 @@ package final class Engine: Sendable {
     ///   arrives is deferred until `recover` has succeeded.
     package func commit() throws(DiskError) -> UInt64 { try journal.commit() }
 
-    /// Waits until something is appended that is not durable yet, or the journal was told to stop.
+    /// Waits until something is appended that is not durable yet, the journal was told to stop, or
+    /// ``wakeCommitter()`` was called.
     ///
     /// - Returns: Whether there is something to commit.
     package func waitForAppend() -> Bool { journal.waitForAppend() }
+
+    /// Lets ``waitForAppend()`` return false once, so that a committer with nothing to do shows that it
+    /// is there.
+    package func wakeCommitter() { journal.wakeCommitter() }
 
     /// Visits every shard while all of them are locked.
     ///

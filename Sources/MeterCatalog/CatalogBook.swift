@@ -104,8 +104,8 @@ enum CatalogBook {
         case .submissionUnknown(let outcome): try settle(outcome, "unknown", nil, database)
         // Of these the list of decisions says enough: nobody looks them up by anything but their number.
         case .priceSeen, .openingBalance, .reportingResumed, .sourceRetired, .gapAccepted,
-            .conflictDecided, .offeringUnitSet, .periodCut, .monthTurned, .carryMade,
-            .carrySettled, .foreignFound, .foreignDecided, .orderSeen, .orderFlushed,
+            .conflictDecided, .limitsSet, .offeringUnitSet, .periodCut, .monthTurned,
+            .carryMade, .carrySettled, .foreignFound, .foreignDecided, .orderSeen, .orderFlushed,
             .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
             .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
             .statementKeySet:

@@ -115,7 +115,8 @@ final class BookStore: Sendable {
             accesses: state.accesses.mapValues(\.tenant),
             declaredComponents: Set(state.components.keys),
             retired: state.retiredSources.mapValues(\.time),
-            insecurePrincipal: isInsecure ? .insecureLoopback : nil
+            insecurePrincipal: isInsecure ? .insecureLoopback : nil,
+            limits: state.limits
         )
     }
 }
@@ -125,8 +126,7 @@ extension Decision {
     fileprivate var changesAdmission: Bool {
         switch self {
         case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
-            .componentWithdrawn,
-            .accessMade, .sourceRetired:
+            .componentWithdrawn, .accessMade, .limitsSet, .sourceRetired:
             true
         default: false
         }

@@ -2,7 +2,8 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Logging
 
-/// `MeterServer [run] [flags]`, `MeterServer config check|show [flags]`, `MeterServer --help|--version`.
+/// `MeterServer [run] [flags]`, `MeterServer config check|show [flags]`, `MeterServer health [flags]`,
+/// `MeterServer --help|--version`.
 @main
 struct Main {
     static func main() async {
@@ -21,7 +22,8 @@ struct Main {
             return .stopped
         }
         var command = "run"
-        if arguments.first == "run" {
+        if let word = arguments.first, word == "run" || word == "health" {
+            command = word
             arguments = arguments.dropFirst()
         } else if arguments.first == "config", let word = arguments.dropFirst().first {
             command = "config \(word)"
@@ -34,6 +36,7 @@ struct Main {
             )
             switch command {
             case "run": return await start(try ServerConfiguration(values))
+            case "health": return try health(values)
             case "config check":
                 _ = try ServerConfiguration(values)
                 print("the configuration is good")
@@ -49,6 +52,23 @@ struct Main {
             complain("\(error)")
             return .configuration
         }
+    }
+
+    /// What `/healthz` of the server with these settings says, for those who can run a program and not
+    /// ask over HTTP.
+    private static func health(_ values: ConfigurationValues) throws -> ExitCode {
+        guard let socket = ServerConfiguration.adminSocket(values) else {
+            throw values.error(Settings.data, "needs the directory of the server to ask")
+        }
+        switch HTTPProbe(path: socket).ask("/healthz") {
+        case .answered(status: 200):
+            print("alive")
+            return .stopped
+        case .answered: complain("parts of the server at \(socket) do not move on; see its log")
+        case .silent: complain("the server at \(socket) does not answer")
+        case .unasked: complain("no server at \(socket)")
+        }
+        return .failed
     }
 
     private static func start(_ configuration: ServerConfiguration) async -> ExitCode {

@@ -20,6 +20,7 @@ enum Server {
         _ = signal(SIGPIPE, SIG_IGN)
         ProcessFacts.raiseFileLimit()
         let logger = Logger(label: "meter")
+        let manager = try ServiceManager.find(in: ProcessInfo.processInfo.environment)
         let lock = try lockDirectory(configuration)
         defer { withExtendedLifetime(lock) {} }
 
@@ -33,13 +34,16 @@ enum Server {
         let checkpointer = Checkpointer(context: context, catalog: catalog)
         try committer.start()
         try checkpointer.start()
+        let watchdog = Watchdog(context: context, manager: manager)
+        try watchdog.start()
+        defer { watchdog.stop() }
         let storage = StorageService(
             context: context,
             committer: committer,
             checkpointer: checkpointer
         )
 
-        let start = StartBarrier(context: context, doors: doors)
+        let start = StartBarrier(context: context, doors: doors, manager: manager)
         var services: [any Service] = [storage, Housekeeping(context: context, doors: doors)]
         let reporting = try configuration.waldur.map { waldur in
             try ReportingService(waldur, context: context)
@@ -140,6 +144,7 @@ enum Server {
             throw StartError(.damaged, "the data cannot be opened: \(error)")
         }
         report(recovery, readiness, logger)
+        metrics.startedUnclean.set(recovery.wasUnclean ? 1 : 0)
         let store = BookStore(
             book: book,
             engine: engine,
@@ -190,8 +195,11 @@ extension Server {
 
 extension EngineOptions {
     /// The engine's limits as the operator set them.
-    fileprivate init(_ configuration: ServerConfiguration) {
+    init(_ configuration: ServerConfiguration) {
         self.init()
+        limits = configuration.limits.rules
+        burstMilliseconds = configuration.limits.burst.components.seconds * 1_000
+        tenantCountMax = configuration.limits.tenantCount
         checkpointKeyCount = configuration.limits.liveKeyCount / 2
         liveKeyMax = configuration.limits.liveKeyCount
         journal.bufferBytesMax = configuration.limits.journalQueueByteCount

@@ -15,6 +15,8 @@ final class ServerContext: Sendable {
     let waiters: DurableWaiters
     let metrics: ServerMetrics
     let readiness: Readiness
+    /// The parts that have to keep moving.
+    let vitals = Vitals()
     let logger: Logger
 
     init(

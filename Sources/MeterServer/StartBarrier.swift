@@ -12,10 +12,12 @@ final class StartBarrier: Service, Sendable {
     }
 
     private let context: ServerContext
+    private let manager: ServiceManager?
     private let state: Mutex<State>
 
-    init(context: ServerContext, doors: Doors) {
+    init(context: ServerContext, doors: Doors, manager: ServiceManager?) {
         self.context = context
+        self.manager = manager
         var addresses: [String: String] = [:]
         addresses["udp"] = doors.datagrams?.address
         addresses["tcp"] = doors.streams?.address
@@ -38,11 +40,24 @@ final class StartBarrier: Service, Sendable {
             metadata: .init(uniqueKeysWithValues: addresses.map { ($0, .string($1)) })
         )
         writePortFile(addresses)
+        tell(.ready, .status("ready"))
     }
 
     func run() async throws {
         try? await gracefulShutdown()
         context.readiness.set(.stopping, "the server was asked to stop")
+        tell(.stopping, .status("stopping: the last acknowledgements are given"))
+    }
+
+    private func tell(_ message: ServiceManager.Message, _ status: ServiceManager.Message) {
+        do throws(SystemCallError) {
+            try manager?.tell(message, status)
+        } catch {
+            context.logger.error(
+                "the service manager could not be told",
+                metadata: ["error": "\(error)"]
+            )
+        }
     }
 
     private func writePortFile(_ addresses: [String: String]) {

@@ -32,12 +32,14 @@ struct Meterctl: AsyncParsableCommand {
                 name: "Waldur",
                 subcommands: [
                     ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, CarryVerbs.self,
-                    ReconcileVerb.self,
+                    OrdersVerbs.self, ReconcileVerb.self,
                 ]
             ),
             CommandGroup(
                 name: "Events in",
-                subcommands: [KeysVerbs.self, EmitVerb.self, ReplayVerb.self]
+                subcommands: [
+                    KeysVerbs.self, LimitsVerbs.self, EmitVerb.self, ReplayVerb.self,
+                ]
             ),
             CommandGroup(
                 name: "Files and configuration",

@@ -124,7 +124,8 @@ import Testing
         let places = ["/" + "work/", "/" + "tmp/bash_jobs"]
         let single = [".ci/run", "Makefile", "Package.swift", "Benchmarks/Package.swift"]
         let folders = [
-            "Benchmarks/Sources", "Documentation", "Sources", "Tests", "emitters", "scripts",
+            "Benchmarks/Sources", "Documentation", "Sources", "Tests", "deploy", "emitters",
+            "scripts",
         ]
         let extensions: Set<String> = ["", "c", "h", "md", "modulemap", "py", "swift", "yaml"]
         var files = try (Project.pages + single).map { path in try Project.file(path) }

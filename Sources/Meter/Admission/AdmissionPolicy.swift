@@ -39,11 +39,14 @@ package final class AdmissionPolicy: Sendable {
     package let retired: [SourceKey: Timestamp]
     /// Takes frames of suite 0 as this principal's; nil unless the operator turned authentication off.
     package let insecurePrincipal: PrincipalID?
+    /// Limits that were decided for single tenants and principals; the others have the engine's.
+    package let limits: [LimitSubject: LimitValues]
 
     package init(
         credentials: [KeyID: Credential] = [:], principals: [PrincipalID: Tenants] = [:],
         accesses: [AccessID: Name] = [:], declaredComponents: Set<Name> = [],
-        retired: [SourceKey: Timestamp] = [:], insecurePrincipal: PrincipalID? = nil
+        retired: [SourceKey: Timestamp] = [:], insecurePrincipal: PrincipalID? = nil,
+        limits: [LimitSubject: LimitValues] = [:]
     ) {
         self.credentials = credentials
         self.principals = principals
@@ -51,6 +54,7 @@ package final class AdmissionPolicy: Sendable {
         self.declaredComponents = declaredComponents
         self.retired = retired
         self.insecurePrincipal = insecurePrincipal
+        self.limits = limits
     }
 }
 
@@ -70,12 +74,12 @@ package struct EngineOptions: Sendable {
     package var behindMilliseconds: Int64 = 3_600_000
     /// Ranges above a source's watermark; a frame that would open one more is deferred.
     package var openRangeMax = 1_024
-    /// Sources of one principal; frames of one more are deferred.
-    package var sourcesPerPrincipalMax = 100_000
-    /// Names of agents of one tenant; events of new ones beyond are refused as `new-name-beyond-limit`.
-    package var agentsPerTenantMax = 100_000
-    /// Names of components of one tenant; events of new ones beyond are refused likewise.
-    package var componentsPerTenantMax = 256
+    /// What a tenant and a principal may have, where nothing was decided for that one.
+    package var limits = LimitRules()
+    /// Milliseconds' worth of a rate that may come at once.
+    package var burstMilliseconds: Int64 = 10_000
+    /// Tenants; events of new ones beyond are refused as `new-name-beyond-limit`.
+    package var tenantCountMax = 100_000
     /// Live keys that ask for a checkpoint.
     package var checkpointKeyCount = 2_000_000
     /// Live and flushing keys together at which frames and batches are deferred.

@@ -16,8 +16,8 @@ struct FrameJudge: ~Copyable {
     struct Rules {
         let policy: AdmissionPolicy
         let tenants: AdmissionPolicy.Tenants
-        let options: EngineOptions
         let registry: NameRegistry
+        let limiters: Limiters
         /// Events before it are refused for `ancientReason`.
         let earliest: Int64
         let ancientReason: RefusalReason
@@ -26,13 +26,14 @@ struct FrameJudge: ~Copyable {
         /// The rules for one frame or batch of `principal` received at `now`; an unknown principal may
         /// emit for nobody.
         init(
-            policy: AdmissionPolicy, principal: PrincipalID, options: EngineOptions,
-            registry: NameRegistry, now: Timestamp, transport: Transport
+            policy: AdmissionPolicy, principal: PrincipalID, engine: Engine, now: Timestamp,
+            transport: Transport
         ) {
             self.policy = policy
             tenants = policy.principals[principal] ?? .only([])
-            self.options = options
-            self.registry = registry
+            limiters = engine.limiters
+            registry = engine.registry
+            let options = engine.options
             let horizon =
                 transport == .http
                 ? options.identifierHorizonMilliseconds : options.frameHorizonMilliseconds
@@ -126,10 +127,14 @@ struct FrameJudge: ~Copyable {
         let tenant = unsafe batch.tenants[Int(agent.tenant)]
         let known = unsafe live.findSeries(
             tenant: batch.bytes(tenant), agent: batch.bytes(agent.name), access: nil)
-        return known != nil
-            || rules.registry.admitAgent(
-                batch.name(agent.name), of: batch.name(tenant),
-                max: rules.options.agentsPerTenantMax)
+        if known != nil { return true }
+        let name = batch.name(tenant)
+        let subject = LimitSubject.tenant(name)
+        let isAdmitted = rules.registry.admitAgent(
+            batch.name(agent.name), of: name,
+            max: rules.limiters.rules.count(.agents, of: subject))
+        if !isAdmitted { rules.limiters.tenant(name)?.note(.agents) }
+        return isAdmitted
     }
 
     /// A new component is held against the limit of every tenant of the frame: frames of many tenants
@@ -175,8 +180,13 @@ struct FrameJudge: ~Copyable {
             let tenant = unsafe batch.tenants[index]
             tenants.append(batch.name(tenant))
         }
-        return tenants.isEmpty
-            || rules.registry.admitComponent(
-                component, of: tenants, max: rules.options.componentsPerTenantMax)
+        if tenants.isEmpty { return true }
+        let limits = rules.limiters.rules
+        guard
+            let full = rules.registry.admitComponent(
+                component, of: tenants, max: { limits.count(.components, of: .tenant($0)) })
+        else { return true }
+        rules.limiters.tenant(full)?.note(.components)
+        return false
     }
 }

@@ -24,12 +24,21 @@ final class NameRegistry: Sendable {
     private static let declaredComponentCount = 512
 
     private let state = Mutex(State())
+    /// Tenants that are known before a new one is refused.
+    private let tenantCountMax: Int
 
-    /// Whether the tenant may use the agent's name: it is known, or there is room for one more.
+    init(tenantCountMax: Int) { self.tenantCountMax = tenantCountMax }
+
+    /// Whether the tenant may use the agent's name: it is known, or there is room for one more, and for
+    /// the tenant if it is new itself.
     func admitAgent(_ agent: Name, of tenant: Name, max: Int) -> Bool {
         state.withLock { state in
-            if state.tenants[tenant]?.agents.contains(agent) == true { return true }
-            if (state.tenants[tenant]?.agents.count ?? 0) >= max { return false }
+            if let names = state.tenants[tenant] {
+                if names.agents.contains(agent) { return true }
+                if names.agents.count >= max { return false }
+            } else if state.tenants.count >= tenantCountMax || max <= 0 {
+                return false
+            }
             state.tenants[tenant, default: Names()].agents.insert(agent)
             return true
         }
@@ -41,16 +50,21 @@ final class NameRegistry: Sendable {
     }
 
     /// Whether these tenants may use the component's name: it is known, or each has room for one more.
-    func admitComponent(_ component: Name, of tenants: [Name], max: Int) -> Bool {
+    ///
+    /// - Returns: The tenant that has no room; nil where the name may be used.
+    func admitComponent(
+        _ component: Name, of tenants: [Name], max: (Name) -> Int
+    ) -> Name? {
         state.withLock { state in
-            if state.components.contains(component) { return true }
+            if state.components.contains(component) { return nil }
             let countMax = CounterKey.componentCountMax - NameRegistry.declaredComponentCount
-            guard state.components.count < countMax,
-                tenants.allSatisfy({ (state.tenants[$0]?.componentCount ?? 0) < max })
-            else { return false }
+            for tenant in tenants {
+                let count = state.tenants[tenant]?.componentCount ?? 0
+                if count >= max(tenant) || state.components.count >= countMax { return tenant }
+            }
             for tenant in tenants { state.tenants[tenant, default: Names()].componentCount += 1 }
             state.components.insert(component)
-            return true
+            return nil
         }
     }
 

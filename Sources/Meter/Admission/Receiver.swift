@@ -5,14 +5,17 @@ internal import Synchronization
 ///
 /// Not shared: a UDP thread, a TCP event loop or an HTTP worker each has its own.
 package final class Receiver {
-    private let engine: Engine
+    let engine: Engine
     private var opener = FrameOpener()
-    private var batch = EventBatch()
-    private var judge = FrameJudge()
-    private var head: [UInt8] = []
+    var batch = EventBatch()
+    var judge = FrameJudge()
+    var gate: LimitGate
+    /// The head of the record that is being journalled.
+    var head: [UInt8] = []
 
     package init(engine: Engine) {
         self.engine = engine
+        gate = LimitGate(limiters: engine.limiters, seed: engine.seed)
         head.reserveCapacity(256)
     }
 
@@ -34,6 +37,7 @@ package final class Receiver {
             let opened: OpenedFrame
             if let credential = policy.credentials[header.keyID], header.suite != .crc32c {
                 principal = credential.principal
+                if let hit = shed(principal, at: now) { return FrameOutcome(unverified: hit) }
                 opened = try unsafe opener.open(frame, header: header, key: credential.key)
             } else if header.suite == .crc32c, let insecure = policy.insecurePrincipal {
                 principal = insecure
@@ -55,6 +59,17 @@ package final class Receiver {
         }
     }
 
+    /// A principal that is over its rates is held back before anything is spent on its frame, but for
+    /// some that are looked at so that their emitter hears of it.
+    private func shed(_ principal: PrincipalID, at now: Timestamp) -> LimitHit? {
+        let limiter = gate.limiter(of: principal)
+        guard let hit = limiter.hit(at: now), !limiter.mayAnswer(at: BucketTime(now)) else {
+            return nil
+        }
+        limiter.note(hit.limit)
+        return hit
+    }
+
     private func admit(
         _ arrived: FrameRecord, payload: UnsafeRawBufferPointer, policy: AdmissionPolicy
     ) -> FrameOutcome {
@@ -69,6 +84,7 @@ package final class Receiver {
             isWellFormed = false
         }
         let key = SourceKey(principal: record.principal, source: header.source)
+        let limiter = gate.limiter(of: key.principal)
         let shard = key.shardIndex(of: engine.shards.count)
         var outcome = FrameOutcome(
             disposition: .new, source: SourceHandle(key: key, shard: shard, keyID: header.keyID),
@@ -94,6 +110,8 @@ package final class Receiver {
                     at: index, eventCount: header.eventCount,
                     verified: standing != .unverifiedDuplicate, now: record.receivedAt)
                 state.counts[key.principal]?.duplicate &+= eventCount
+                limiter.take(
+                    events: 0, bytes: header.frameByteCount, at: BucketTime(record.receivedAt))
                 outcome.disposition = .duplicate
                 outcome.position = state.sources[index].pending.last?.end ?? 0
                 return
@@ -106,13 +124,16 @@ package final class Receiver {
                 return
             } else if !isWellFormed {
                 record.verdict = .refused(.malformed)
+            } else if let hit = rateHit(of: limiter, policy, at: record.receivedAt) {
+                state.counts[key.principal]?.deferred &+= eventCount
+                outcome.defer(for: hit)
+                return
             } else {
                 record.verdict = judge.judge(
                     batch,
                     by: FrameJudge.Rules(
-                        policy: policy, principal: key.principal, options: engine.options,
-                        registry: engine.registry, now: record.receivedAt,
-                        transport: record.transport), live: &state.live)
+                        policy: policy, principal: key.principal, engine: engine,
+                        now: record.receivedAt, transport: record.transport), live: &state.live)
             }
             guard let end = unsafe append(record, payload) else {
                 state.counts[key.principal]?.deferred &+= eventCount
@@ -121,9 +142,29 @@ package final class Receiver {
             }
             outcome.position = end
             if record.verdict == .inConflict { outcome.disposition = .inConflict }
+            if isWellFormed, record.verdict != .inConflict {
+                gate.take(
+                    batch, byteCount: header.frameByteCount, of: limiter, at: record.receivedAt)
+            } else {
+                limiter.take(
+                    events: header.eventCount, bytes: header.frameByteCount,
+                    at: BucketTime(record.receivedAt))
+            }
             apply(record, isWellFormed: isWellFormed, end: end, to: &state)
         }
         return outcome
+    }
+
+    /// The rate that keeps the decoded batch out now, counted with whoever has it; nil if none does.
+    func rateHit(
+        of principal: Limiter, _ policy: AdmissionPolicy, at now: Timestamp
+    ) -> LimitHit? {
+        guard case .principal(let id) = principal.subject,
+            let hit = gate.hit(
+                batch, of: principal, allowed: policy.principals[id] ?? .only([]), at: now)
+        else { return nil }
+        engine.limiters.note(hit)
+        return hit
     }
 
     private func apply(
@@ -162,9 +203,12 @@ package final class Receiver {
     private func deferral(
         ofNewSource principal: PrincipalID, in state: borrowing ShardState
     ) -> Deferral? {
+        let subject = LimitSubject.principal(principal)
+        let most = engine.limiters.rules.count(.sources, of: subject)
         let count = state.sourceCounts[principal] ?? 0
-        return count >= engine.options.sourcesPerPrincipalMax / engine.shards.count + 1
-            ? .sources : nil
+        guard count > most / engine.shards.count else { return nil }
+        engine.limiters.principal(principal).note(.sources)
+        return .sources
     }
 
     /// Whether a checkpoint could be read again that has this claim in it: written in the order of its
@@ -182,7 +226,7 @@ package final class Receiver {
     }
 
     /// Appends `head` and a payload; nil when the journal cannot take them now, or ever.
-    private func journal(_ payload: UnsafeRawBufferPointer, as kind: UInt8) -> UInt64? {
+    func journal(_ payload: UnsafeRawBufferPointer, as kind: UInt8) -> UInt64? {
         guard head.count + payload.count <= engine.journal.payloadBytesMax else { return nil }
         return unsafe head.withUnsafeBytes { head in
             unsafe engine.journal.append(kind: kind, head, payload)
@@ -221,76 +265,11 @@ package final class Receiver {
                 return
             }
             outcome.position = end
+            gate.limiter(of: key.principal).take(
+                events: 0, bytes: header.frameByteCount, at: BucketTime(record.receivedAt))
             state.apply(record, claim, end: end)
         }
         return outcome
-    }
-
-    // MARK: - Batches
-
-    func decode(
-        _ payload: UnsafeRawBufferPointer, eventCount: Int, baseTime: Int64
-    ) throws(FrameError) {
-        try unsafe batch.decode(payload: payload, eventCount: eventCount, baseTime: baseTime)
-    }
-
-    func withShard(of principal: PrincipalID, _ body: (inout ShardState) -> Void) {
-        let shard = engine.shards[principal.shardIndex(of: engine.shards.count)]
-        shard.state.withLock { state in body(&state) }
-    }
-
-    /// Decides about each event of the decoded batch; nil when there is no room, or an id file cannot be
-    /// read.
-    func itemOutcomes(of record: BatchRecord, _ state: inout ShardState) -> [ItemOutcome]? {
-        guard engine.hasRoom(for: batch, in: state.live) else { return nil }
-        let verdict = judge.judge(
-            batch,
-            by: FrameJudge.Rules(
-                policy: engine.policy, principal: record.principal, options: engine.options,
-                registry: engine.registry, now: record.receivedAt, transport: record.transport),
-            live: &state.live)
-        var items = verdict.itemOutcomes(count: record.identities.count)
-        var inBatch: [IdentifierHash: UInt64] = [:]
-        let remembered = engine.options.rememberedSince(record.receivedAt)
-        for (index, identity) in record.identities.enumerated() {
-            let seen: UInt64?
-            do throws(SealedFileError) {
-                if let repeated = inBatch[identity.hash] {
-                    seen = repeated
-                } else {
-                    seen = try engine.identifiers.withLock {
-                        (identifiers) throws(SealedFileError) -> UInt64? in
-                        try identifiers.entry(identity.hash, receivedSince: remembered)?.content
-                    }
-                }
-            } catch {
-                // Nobody knows whether it was counted: it is to be sent again.
-                return nil
-            }
-            if let seen {
-                items[index] = seen == identity.content ? .duplicate : .inConflict
-            } else if items[index] == .accepted {
-                inBatch[identity.hash] = identity.content
-            }
-        }
-        return items
-    }
-
-    /// Journals the batch and counts what is accepted; the position from which on it may be told. Nil when
-    /// the journal cannot take it: then nothing has changed.
-    func journalAndCount(
-        _ record: BatchRecord, _ payload: UnsafeRawBufferPointer, _ state: inout ShardState
-    ) -> UInt64? {
-        // Duplicates alone change nothing; they may be told when what they repeat is durable.
-        if record.outcomes.allSatisfy({ $0 == .duplicate }) { return engine.journal.appended }
-        head.removeAll(keepingCapacity: true)
-        record.write(to: &head)
-        guard let end = unsafe journal(payload, as: RecordKind.batch) else { return nil }
-        let keyCount = state.live.keyCount
-        _ = state.apply(record, batch, options: engine.options)
-        engine.heldKeyCount.add(state.live.keyCount - keyCount, ordering: .relaxed)
-        engine.identifiers.withLock { $0.insert(acceptedIn: record) }
-        return end
     }
 }
 

@@ -29,8 +29,17 @@ extension BookState {
         case .gapAccepted(let gap):
             gap.reason.isEmpty ? .reasonMissing : gap.from >= gap.to ? .rangeEmpty : nil
         case .conflictDecided(let decision): decision.reason.isEmpty ? .reasonMissing : nil
+        case .limitsSet(let decision): refusal(of: decision)
         default: billingRefusal(of: decision)
         }
+    }
+
+    private func refusal(of decision: LimitsDecision) -> DecisionRefusal? {
+        if case .principal(let id) = decision.subject, principals[id] == nil {
+            return .unknownPrincipal(id)
+        }
+        let foreign = decision.limits.limits.first { !decision.subject.limits.contains($0) }
+        return foreign.map { .limitOfOther($0, decision.subject) }
     }
 
     private func refusal(of principal: Principal) -> DecisionRefusal? {

@@ -15,6 +15,12 @@ extension BookState {
         submissions[key.month]?[key]
     }
 
+    /// What Waldur was found to have of a row: the newest figure that was read back, or what it showed when
+    /// the resource was adopted; nil for nothing.
+    package func found(_ key: SubmissionKey) -> Hundredths? {
+        submission(key)?.confirmed?.amount ?? openings[key]?.amount
+    }
+
     /// Whose key this is and what it may do at this moment.
     ///
     /// A wire key is proven by the tags of its frames, so here it is only looked up.

@@ -30,6 +30,8 @@ package struct BookState: Sendable {
     package private(set) var retiredSources: [SourceKey: RetiredSource] = [:]
     package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
+    /// Of those that have limits of their own.
+    package private(set) var limits: [LimitSubject: LimitValues] = [:]
     /// Components that stand in some intent.
     private var toldComponents: Set<Name> = []
 
@@ -67,6 +69,8 @@ package struct BookState: Sendable {
         case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)
+        case .limitsSet(let decision):
+            limits[decision.subject] = decision.limits.isEmpty ? nil : decision.limits
         case .foreignDecided(let decision):
             if let amount = decision.amount { accept(amount, for: decision.key) }
             billing.apply(entry)

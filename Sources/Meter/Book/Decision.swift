@@ -25,6 +25,7 @@ package enum Decision: Equatable, Sendable {
     case sourceRetired(SourceRetirement)
     case gapAccepted(GapAcceptance)
     case conflictDecided(ConflictDecision)
+    case limitsSet(LimitsDecision)
     case offeringUnitSet(OfferingUnitSet)
     case periodCut(PeriodCut)
     case monthTurned(MonthTurned)
@@ -111,6 +112,7 @@ extension Decision {
         case sourceRetired = "source-retired"
         case gapAccepted = "gap-accepted"
         case conflictDecided = "conflict-decided"
+        case limitsSet = "limits-set"
         case offeringUnitSet = "offering-unit-set"
         case periodCut = "period-cut"
         case monthTurned = "month-turned"
@@ -152,6 +154,7 @@ extension Decision {
         case .sourceRetired: .sourceRetired
         case .gapAccepted: .gapAccepted
         case .conflictDecided: .conflictDecided
+        case .limitsSet: .limitsSet
         case .offeringUnitSet: .offeringUnitSet
         case .periodCut: .periodCut
         case .monthTurned: .monthTurned
@@ -195,6 +198,7 @@ extension Decision {
         case .sourceRetired(let content): content
         case .gapAccepted(let content): content
         case .conflictDecided(let content): content
+        case .limitsSet(let content): content
         case .offeringUnitSet(let content): content
         case .periodCut(let content): content
         case .monthTurned(let content): content

@@ -28,6 +28,7 @@ extension Decision: Codable {
         case .sourceRetired: self = .sourceRetired(try SourceRetirement(from: decoder))
         case .gapAccepted: self = .gapAccepted(try GapAcceptance(from: decoder))
         case .conflictDecided: self = .conflictDecided(try ConflictDecision(from: decoder))
+        case .limitsSet: self = .limitsSet(try LimitsDecision(from: decoder))
         case .offeringUnitSet: self = .offeringUnitSet(try OfferingUnitSet(from: decoder))
         case .periodCut: self = .periodCut(try PeriodCut(from: decoder))
         case .monthTurned: self = .monthTurned(try MonthTurned(from: decoder))

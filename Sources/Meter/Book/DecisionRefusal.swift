@@ -59,6 +59,7 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case statementKey
     case reasonMissing
     case rangeEmpty
+    case limitOfOther(Limit, LimitSubject)
     case tooManyAtOnce(limit: Int)
     case notEncodable
 
@@ -139,6 +140,9 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .statementKey: "a new statement key has 64 hexadecimal digits that no other has"
         case .reasonMissing: "a reason is needed"
         case .rangeEmpty: "the range is empty"
+        case .limitOfOther(let limit, let subject):
+            "\(limit.rawValue) is no limit of a \(subject.kind); a \(subject.kind) has "
+                + subject.limits.map(\.rawValue).joined(separator: ", ")
         case .tooManyAtOnce(let limit): "at most \(limit) decisions can be booked at once"
         case .notEncodable: "the decision cannot be written as JSON"
         }

@@ -50,6 +50,11 @@ package struct OrderStanding: Equatable, Sendable {
     /// The newest flush while it was pending.
     package internal(set) var flushed: OrderFlushed?
 
+    /// It may still come into effect.
+    package var isOpen: Bool {
+        !["done", "erred", "canceled", "rejected", "gone"].contains(order.state)
+    }
+
     init(order: OrderSeen, firstSeen: Timestamp) {
         self.order = order
         self.firstSeen = firstSeen

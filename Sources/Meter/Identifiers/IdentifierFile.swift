@@ -7,7 +7,7 @@ package import MeterWire
 ///     blocks   512 entries each but the last, see ``IdentifierEntry``
 ///     filter   the words of an ``IdentifierFilter``, u64 each, in pieces of at most 8 MiB
 ///     index    u64 entries | u32 earliest minute | u32 latest minute | u32 blocks | u32 filter pieces
-///              | the first hash of each block, u128
+///              | the first hash of each block, u128 | whose they are, see ``IdentifierHolders``
 ///
 /// Filter and first hashes are in memory (14 bits an entry), so that most lookups of an absent id read
 /// nothing and every other one reads a single block.
@@ -29,6 +29,8 @@ package final class IdentifierFile: Sendable {
     /// The first hash of each block.
     let fences: [IdentifierHash]
     let filter: IdentifierFilter
+    /// Whose ids they are; ids that a merge left out may still be counted.
+    let holders: IdentifierHolders
 
     package var name: String { file.name }
     package var span: JournalSpan { file.span }
@@ -53,7 +55,7 @@ package final class IdentifierFile: Sendable {
         let bytes = try file.piece(last)
         let malformed = SealedFileError.malformed(file: file.name, part: .piece(last))
         do throws(ByteReader.Malformed) {
-            (head, fences) = try Self.index(bytes)
+            (head, fences, holders) = try Self.index(bytes)
         } catch { throw malformed }
         guard Int(head.blockCount) + Int(head.filterPieceCount) == last else { throw malformed }
         filter = try Self.filter(of: file, head)
@@ -61,7 +63,7 @@ package final class IdentifierFile: Sendable {
 
     private static func index(
         _ bytes: [UInt8]
-    ) throws(ByteReader.Malformed) -> (Head, [IdentifierHash]) {
+    ) throws(ByteReader.Malformed) -> (Head, [IdentifierHash], IdentifierHolders) {
         var reader = ByteReader(bytes)
         var head = Head()
         head.entryCount = try reader.integer()
@@ -71,7 +73,7 @@ package final class IdentifierFile: Sendable {
         head.filterPieceCount = try reader.integer()
         let blocks = UInt64(head.blockCount)
         let room = blocks * UInt64(entriesInBlock)
-        guard reader.remaining == Int(blocks) * 16, head.entryCount <= room,
+        guard reader.remaining >= Int(blocks) * 16, head.entryCount <= room,
             head.entryCount > room - UInt64(min(room, UInt64(entriesInBlock))) || blocks == 0
         else { throw ByteReader.Malformed() }
         var fences: [IdentifierHash] = []
@@ -79,7 +81,7 @@ package final class IdentifierFile: Sendable {
             fences.append(IdentifierHash(rawValue: try reader.integer()))
         }
         guard fences.firstDescent == nil else { throw ByteReader.Malformed() }
-        return (head, fences)
+        return (head, fences, try IdentifierHolders.read(&reader))
     }
 
     private static func filter(

@@ -14,7 +14,7 @@ extension IdentifierFile {
         let entries = table.sorted()
         var writer = try IdentifierFileWriter(span, entryCountMax: entries.count, on: disk)
         for entry in entries { try writer.append(entry) }
-        return try writer.finish()
+        return try writer.finish(table.holders)
     }
 
     /// Merges files whose spans follow each other into one that covers them together; the inputs stay, and
@@ -50,7 +50,10 @@ extension IdentifierFile {
             }
             if let newest, newest.received >= receivedSince { try writer.append(newest) }
         }
-        return try writer.finish()
+        var holders = IdentifierHolders()
+        for file in files { holders.add(file.holders) }
+        holders.forget(before: receivedSince)
+        return try writer.finish(holders)
     }
 
     /// Where one input of a merge is read.
@@ -112,7 +115,9 @@ struct IdentifierFileWriter: ~Copyable {
         }
     }
 
-    consuming func finish() throws(SealedFileError) -> IdentifierFile {
+    consuming func finish(
+        _ holders: IdentifierHolders
+    ) throws(SealedFileError) -> IdentifierFile {
         if !block.isEmpty { try writeBlock() }
         let words = filter.words
         let step = IdentifierFile.wordsInFilterPiece
@@ -131,6 +136,7 @@ struct IdentifierFileWriter: ~Copyable {
         index.append(littleEndian: head.blockCount)
         index.append(littleEndian: head.filterPieceCount)
         for fence in fences { index.append(littleEndian: fence.rawValue) }
+        holders.write(to: &index)
         try writer.append(index, effort: nil)
         return try IdentifierFile(try writer.seal())
     }

@@ -15,9 +15,14 @@ package struct IdentifierIndex: Sendable {
     private var flushing: IdentifierTable?
     /// In the order of their spans.
     package private(set) var files: [IdentifierFile]
+    /// Whose ids all of them are.
+    private var holders = IdentifierHolders()
 
     /// Begins with the files of a checkpoint, in the order of their spans.
-    package init(files: [IdentifierFile] = []) { self.files = files }
+    package init(files: [IdentifierFile] = []) {
+        self.files = files
+        for file in files { holders.add(file.holders) }
+    }
 
     /// Entries that are in no file yet.
     package var pendingCount: Int { table.count + (flushing?.count ?? 0) }
@@ -45,8 +50,28 @@ package struct IdentifierIndex: Sendable {
         return nil
     }
 
-    /// Remembers an event.
-    package mutating func insert(_ entry: IdentifierEntry) { table.insert(entry) }
+    /// Remembers an event of a principal.
+    package mutating func insert(_ entry: IdentifierEntry, of principal: PrincipalID) {
+        table.insert(entry)
+        table.holders.add(1, of: principal, received: entry.received)
+        holders.add(1, of: principal, received: entry.received)
+    }
+
+    /// In how many minutes there is room for `count` more ids of a principal within its budget; nil where
+    /// there is room now.
+    mutating func minutesUntilRoom(
+        for count: UInt64, of principal: PrincipalID, budget: UInt64, receivedSince: Minute
+    ) -> Int64? {
+        let held = holders.count(of: principal, since: receivedSince)
+        guard held + count > budget else { return nil }
+        return holders.minutes(
+            untilFree: held + count - budget, of: principal, since: receivedSince)
+    }
+
+    /// How many ids of a principal are remembered.
+    mutating func count(of principal: PrincipalID, receivedSince: Minute) -> UInt64 {
+        holders.count(of: principal, since: receivedSince)
+    }
 
     /// Takes out what was inserted so far; it stays readable here until `endFlush`.
     package mutating func beginFlush() -> IdentifierTable {

@@ -15,6 +15,8 @@ package struct IdentifierTable: Sendable {
     private static let slotCountMin = 64
 
     private var slots: [Slot] = []
+    /// Whose ids were inserted.
+    package var holders = IdentifierHolders()
     /// Entries in the table.
     package private(set) var count = 0
 

@@ -17,19 +17,32 @@ extension Journal {
     /// Sleeps until there is something to commit; only the committer calls this.
     ///
     /// - Returns: true if there are appended records, or the journal has failed; false if there are none
-    ///   and `stopWaiting` was called.
+    ///   and `stopWaiting` was called, or `wakeCommitter` since the last return.
     package func waitForAppend() -> Bool {
         while true {
             let answer = front.withLock { front -> Bool? in
                 if case .failed = front.state { return true }
                 if front.active.count > 0 { return true }
-                if front.isStopping { return false }
+                if front.isStopping || front.isCommitterCalled {
+                    front.isCommitterCalled = false
+                    return false
+                }
                 front.isCommitterAsleep = true
                 return nil
             }
             if let answer { return answer }
             sleeper.sleep()
         }
+    }
+
+    /// Makes `waitForAppend` return once although there is nothing to commit.
+    package func wakeCommitter() {
+        let isCommitterAsleep = front.withLock { front in
+            front.isCommitterCalled = true
+            defer { front.isCommitterAsleep = false }
+            return front.isCommitterAsleep
+        }
+        if isCommitterAsleep { sleeper.wake() }
     }
 
     /// Makes `waitForAppend` return false from now on when there is nothing left to commit.

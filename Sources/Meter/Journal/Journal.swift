@@ -50,6 +50,8 @@ package final class Journal: Sendable {
         var appended: UInt64
         var isCommitterAsleep = false
         var isStopping = false
+        /// The next wait for an append is to return at once.
+        var isCommitterCalled = false
     }
 
     /// What the committer owns. Its lock is taken before the front's, and held over disk calls.

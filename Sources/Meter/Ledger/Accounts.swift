@@ -97,7 +97,7 @@ struct Accounts {
         let balance = try decided.balance(metered: total)
         let rounded = try Rounding.down(balance, unitsPerReported: units)
         let standing = book.submission(row)
-        let confirmed = standing?.confirmed?.amount
+        let confirmed = book.found(row)
         let inFlight = standing?.open.last?.amount
 
         let confirmedAmount = try LedgerAmount(confirmed ?? .zero, unitsPerReported: units)

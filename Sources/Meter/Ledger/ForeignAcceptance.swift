@@ -17,8 +17,7 @@ package enum ForeignAcceptance {
         guard let amount = Hundredths(standing.found.usage ?? "0"), amount >= .zero else {
             return nil
         }
-        let known =
-            book.submission(key)?.confirmed?.amount ?? book.openings[key]?.amount ?? .zero
+        let known = book.found(key) ?? .zero
         let units = book.unitsPerReported(key.component, of: key.resourceKey)
         let difference = try LedgerAmount(amount, unitsPerReported: units)
             .subtracting(LedgerAmount(known, unitsPerReported: units))

@@ -81,7 +81,8 @@ struct LedgerAudit {
             let account = LedgerAccount(resource: row.resourceKey, component: row.component)
             let units = book.unitsPerReported(row.component, of: row.resourceKey)
             let standing = book.submission(row)
-            let confirmed = standing?.confirmed?.amount ?? .zero
+            let confirmed =
+                standing?.confirmed?.amount ?? book.openings[row]?.amount ?? .zero
             let intended = standing?.open.last?.amount ?? confirmed
             let confirmedAmount = try LedgerAmount(confirmed, unitsPerReported: units)
             let intendedAmount = try LedgerAmount(intended, unitsPerReported: units)

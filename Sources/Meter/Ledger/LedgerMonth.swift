@@ -80,7 +80,7 @@ package struct LedgerFigure: Equatable, Sendable {
     package var balance: LedgerAmount
     /// The balance, rounded down.
     package var amount: Hundredths
-    /// The newest figure that was read back from Waldur.
+    /// The newest figure that was read back from Waldur, or what it showed at the adoption.
     package let confirmed: Hundredths?
     /// The figure of an intent whose outcome is not final.
     package let inFlight: Hundredths?

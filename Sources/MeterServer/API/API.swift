@@ -8,11 +8,14 @@ struct API: Sendable {
     private let table: RouteTable
     private let access: ContextAccess
     private let counters = APICounters()
+    private let limits: RequestLimits
 
     /// - Parameter reporting: nil where no Waldur is configured.
     /// - Throws: ``StartError`` when the key of the id hashes can neither be read nor made.
     init(_ context: ServerContext, reporting: (any ReportingControl)? = nil) throws {
         self.context = context
+        let clock = context.clock
+        limits = RequestLimits(limiters: context.engine.limiters) { clock.now() }
         let door = EngineDoor(context: context, reporting: reporting)
         let directory = context.configuration.dataDirectory
         let hash = try IdentifierKeyFile.hash(in: directory)
@@ -59,6 +62,7 @@ struct API: Sendable {
         )
         routes += StatusRoutes(context: context, reporting: reporting).routes
         routes += KeyRoutes(context: context).routes
+        routes += LimitRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
@@ -67,6 +71,8 @@ struct API: Sendable {
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
         routes += ForeignRoutes(context: context).routes
+        routes += OrderRoutes(context: context, reporting: reporting).routes
+        routes += TakeoverRoutes(reporting: reporting).routes
         routes += ReportRoutes(reporting: reporting).routes
         table = RouteTable(routes)
     }
@@ -81,6 +87,7 @@ struct API: Sendable {
             table: table,
             access: access,
             counters: counters,
+            limits: limits,
             crossOrigin: CrossOrigin(origins: context.configuration.corsOrigins),
             bodyTimeout: context.configuration.limits.httpTimeout
         )

@@ -63,6 +63,7 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
         )
         if let deferral = outcome.deferral {
             context.metrics.deferrals.add("http", deferral.rawValue)
+            if let hit = outcome.hit { throw .limit(hit) }
             throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
         }
         switch await context.waiters.wait(
@@ -120,7 +121,12 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
 
     func conditions() -> [HealthCondition] { context.readiness.entries.map { HealthCondition($0) } }
 
-    func write(to text: inout PrometheusText) { Exposition.write(context, to: &text) }
+    func lateParts() -> [String] { context.vitals.lateParts }
+
+    func write(to text: inout PrometheusText, naming: Bool) {
+        Exposition.write(context, reporting, to: &text)
+        Exposition.writeLimits(context.engine.limiters.hits(), naming: naming, to: &text)
+    }
 
     var version: String { Build.version }
 }

@@ -4,6 +4,7 @@ enum HelpText {
         var lines = [
             "Usage: MeterServer [run] [flags]",
             "       MeterServer config check|show [flags]",
+            "       MeterServer health [flags]",
             "",
             "Each setting is a flag, a METER_ variable (--log-format: METER_LOG_FORMAT), or a line of",
             "the YAML file that --config names (log: format:). Flags win over variables, variables",
@@ -26,6 +27,9 @@ enum HelpText {
             lines += wrapped(setting.help)
         }
         lines += [
+            "",
+            "health asks the running server with these settings whether every part of it moves on: 0 if so,",
+            "1 if not. config check says whether a start would take the settings.",
             "",
             "Exit: 0 stopped as asked, 1 failed, 3 damaged data, 4 data directory in use,",
             "78 wrong configuration or address taken.",

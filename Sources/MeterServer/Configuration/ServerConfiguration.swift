@@ -63,6 +63,10 @@ struct ServerConfiguration: Sendable {
         var httpTimeout: Duration
         var httpConnectionCount: Int
         var liveStreamCount: Int
+        /// What every tenant and every principal may have.
+        var rules: LimitRules
+        var burst: Duration
+        var tenantCount: Int
     }
 
     /// Checks the values and reads the files that hold secrets.
@@ -79,7 +83,7 @@ struct ServerConfiguration: Sendable {
         http = try Self.address(values, Settings.http)
         corsOrigins = try Self.origins(values)
         homePort = try Self.homePort(values)
-        adminSocket = values.value(Settings.adminSocket)?.text ?? "\(data.text)/admin.sock"
+        adminSocket = Self.adminSocket(values) ?? ""
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
             throw values.error(
@@ -108,11 +112,20 @@ struct ServerConfiguration: Sendable {
             httpBodyByteCount: try Self.count(values, Settings.httpBody) << 20,
             httpTimeout: try Self.seconds(values, Settings.httpSeconds),
             httpConnectionCount: try Self.count(values, Settings.httpConnections),
-            liveStreamCount: try Self.count(values, Settings.liveStreams)
+            liveStreamCount: try Self.count(values, Settings.liveStreams),
+            rules: try Self.limitRules(values),
+            burst: try Self.seconds(values, Settings.burstSeconds),
+            tenantCount: try Self.count(values, Settings.tenants)
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
         try checkAuthentication(values)
+    }
+
+    /// Where the administration socket is; nil where neither it nor the data directory is set.
+    static func adminSocket(_ values: ConfigurationValues) -> String? {
+        values.value(Settings.adminSocket)?.text
+            ?? values.value(Settings.data).map { "\($0.text)/admin.sock" }
     }
 
     // MARK: - Rules over several settings
@@ -145,6 +158,20 @@ struct ServerConfiguration: Sendable {
             throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func limitRules(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> LimitRules {
+        var rules = LimitRules()
+        for entry in Settings.ofLimits {
+            let value = UInt64(try count(values, entry.setting))
+            switch entry.kind {
+            case .tenant: rules.tenant[entry.limit] = value
+            case .principal: rules.principal[entry.limit] = value
+            }
+        }
+        return rules
     }
 
     private static func origins(

@@ -264,6 +264,20 @@ enum Settings {
         unit: "streams",
         "Open streams of live totals, of which one tenant has a quarter at most; one more is told 429."
     )
+    static let burstSeconds = Setting(
+        ["limits", "burst-seconds"],
+        .count(1...3_600),
+        default: "10",
+        unit: "seconds",
+        "How many seconds' worth of a rate a tenant or principal may use at once, after it was quiet."
+    )
+    static let tenants = Setting(
+        ["limits", "tenants"],
+        .count(1...10_000_000),
+        default: "100000",
+        unit: "names",
+        "Names of tenants; events of new ones beyond are refused by name."
+    )
 
     static let clockOffsetSeconds = Setting(
         ["clock-offset-seconds"],
@@ -281,17 +295,18 @@ enum Settings {
         isHidden: true
     )
 
-    static let all: [Setting] = [
-        config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
-        logFormat,
-        logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone, waldurHomePort,
-        waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
-        waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
-        udpReceiveBuffer,
-        checkpointSeconds, stopSeconds,
-        connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
-        journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
-        clockOffsetSeconds,
-        portFile,
-    ]
+    static let all: [Setting] =
+        [
+            config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
+            logFormat,
+            logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
+            waldurHomePort,
+            waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
+            waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
+            udpReceiveBuffer,
+            checkpointSeconds, stopSeconds,
+            connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
+            journalQueue, liveKeys, httpBody, httpSeconds, httpConnections, liveStreams,
+            burstSeconds, tenants,
+        ] + ofLimits.map(\.setting) + [clockOffsetSeconds, portFile]
 }

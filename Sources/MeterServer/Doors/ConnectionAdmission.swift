@@ -1,10 +1,12 @@
+internal import Meter
 internal import Synchronization
 
-/// Counts open connections, all and by remote address, and refuses those beyond the limits.
+/// Counts open connections, all, by remote address and by principal, and refuses those beyond the limits.
 final class ConnectionAdmission: Sendable {
     private struct State {
         var count = 0
-        var counts: [String: Int] = [:]
+        var byAddress: [String: Int] = [:]
+        var byPrincipal: [PrincipalID: Int] = [:]
     }
 
     private let state = Mutex(State())
@@ -20,21 +22,41 @@ final class ConnectionAdmission: Sendable {
     func enter(_ address: String) -> String? {
         state.withLock { state in
             guard state.count < countMax else { return "connections" }
-            guard state.counts[address, default: 0] < countMaxPerAddress else {
+            guard state.byAddress[address, default: 0] < countMaxPerAddress else {
                 return "connections-per-address"
             }
             state.count += 1
-            state.counts[address, default: 0] += 1
+            state.byAddress[address, default: 0] += 1
             return nil
         }
     }
 
-    /// Gives a place back that ``enter(_:)`` gave.
-    func leave(_ address: String) {
+    /// Counts a connection that has a place among its principal's; returns the limit that is in the way, or
+    /// nil if there is none.
+    func identify(_ principal: PrincipalID, _ limiters: Limiters) -> LimitHit? {
+        let subject = LimitSubject.principal(principal)
+        let most = limiters.rules.value(.connections, of: subject) ?? .max
+        let isIn = state.withLock { state in
+            let count = state.byPrincipal[principal, default: 0]
+            guard count < most else { return false }
+            state.byPrincipal[principal] = count + 1
+            return true
+        }
+        if isIn { return nil }
+        limiters.principal(principal).note(.connections)
+        return LimitHit(
+            subject: subject, limit: .connections, value: most, waitMilliseconds: 1_000)
+    }
+
+    /// Gives back the place that ``enter(_:)`` gave, and the one among the principal's.
+    func leave(_ address: String, _ principal: PrincipalID?) {
         state.withLock { state in
             state.count -= 1
-            let left = state.counts[address, default: 1] - 1
-            state.counts[address] = left > 0 ? left : nil
+            let left = state.byAddress[address, default: 1] - 1
+            state.byAddress[address] = left > 0 ? left : nil
+            guard let principal else { return }
+            let others = state.byPrincipal[principal, default: 1] - 1
+            state.byPrincipal[principal] = others > 0 ? others : nil
         }
     }
 }

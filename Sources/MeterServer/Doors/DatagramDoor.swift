@@ -33,8 +33,14 @@ final class DatagramDoor: Sendable {
     func start(_ context: ServerContext) throws {
         for (index, socket) in sockets.enumerated() {
             let signals = signals[index]
+            let heartbeat = context.vitals.add("udp-\(index)")
             let thread = try WorkerThread("meter-udp-\(index)") {
-                DatagramReceiver(socket: socket, context: context, signals: signals).run()
+                DatagramReceiver(
+                    socket: socket,
+                    context: context,
+                    signals: signals,
+                    heartbeat: heartbeat
+                ).run()
             }
             threads.withLock { $0.append(thread) }
         }

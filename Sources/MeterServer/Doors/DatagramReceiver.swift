@@ -54,6 +54,7 @@ final class DatagramReceiver {
     private let clock: ServerClock
     private let metrics: ServerMetrics
     private let signals: Signals
+    private let heartbeat: Heartbeat
     private let datagrams: UnsafeMutableBufferPointer<meter_datagram>
     private let answers: UnsafeMutableBufferPointer<meter_datagram>
     private let slab: UnsafeMutableRawPointer
@@ -81,9 +82,15 @@ final class DatagramReceiver {
         }
     }
 
-    init(socket: DatagramSocket, context: ServerContext, signals: Signals) {
+    init(
+        socket: DatagramSocket,
+        context: ServerContext,
+        signals: Signals,
+        heartbeat: Heartbeat
+    ) {
         self.socket = socket
         self.signals = signals
+        self.heartbeat = heartbeat
         engine = context.engine
         receiver = Receiver(engine: context.engine)
         clock = context.clock
@@ -113,7 +120,9 @@ final class DatagramReceiver {
 
     /// Receives until it is told to stop, then until the socket is empty.
     func run() {
+        defer { heartbeat.end() }
         while true {
+            heartbeat.beat()
             let count = unsafe meter_receive_datagrams(
                 socket.descriptor,
                 datagrams.baseAddress,
@@ -152,6 +161,7 @@ final class DatagramReceiver {
     private func take(_ count: Int) {
         let now = clock.now()
         var tally = FrameTally()
+        var deferrals: [Deferral: Int] = [:]
         var byteCount = 0
         for index in 0..<count {
             let datagram = unsafe datagrams[index]
@@ -169,10 +179,12 @@ final class DatagramReceiver {
             if case .ignored(let error) = outcome.disposition {
                 metrics.ignored.add("udp", error.reason)
             }
+            if case .deferred(let reason) = outcome.disposition {
+                deferrals[reason, default: 0] += 1
+            }
             guard let source = outcome.source else { continue }
             unsafe debts[source, default: Debt()].received(datagram)
-            if case .deferred(let reason) = outcome.disposition {
-                metrics.deferrals.add("udp", reason.rawValue)
+            if case .deferred = outcome.disposition {
                 debts[source]?.owed.defer(outcome.sequences)
                 hasUrgent = true
             } else {
@@ -184,6 +196,9 @@ final class DatagramReceiver {
         metrics.datagrams.add(count)
         metrics.datagramBytes.add(byteCount)
         metrics.udpFrames.add(tally)
+        for (reason, count) in deferrals {
+            metrics.deferrals.add("udp", reason.rawValue, count: count)
+        }
         if !debts.isEmpty { signals.isOwing.store(true, ordering: .releasing) }
     }
 

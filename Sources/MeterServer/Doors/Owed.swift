@@ -5,7 +5,8 @@
 struct Owed {
     private var first: UInt64?
     private var last: UInt64 = 0
-    /// Ranges to be sent again; told at once, since no sync will ever cover them.
+    /// Ranges to be sent again, ascending and apart, as an acknowledgement has them; told at once, since no
+    /// sync will ever cover them.
     private(set) var deferred: [Range<UInt64>] = []
 
     /// Ranges told in one acknowledgement; the emitter finds the others by its own time-out.
@@ -19,8 +20,20 @@ struct Owed {
         last = max(last, position)
     }
 
+    /// These numbers are to be sent again; they may be deferred already, or touch what is.
     mutating func `defer`(_ sequences: Range<UInt64>) {
-        if deferred.count < Self.deferredMax { deferred.append(sequences) }
+        guard !sequences.isEmpty else { return }
+        let first = deferred.firstIndex { $0.upperBound >= sequences.lowerBound } ?? deferred.count
+        var end = first
+        var joined = sequences
+        while end < deferred.count, deferred[end].lowerBound <= sequences.upperBound {
+            let known = deferred[end]
+            joined =
+                min(joined.lowerBound, known.lowerBound)..<max(joined.upperBound, known.upperBound)
+            end += 1
+        }
+        guard end > first || deferred.count < Self.deferredMax else { return }
+        deferred.replaceSubrange(first..<end, with: CollectionOfOne(joined))
     }
 
     func isDue(durable: UInt64) -> Bool {

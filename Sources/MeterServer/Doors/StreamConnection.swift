@@ -21,10 +21,14 @@ final class StreamConnection: ChannelInboundHandler {
     private var partial: [UInt8] = []
     /// What the engine could not take, in order; nothing is read while there is any.
     private var heldBack: [ByteBuffer] = []
-    private var isRetrying = false
+    /// When it is worth offering again what was held back for a rate.
+    private var rateOpens = NIODeadline.now()
+    /// How often the same frame was held back for a rate.
+    private var rateHoldCount = 0
 
     private var owed: [SourceHandle: Owed] = [:]
-    private var hasAuthenticated = false
+    /// Who sent the first authentic frame; counts among its connections.
+    private var principal: PrincipalID?
     private var isInputClosed = false
     private var isFinishing = false
     private let began = NIODeadline.now()
@@ -46,7 +50,7 @@ final class StreamConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.remove(self)
-        loop.admission.leave(remoteAddress)
+        loop.admission.leave(remoteAddress, principal)
         loop.metrics.connectionsOpen.add(-1)
         self.context = nil
         context.fireChannelInactive()
@@ -177,6 +181,9 @@ final class StreamConnection: ChannelInboundHandler {
     ) -> Fate {
         let outcome = unsafe loop.receiver.ingest(frame: frame, at: now, by: .tcp)
         tally.count(outcome.disposition)
+        if principal == nil, let source = outcome.source, !identify(source.key.principal) {
+            return .refused
+        }
         switch outcome.disposition {
         case .ignored(let error):
             loop.metrics.ignored.add("tcp", error.reason)
@@ -189,20 +196,36 @@ final class StreamConnection: ChannelInboundHandler {
                 loop.metrics.deferrals.add("tcp", Self.reason(outcome.disposition))
             }
             return .heldBack
+        case .deferred(.principalRate), .deferred(.tenantRate):
+            if rateHoldCount == 0 {
+                loop.metrics.deferrals.add("tcp", Self.reason(outcome.disposition))
+            }
+            waitForRate(outcome.waitMilliseconds)
+            return .heldBack
         case .deferred(let reason):
-            hasAuthenticated = true
             loop.metrics.deferrals.add("tcp", reason.rawValue)
             if let source = outcome.source {
                 owed[source, default: Owed()].defer(outcome.sequences)
             }
             return .taken
         case .new, .duplicate, .inConflict:
-            hasAuthenticated = true
+            rateHoldCount = 0
             if let source = outcome.source {
                 owed[source, default: Owed()].receive(upTo: outcome.position)
             }
             return .taken
         }
+    }
+
+    /// Counts the connection among its principal's; closes it if there is one too many.
+    private func identify(_ principal: PrincipalID) -> Bool {
+        if let hit = loop.admission.identify(principal, loop.engine.limiters) {
+            loop.metrics.connectionsRefused.add("\(hit.limit.rawValue)-of-\(hit.subject.kind)")
+            close("too-many-of-principal")
+            return false
+        }
+        self.principal = principal
+        return true
     }
 
     private static func reason(_ disposition: FrameOutcome.Disposition) -> String {
@@ -223,6 +246,17 @@ final class StreamConnection: ChannelInboundHandler {
     }
 
     // MARK: - Holding back
+
+    /// Many connections may wait for one bucket, and each frame that is offered again costs its tag: so
+    /// each waits longer from time to time, which the bucket's burst makes good.
+    private func waitForRate(_ milliseconds: Int64) {
+        let patience = Int64(10) << min(rateHoldCount, 7)
+        rateHoldCount += 1
+        rateOpens = .now() + .milliseconds(min(max(milliseconds, patience), 10_000))
+    }
+
+    /// Whether what is held back may be taken now.
+    func isWorthRetrying(_ now: NIODeadline) -> Bool { rateHoldCount == 0 || now >= rateOpens }
 
     private func holdBack(_ buffer: ByteBuffer) {
         heldBack.append(buffer)
@@ -316,13 +350,14 @@ final class StreamConnection: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// Closes if a time limit has passed. While the engine holds back, nothing is the peer's fault.
+    /// Closes if a time limit has passed. While the engine holds back a known peer, nothing is its fault.
     func checkTime(_ now: NIODeadline) {
-        guard heldBack.isEmpty else { return }
         let limits = loop.limits
-        if !hasAuthenticated, now - began > TimeAmount(limits.firstFrameTimeout) {
-            close("first-frame-timeout")
-        } else if let partialBegan, now - partialBegan > TimeAmount(limits.frameTimeout) {
+        if principal == nil, now - began > TimeAmount(limits.firstFrameTimeout) {
+            return close("first-frame-timeout")
+        }
+        guard heldBack.isEmpty else { return }
+        if let partialBegan, now - partialBegan > TimeAmount(limits.frameTimeout) {
             close("frame-timeout")
         } else if let unwritableSince, now - unwritableSince > TimeAmount(limits.frameTimeout) {
             close("unwritable-timeout")

@@ -19,6 +19,7 @@ final class StreamDoor: Sendable {
         for eventLoop in group.makeIterator() {
             let signal = StreamLoop.Signals()
             signals.append(signal)
+            let heartbeat = context.vitals.add("tcp-\(signals.count - 1)")
             loops.append(
                 try await eventLoop.submit {
                     NIOLoopBound(
@@ -26,7 +27,8 @@ final class StreamDoor: Sendable {
                             eventLoop: eventLoop,
                             context: context,
                             admission: admission,
-                            signals: signal
+                            signals: signal,
+                            heartbeat: heartbeat
                         ),
                         eventLoop: eventLoop
                     )

@@ -14,6 +14,7 @@ final class StreamLoop {
     let limits: ServerConfiguration.Limits
     let admission: ConnectionAdmission
     let signals: Signals
+    let heartbeat: Heartbeat
     private var connections: [ObjectIdentifier: StreamConnection] = [:]
     private var owing: [ObjectIdentifier: StreamConnection] = [:]
     private var heldBack: [ObjectIdentifier: StreamConnection] = [:]
@@ -29,7 +30,8 @@ final class StreamLoop {
         eventLoop: any EventLoop,
         context: ServerContext,
         admission: ConnectionAdmission,
-        signals: Signals
+        signals: Signals,
+        heartbeat: Heartbeat
     ) {
         self.eventLoop = eventLoop
         engine = context.engine
@@ -39,6 +41,7 @@ final class StreamLoop {
         limits = context.configuration.limits
         self.admission = admission
         self.signals = signals
+        self.heartbeat = heartbeat
     }
 
     var isEmpty: Bool { connections.isEmpty }
@@ -82,13 +85,18 @@ final class StreamLoop {
         isRetryScheduled = false
         let waiting = heldBack
         heldBack.removeAll()
-        for connection in waiting.values where !connection.retry() { setHeldBack(connection) }
+        let now = NIODeadline.now()
+        for connection in waiting.values
+        where !connection.isWorthRetrying(now) || !connection.retry() {
+            setHeldBack(connection)
+        }
         // What was taken may be durable before anybody knew that it is owed.
         if !owing.isEmpty { acknowledge() }
     }
 
     /// Closes connections that were silent, slow or stuck for too long; every second.
     func sweep() {
+        heartbeat.beat()
         let now = NIODeadline.now()
         for connection in connections.values { connection.checkTime(now) }
     }
@@ -100,6 +108,7 @@ final class StreamLoop {
 
     /// Closes what is left.
     func closeAll() {
+        heartbeat.end()
         for connection in connections.values { connection.close("stopping") }
     }
 }

@@ -11,16 +11,21 @@ final class Committer: Sendable {
     private let context: ServerContext
     /// Told after each sync: doors that owe acknowledgements.
     private let published: @Sendable () -> Void
+    private let heartbeat: Heartbeat
     private let isStopping = Atomic(false)
     private let stopSignal = StopSignal()
     private let thread = Mutex<WorkerThread?>(nil)
 
     private static let firstPause = Duration.milliseconds(50)
     private static let longestPause = Duration.seconds(2)
+    /// What one call of the disk may take before the thread counts as stuck. A disk that hangs is not
+    /// mended by a restart, and `/readyz` tells of it sooner.
+    private static let diskPatience = Duration.seconds(600)
 
     init(context: ServerContext, published: @escaping @Sendable () -> Void) {
         self.context = context
         self.published = published
+        heartbeat = context.vitals.add("committer")
     }
 
     func start() throws(SystemCallError) {
@@ -40,7 +45,9 @@ final class Committer: Sendable {
     }
 
     private func run() {
+        defer { heartbeat.end() }
         while true {
+            heartbeat.beat()
             let hasMore = context.engine.waitForAppend()
             if hasMore, !commit() {
                 guard recover() else { return }
@@ -57,6 +64,7 @@ final class Committer: Sendable {
     private func commit() -> Bool {
         let clock = ContinuousClock()
         let began = clock.now
+        heartbeat.beat(within: Self.diskPatience)
         do throws(DiskError) {
             let durable = try context.engine.commit()
             context.metrics.commits.add()
@@ -90,6 +98,7 @@ final class Committer: Sendable {
     private func recover() -> Bool {
         var pause = Self.firstPause
         while true {
+            heartbeat.beat(within: Self.diskPatience)
             do throws(EngineError) {
                 let summary = try context.engine.recover()
                 context.metrics.journalRecoveries.add()

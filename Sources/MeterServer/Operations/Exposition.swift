@@ -1,27 +1,26 @@
 internal import Meter
+internal import MeterWire
 
-/// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, the
-/// engine's counts of events, and the kernel's of the process.
+/// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, what the
+/// engine holds, how reporting stands, and the kernel's facts of process and disk.
+///
+/// Documentation/Operations.md says of each what to do about it; a test compares both.
 enum Exposition {
-    static func write(_ context: ServerContext, to text: inout PrometheusText) {
+    static func write(
+        _ context: ServerContext,
+        _ reporting: (any ReportingControl)?,
+        to text: inout PrometheusText
+    ) {
         context.metrics.write(to: &text)
+        writeEvents(context, to: &text)
         writeEngine(context, to: &text)
         writeState(context, to: &text)
-        text.gauge(
-            "process_resident_memory_bytes",
-            "Memory in use.",
-            ProcessFacts.residentByteCount
-        )
-        text.gauge("process_open_fds", "Open descriptors.", ProcessFacts.openFileCount)
-        text.counter(
-            "process_cpu_seconds_total",
-            "Processor time used.",
-            milliseconds: ProcessFacts.cpuMilliseconds
-        )
+        writeReporting(reporting, to: &text)
+        writeSystem(context, to: &text)
     }
 
     /// Events by what became of them, all principals together: no label names a tenant or a principal.
-    private static func writeEngine(_ context: ServerContext, to text: inout PrometheusText) {
+    private static func writeEvents(_ context: ServerContext, to text: inout PrometheusText) {
         let counts = context.engine.admissionCounts()
         let sum = counts.values.reduce(AdmissionCounts()) { $0 + $1 }
         text.family(
@@ -45,16 +44,90 @@ enum Exposition {
             "Principals whose events have not each exactly one result; anything but 0 is a fault.",
             counts.count { !Conservation.check($0.value, of: $0.key).isEmpty }
         )
+    }
+
+    private static func writeEngine(_ context: ServerContext, to text: inout PrometheusText) {
+        let engine = context.engine
         text.gauge(
             "meter_journal_appended_bytes",
             "Where the next journal record will begin.",
-            Int(clamping: context.engine.appended)
+            Int(clamping: engine.appended)
         )
         text.gauge(
             "meter_journal_durable_bytes",
             "Up to where the journal is on the disk.",
-            Int(clamping: context.engine.durable)
+            Int(clamping: engine.durable)
         )
+        text.gauge("meter_live_counters", "Counters in memory.", engine.liveKeyCount)
+        text.gauge(
+            "meter_live_counters_max",
+            "Counters that may be in memory (limits.live-keys).",
+            engine.options.liveKeyMax
+        )
+        text.gauge("meter_segments", "Segments that history is read from.", engine.segments.count)
+        let sources = engine.sourceStandings()
+        text.family(
+            "meter_sources",
+            .gauge,
+            "Sources, and those without a last claim, with numbers missing, or quarantined.",
+            labels: ["state"],
+            [
+                (["total"], sources.total), (["unclean"], sources.unclean),
+                (["incomplete"], sources.incomplete), (["quarantined"], sources.quarantined),
+            ].map { ($0.0, UInt64($0.1)) }
+        )
+        let through = sources.completeThrough(at: context.clock.now())
+        text.gauge(
+            "meter_complete_through_timestamp_seconds",
+            "The earliest time that a source could still change; 0 while unknown.",
+            seconds(through)
+        )
+    }
+
+    /// Subjects that are told by name; what others met is added up under `__other__`.
+    private static let namedCountMax = 100
+
+    /// How often which limit was in the way: by the kind of its holder, and, where names may be told, by the
+    /// holder.
+    static func writeLimits(
+        _ hits: [(subject: LimitSubject, limit: Limit, count: UInt64)],
+        naming: Bool,
+        to text: inout PrometheusText
+    ) {
+        var kinds: [[String]: UInt64] = [:]
+        var names: [[String]: UInt64] = [:]
+        for (index, hit) in hits.enumerated() {
+            let (kind, limit) = (hit.subject.kind, hit.limit.rawValue)
+            kinds[[kind, limit], default: 0] &+= hit.count
+            let name =
+                switch hit.subject {
+                case _ where index >= namedCountMax: "__other__"
+                case .tenant(let name): name.description
+                case .principal(let id): id.description
+                }
+            names[[kind, limit, name], default: 0] &+= hit.count
+        }
+        text.family(
+            "meter_limited_total",
+            .counter,
+            "Frames, batches, requests and new names that met a limit, by whose and which.",
+            labels: ["of", "limit"],
+            sorted(kinds)
+        )
+        guard naming else { return }
+        text.family(
+            "meter_limited_by_holder_total",
+            .counter,
+            "The same by tenant or principal; the hundred that met limits most.",
+            labels: ["of", "limit", "holder"],
+            sorted(names)
+        )
+    }
+
+    private static func sorted(
+        _ counts: [[String]: UInt64]
+    ) -> [(labels: [String], count: UInt64)] {
+        counts.map { ($0.key, $0.value) }.sorted { $0.0.lexicographicallyPrecedes($1.0) }
     }
 
     private static func writeState(_ context: ServerContext, to text: inout PrometheusText) {
@@ -83,5 +156,88 @@ enum Exposition {
             labels: ["version"],
             [([Build.version], 1)]
         )
+    }
+
+    /// How reporting stands; the configured Waldurs are the only label values.
+    private static func writeReporting(
+        _ reporting: (any ReportingControl)?,
+        to text: inout PrometheusText
+    ) {
+        let standings = reporting?.status() ?? []
+        for (name, help, value) in [
+            (
+                "meter_report_last_cycle_timestamp_seconds",
+                "When a cycle over all bound resources was last completed; 0 before the first.",
+                { seconds($0.lastSuccess) }
+            ),
+            (
+                "meter_report_open_intents",
+                "Submissions that are decided and whose outcome is not in the book yet.",
+                { $0.openIntents }
+            ),
+            (
+                "meter_report_unknown_intents",
+                "Submissions of which nobody knows yet what Waldur made of them.",
+                { $0.unknownIntents }
+            ),
+        ] as [(String, String, (ReportingStatus) -> Int)] {
+            text.family(
+                name,
+                .gauge,
+                help,
+                labels: ["waldur"],
+                standings.map { ([$0.waldur.name], UInt64(clamping: value($0))) }
+            )
+        }
+        text.gauge(
+            "meter_reconciled_through_timestamp_seconds",
+            "When the newest reconciliation that found no difference began; 0 if there was none.",
+            seconds(reporting?.reconciledThrough())
+        )
+    }
+
+    private static func writeSystem(_ context: ServerContext, to text: inout PrometheusText) {
+        if let disk = DiskFacts(of: context.configuration.dataDirectory) {
+            text.gauge(
+                "meter_disk_free_bytes",
+                "Room on the file system of the data directory.",
+                Int(clamping: disk.freeByteCount)
+            )
+            text.gauge(
+                "meter_disk_bytes",
+                "Size of the file system of the data directory.",
+                Int(clamping: disk.byteCount)
+            )
+        }
+        text.gauge(
+            "meter_late_parts",
+            "Parts of the server that do not move on; /healthz names them.",
+            context.vitals.lateParts.count
+        )
+        text.gauge(
+            "process_resident_memory_bytes",
+            "Memory in use.",
+            ProcessFacts.residentByteCount
+        )
+        text.gauge("process_open_fds", "Open descriptors.", ProcessFacts.openFileCount)
+        text.gauge(
+            "process_max_fds",
+            "Descriptors that may be open.",
+            ProcessFacts.openFileCountMax
+        )
+        text.gauge(
+            "process_start_time_seconds",
+            "When the process began.",
+            ProcessFacts.startSeconds
+        )
+        text.counter(
+            "process_cpu_seconds_total",
+            "Processor time used.",
+            milliseconds: ProcessFacts.cpuMilliseconds
+        )
+    }
+
+    private static func seconds(_ time: Timestamp?) -> Int {
+        Int(clamping: (time?.milliseconds ?? 0) / 1_000)
     }
 }

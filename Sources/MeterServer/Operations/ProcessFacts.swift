@@ -3,22 +3,19 @@ internal import Glibc
 /// What the kernel says about this process; read when somebody asks.
 enum ProcessFacts {
     /// Allows as many open files as the system lets this process have.
-    ///
-    /// - Returns: The number in force.
-    @discardableResult
-    static func raiseFileLimit() -> UInt64 {
+    static func raiseFileLimit() {
+        guard var limit = fileLimit, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Descriptors that may be open at once.
+    static var openFileCountMax: Int { Int(clamping: fileLimit?.rlim_cur ?? 0) }
+
+    private static var fileLimit: rlimit? {
         var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            return 0
-        }
-        if limit.rlim_cur < limit.rlim_max {
-            var raised = limit
-            raised.rlim_cur = limit.rlim_max
-            if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 {
-                return UInt64(raised.rlim_cur)
-            }
-        }
-        return UInt64(limit.rlim_cur)
+        let result = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return result == 0 ? limit : nil
     }
 
     /// Bytes of memory that are in use now.
@@ -34,6 +31,19 @@ enum ProcessFacts {
         guard unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return 0 }
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
+
+    /// When the process began, in seconds since 1970.
+    static let startSeconds: Int = {
+        // The fields behind the name, which may have anything in it, begin with the third.
+        let fields = text(of: "/proc/self/stat").split(separator: ")").last?.split(separator: " ")
+        guard let fields, fields.count > 19, let ticks = Int(fields[19]) else { return 0 }
+        var wall = timespec()
+        var boot = timespec()
+        guard unsafe clock_gettime(CLOCK_REALTIME, &wall) == 0,
+            unsafe clock_gettime(CLOCK_BOOTTIME, &boot) == 0
+        else { return 0 }
+        return wall.tv_sec - (boot.tv_sec - ticks / Int(sysconf(CInt(_SC_CLK_TCK))))
+    }()
 
     /// Descriptors that are open now.
     static var openFileCount: Int {

@@ -31,6 +31,7 @@ struct ServerMetrics: Sendable {
     let merges = Counter()
     let mergeFailures = Counter()
     let bookEntries = Counter()
+    let startedUnclean = Gauge()
 
     /// Adds every metric of the server to an exposition.
     func write(to text: inout PrometheusText) {
@@ -121,10 +122,10 @@ struct ServerMetrics: Sendable {
             labels: ["reason"],
             acknowledgementsHeldBack.samples
         )
-        text.gauge(
-            "meter_udp_kernel_drops",
-            "Datagrams that the kernel dropped for want of buffer space since the start.",
-            kernelDrops.current
+        text.counter(
+            "meter_udp_kernel_drops_total",
+            "Datagrams that the kernel dropped for want of buffer space.",
+            UInt64(clamping: kernelDrops.current)
         )
         text.counter("meter_journal_commits_total", "Syncs of the journal.", commits.count)
         text.histogram(
@@ -162,5 +163,10 @@ struct ServerMetrics: Sendable {
             mergeFailures.count
         )
         text.counter("meter_book_entries_total", "Decisions appended.", bookEntries.count)
+        text.gauge(
+            "meter_started_unclean",
+            "Whether the server before this one ended without finishing its journal.",
+            startedUnclean.current
+        )
     }
 }

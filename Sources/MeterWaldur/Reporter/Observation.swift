@@ -13,6 +13,19 @@ package struct Observation: Equatable, Sendable {
     /// The usage list by month and row; empty for months that were not asked for.
     package var rows: [BillingMonth: [WaldurUsageRow]] = [:]
 
+    /// What was read, and when.
+    package init(
+        begun: Timestamp,
+        waldurTime: Timestamp,
+        month: BillingMonth,
+        periods: [WaldurPlanPeriod]
+    ) {
+        self.begun = begun
+        self.waldurTime = waldurTime
+        self.month = month
+        self.periods = periods
+    }
+
     /// A row as both readings show it.
     package enum Value: Equatable, Sendable {
         case absent

@@ -157,6 +157,8 @@ package struct Reporter: Sendable {
         switch event {
         case .resources(let result): handleResources(result, at: moment)
         case .offering(let result): handleOffering(result, at: moment)
+        case .orders(let result): handleOrders(result, at: moment)
+        case .order(let result): handleOrder(result, at: moment)
         case .invoices(let result): handleInvoices(result, at: moment)
         case .month(let result): handleMonth(result, at: moment)
         case .planPeriods(let result): handlePlanPeriods(result, at: moment)

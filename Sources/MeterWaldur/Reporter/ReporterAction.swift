@@ -7,6 +7,9 @@ package enum ReporterAction: Equatable, Sendable {
     /// Read every resource that the account sees.
     case listResources
     case readOffering(OfferingID)
+    /// Read the orders that may still come into effect.
+    case readOrders
+    case readOrder(OrderID)
     /// Read the invoices that the account sees, to see whether Waldur has turned the month.
     case readInvoices
     /// Ask the ledger, at a durable position, for everything of a month that is over.
@@ -29,6 +32,8 @@ package enum ReporterAction: Equatable, Sendable {
 package enum ReporterEvent: Sendable {
     case resources(Result<[WaldurResource], WaldurError>)
     case offering(Result<WaldurOffering, WaldurError>)
+    case orders(Result<[WaldurOrder], WaldurError>)
+    case order(Result<WaldurOrder, WaldurError>)
     case invoices(Result<[WaldurInvoice], WaldurError>)
     case month(Result<LedgerMonth, ReporterTrouble>)
     case planPeriods(Result<[WaldurPlanPeriod], WaldurError>)

@@ -183,7 +183,10 @@ extension Reporter {
 
     /// Gives up the cycle: the trouble is not with one resource.
     mutating func abortCycle(_ reason: String, _ error: WaldurError?, at moment: ReporterMoment) {
-        if let work { findings[work.resource] = work.findings }
+        if let work {
+            findings[work.resource] = work.findings
+            if let plan = work.plan { lines[work.resource] = plan.lines }
+        }
         work = nil
         queue = []
         trouble = reason

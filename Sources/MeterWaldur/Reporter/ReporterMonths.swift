@@ -1,11 +1,13 @@
 internal import Meter
 internal import MeterWire
 
-// What a cycle does about months before it turns to resources: it sees whether Waldur has turned, cuts what
+// What a cycle does before it turns to resources: it reads orders, sees whether Waldur has turned, cuts what
 // is over, takes up what came late, and lets land what may.
 
 /// One step of it.
 enum MonthStep: Equatable, Sendable {
+    case readOrders
+    case readOrder(OrderID)
     case readInvoices
     case readMonth(BillingMonth)
     case book([Decision])
@@ -14,6 +16,9 @@ enum MonthStep: Equatable, Sendable {
 /// What is left of it in a cycle.
 struct MonthWork: Sendable {
     var step: MonthStep?
+    var ordersAreRead = false
+    /// Open orders that the list no longer has.
+    var vanished: [OrderID] = []
     var turnIsChecked = false
     var hasLanded = false
     /// Months to go through, last first.
@@ -55,6 +60,8 @@ extension Reporter {
         if months.step == nil { chooseMonthStep(at: moment) }
         switch months.step {
         case nil: return nil
+        case .readOrders: return .readOrders
+        case .readOrder(let order): return .readOrder(order)
         case .readInvoices: return .readInvoices
         case .readMonth(let month): return .readMonth(month)
         case .book(let decisions): return .book(decisions)
@@ -62,6 +69,15 @@ extension Reporter {
     }
 
     private mutating func chooseMonthStep(at moment: ReporterMoment) {
+        if !months.ordersAreRead {
+            months.ordersAreRead = true
+            months.step = .readOrders
+            return
+        }
+        if let order = months.vanished.popLast() {
+            months.step = .readOrder(order)
+            return
+        }
         if !months.turnIsChecked {
             months.turnIsChecked = true
             if window(at: moment).unturned != nil {

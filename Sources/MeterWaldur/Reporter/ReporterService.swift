@@ -98,6 +98,38 @@ package actor ReporterService {
         sleeper?.cancel()
     }
 
+    /// Tells everything of an order's resource, reads it back, and then approves the order.
+    ///
+    /// Throws where the order does not wait for the provider, or its resource could not be told to the end;
+    /// nothing was approved then.
+    package func approve(_ order: OrderID) async throws(ReporterTrouble) {
+        let waits = try await asking { () async throws(WaldurError) in
+            try await client.order(order).waitsForProvider
+        }
+        guard waits else { throw ReporterTrouble("order \(order) does not wait for the provider") }
+        let status = try await submit()
+        if let trouble = status.trouble { throw ReporterTrouble(trouble) }
+        guard let standing = engine.bookState.billing.orders[order] else {
+            throw ReporterTrouble("no live binding reports the resource of order \(order)")
+        }
+        guard standing.flushed != nil else {
+            throw ReporterTrouble(
+                "not everything of resource \(standing.order.resource) could be told; see report status"
+            )
+        }
+        try await asking { () async throws(WaldurError) in try await client.approve(order) }
+    }
+
+    private func asking<Value>(
+        _ question: () async throws(WaldurError) -> Value
+    ) async throws(ReporterTrouble) -> Value {
+        do throws(WaldurError) {
+            return try await question()
+        } catch {
+            throw ReporterTrouble("\(error)")
+        }
+    }
+
     /// Waldur's clock, asking it if nobody has yet.
     nonisolated func measuredClock() async throws(ReporterTrouble) -> WaldurClock {
         if client.clock == nil {
@@ -171,7 +203,8 @@ package actor ReporterService {
             } catch {
                 return .month(.failure(error))
             }
-        case .readOffering, .readInvoices, .readPlanPeriods, .readUsageRows, .setUsage:
+        case .readOffering, .readOrders, .readOrder, .readInvoices, .readPlanPeriods,
+            .readUsageRows, .setUsage:
             return await uncancelled(action)
         }
     }
@@ -192,6 +225,10 @@ package actor ReporterService {
             .offering(
                 await result { () async throws(WaldurError) in try await client.offering(id) }
             )
+        case .readOrders:
+            .orders(await result { () async throws(WaldurError) in try await client.orders() })
+        case .readOrder(let id):
+            .order(await result { () async throws(WaldurError) in try await client.order(id) })
         case .readInvoices:
             .invoices(
                 await result { () async throws(WaldurError) in try await client.invoices() }

@@ -184,9 +184,9 @@ extension Reporter {
 
     /// False where nothing of the resource can be told; says why in a finding.
     private mutating func isTellable(_ resource: ResourceID, _ observation: Observation) -> Bool {
-        guard let bound = bound[resource], bound.isLive, let listing = listed[resource] else {
-            return false
-        }
+        guard let bound = bound[resource], bound.isLive, let listing = listed[resource],
+            book.billing.released[ResourceKey(waldur: settings.waldur, resource: resource)] == nil
+        else { return false }
         guard offerings[listing.offering] != nil else {
             work?.findings.append(
                 ReportFinding(
@@ -300,7 +300,10 @@ extension Reporter {
             )
             return
         }
-        endTurn(at: moment)
+        let flushes = flushes(at: moment)
+        if flushes.isEmpty { return endTurn(at: moment) }
+        work?.endsAfterSettling = true
+        work?.step = .settle(flushes)
     }
 
     mutating func handleSent(_ result: Result<Void, WaldurError>, at moment: ReporterMoment) {

@@ -39,7 +39,12 @@ struct ResponderTests {
     private static let token = PortalTokens.prefix + "x.y"
     private static let page = "https://portal.example"
 
-    private func responder(_ door: APIDoor, isInsecure: Bool = false) -> APIResponder {
+    private func responder(
+        _ door: APIDoor,
+        isInsecure: Bool = false,
+        limits: LimitRules = LimitRules(),
+        route: APIRoute? = nil
+    ) -> APIResponder {
         var holders: [String: Credential] = [:]
         for (id, scopes) in [(1, KeyScopes.ingest), (2, .usage), (4, .admin)]
             as [(UInt64, KeyScopes)]
@@ -65,7 +70,7 @@ struct ResponderTests {
                     + call.contentType
             )
         }
-        let routes = [
+        let routes: [APIRoute] = [
             APIRoute(.get, "/open") { call throws(Problem) in echo(call) },
             APIRoute(.get, "/broken") { _ throws(Problem) in throw .internalError },
             APIRoute(.post, "/ingest", scopes: .ingest, bodyByteCountMax: 100) {
@@ -92,10 +97,13 @@ struct ResponderTests {
             APIRoute(.put, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call) },
             APIRoute(.delete, "/admin/{what}", scopes: .admin) { call throws(Problem) in echo(call)
             },
+            APIRoute(.get, "/me") { call throws(Problem) in
+                .text(call.caller.has(.admin) ? "administrator" : "somebody")
+            },
         ]
         return APIResponder(
             door: door,
-            table: RouteTable(routes),
+            table: RouteTable(routes + (route.map { [$0] } ?? [])),
             access: FakeAccess(
                 holders: holders,
                 insecureCredential: isInsecure ? insecure : nil,
@@ -108,6 +116,10 @@ struct ResponderTests {
                 ]
             ),
             counters: APICounters(),
+            limits: RequestLimits(
+                limiters: Limiters(limits, burstMilliseconds: 1_000, tenantCountMax: 10),
+                now: { Timestamp(milliseconds: 1_795_343_400_125) }
+            ),
             crossOrigin: CrossOrigin(origins: [Self.page]),
             bodyTimeout: .milliseconds(200)
         )
@@ -157,6 +169,92 @@ struct ResponderTests {
     }
 
     // MARK: -
+
+    @Test func `open routes know who administers, and nobody else`() async throws {
+        for (door, key, expected) in [
+            (.network, nil, "somebody"), (.network, 4, "administrator"), (.network, 1, "somebody"),
+            (.administrationSocket, nil, "administrator"), (.administrationSocket, 1, "somebody"),
+            (.network, 9, "somebody"),
+        ] as [(APIDoor, UInt64?, String)] {
+            let key = key.map { Self.key($0).text }
+            let reply = try await send("GET", "/me", key: key, to: responder(door))
+            #expect(reply.body == expected)
+        }
+    }
+
+    @Test func `one request more than a principal may have at once is told to come again`()
+        async throws
+    {
+        var limits = LimitRules()
+        limits.principal[.requests] = 1
+        let gate = AsyncStream<Void>.makeStream()
+        let started = AsyncStream<Void>.makeStream()
+        let network = responder(
+            .network,
+            limits: limits,
+            route: APIRoute(.get, "/slow", scopes: .usage) { _ throws(Problem) in
+                started.continuation.yield()
+                for await _ in gate.stream { break }
+                return .text("done")
+            }
+        )
+        async let first = send("GET", "/slow", key: Self.key(2).text, to: network)
+        for await _ in started.stream { break }
+        let usage = "/usage/a/of/b"
+        let second = try await send("GET", usage, key: Self.key(2).text, to: network)
+        #expect(second.status == 429)
+        #expect(second.headers[.retryAfter] == "1")
+        #expect(second.body.contains("urn:meter:problem:over-limit"))
+        #expect(second.body.contains(#""limit":"requests""#))
+        // Others have places of their own, and a place is given back.
+        let other = try await send("POST", "/ingest", key: Self.key(1).text, body: "x", to: network)
+        #expect(other.status == 200)
+        gate.continuation.yield()
+        #expect(try await first.status == 200)
+        #expect(try await send("GET", usage, key: Self.key(2).text, to: network).status == 200)
+    }
+
+    @Test func `queries that ran for too long make their principal wait`() async throws {
+        var limits = LimitRules()
+        limits.principal[.queryMilliseconds] = 1
+        let network = responder(
+            .network,
+            limits: limits,
+            route: APIRoute(.get, "/slow", scopes: .usage) { _ throws(Problem) in
+                try? await Task.sleep(for: .milliseconds(20))
+                return .text("done")
+            }
+        )
+        #expect(try await send("GET", "/slow", key: Self.key(2).text, to: network).status == 200)
+        let again = try await send("GET", "/usage/a/of/b", key: Self.key(2).text, to: network)
+        #expect(again.status == 429)
+        let seconds = try #require(again.headers[.retryAfter].flatMap { Int($0) })
+        #expect(seconds >= 19)
+        #expect(again.body.contains("query-ms-per-second"))
+    }
+
+    @Test func `a principal over its rates is answered before its body is read`() async throws {
+        var limits = LimitRules()
+        limits.principal[.eventsPerSecond] = 10
+        let network = responder(.network, limits: limits)
+        let body = String(repeating: "x", count: 1_000)
+        // Too large: so it was looked at.
+        let key = Self.key(1).text
+        #expect(try await send("POST", "/ingest", key: key, body: body, to: network).status == 413)
+        let limiters = network.limits.limiters
+        for _ in 0..<3 {
+            limiters.principal(PrincipalID(rawValue: 1)).take(
+                events: 20,
+                bytes: 1,
+                at: Timestamp(milliseconds: 1_795_343_400_125)
+            )
+        }
+        let reply = try await send("POST", "/ingest", key: key, body: body, to: network)
+        #expect(reply.status == 429)
+        #expect(reply.headers[.retryAfter] == "2")
+        let usage = try await send("GET", "/usage/a/of/b", key: Self.key(2).text, to: network)
+        #expect(usage.status == 200)
+    }
 
     @Test func `each scope opens its own routes, on the network`() async throws {
         let network = responder(.network)

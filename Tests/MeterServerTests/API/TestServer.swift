@@ -12,13 +12,18 @@ import NIOEmbedded
 @testable import MeterServer
 
 /// Engine, book and routes of a server in this process, without its listeners.
-final class TestServer {
+final class TestServer: Sendable {
     let directory = try? TemporaryDirectory()
     let context: ServerContext
     let api: API
     private let committer: Committer
+    private let watchdog: Watchdog
 
-    init(_ arguments: [String] = []) async throws {
+    /// - Parameter disk: Puts something between engine and files, such as faults.
+    init(
+        _ arguments: [String] = [],
+        disk wrapped: (POSIXDisk) -> any Disk = { $0 }
+    ) async throws {
         let path = (directory?.path ?? "") + "/data"
         let keyFile = (directory?.path ?? "") + "/master.key"
         try Data((String(repeating: "5a", count: 32) + "\n").utf8)
@@ -40,9 +45,9 @@ final class TestServer {
         )
         var random = SystemRandomNumberGenerator()
         let (engine, _) = try Engine.open(
-            disk: disk,
+            disk: wrapped(disk),
             policy: policy,
-            options: EngineOptions(),
+            options: EngineOptions(configuration),
             random: &random
         )
         let metrics = ServerMetrics()
@@ -69,14 +74,20 @@ final class TestServer {
         api = try API(context)
         committer = Committer(context: context) {}
         try committer.start()
+        watchdog = Watchdog(context: context, manager: nil)
+        try watchdog.start()
     }
 
-    deinit { committer.stop() }
+    deinit {
+        watchdog.stop()
+        committer.stop()
+    }
 
     struct Reply {
         var status: Int
         var text: String
         var json: JSONValue
+        var headers: [String: String] = [:]
     }
 
     /// One request; over the socket where no key is shown.
@@ -115,7 +126,11 @@ final class TestServer {
         return Reply(
             status: response.status.code,
             text: text,
-            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null
+            json: (try? JSONParser.parse(Array(text.utf8))) ?? .null,
+            headers: Dictionary(
+                response.headers.map { ($0.name.canonicalName, $0.value) },
+                uniquingKeysWith: { first, _ in first }
+            )
         )
     }
 

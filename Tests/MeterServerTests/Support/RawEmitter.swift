@@ -14,6 +14,8 @@ struct RawEmitter {
     let key: WireKey?
     private let sealer: FrameSealer
     private var workload: EventWorkload
+    /// Whose all events are; the workload's own tenants if nil.
+    private let tenant: String?
     private var random: Seed
     private(set) var frames: [Sent] = []
     /// Largest acknowledged watermark and the ranges above it.
@@ -24,7 +26,8 @@ struct RawEmitter {
     private(set) var acknowledgementByteCount = 0
     private var incoming: [UInt8] = []
 
-    init(seed: UInt64, key: WireKey?, encrypted: Bool = false) {
+    init(seed: UInt64, key: WireKey?, encrypted: Bool = false, tenant: String? = nil) {
+        self.tenant = tenant
         random = Seed(seed)
         source = SourceID(high: random.next(), low: random.next())
         self.key = key
@@ -41,7 +44,8 @@ struct RawEmitter {
 
     /// Seals the next events and remembers them.
     mutating func makeFrame(_ count: Int) -> [UInt8] {
-        let events = workload.events(count)
+        var events = workload.events(count)
+        if let tenant { for index in events.indices { events[index].tenant = tenant } }
         var encoder = PayloadEncoder(byteCountMax: 1 << 19)
         for event in events { _ = encoder.append(event) }
         let first = nextSequence

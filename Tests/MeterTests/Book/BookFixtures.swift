@@ -173,6 +173,19 @@ enum Fixture {
             .conflictDecided(
                 ConflictDecision(source: source, position: 99, counts: false, reason: "clone")
             ),
+            .limitsSet(
+                LimitsDecision(
+                    subject: .tenant(tenant),
+                    limits: [.eventsPerSecond: 5_000, .agents: 0],
+                    reason: "contract"
+                )
+            ),
+            .limitsSet(
+                LimitsDecision(
+                    subject: .principal(PrincipalID(rawValue: 1)),
+                    limits: [.identifiers: 10]
+                )
+            ),
         ] + billing(key)
     }
 

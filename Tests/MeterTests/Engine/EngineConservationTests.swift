@@ -32,7 +32,7 @@ import Testing
         var options = EngineHarness.options
         options.openRangeMax = 3
         options.liveKeyMax = 60
-        options.agentsPerTenantMax = 4
+        options.limits.tenant[.agents] = 4
         options.journal.bufferBytesMax = 8_192
         let disk = SimulatedDisk()
         let harness = try EngineHarness(disk: disk, policy: policy, options: options)

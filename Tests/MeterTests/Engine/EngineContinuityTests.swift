@@ -10,14 +10,14 @@ import Testing
         seed: UInt64
     ) throws {
         let world = try ContinuousWorld(seed: seed)
-        while world.upheavalCount < 500 { try world.step() }
+        while world.upheavalCount < 1_000 { try world.step() }
         try world.ask()
         #expect(world.answered == world.model.totals)
-        #expect(world.checkpointCount > 100)
-        #expect(world.mergeCount > 20)
-        #expect(world.crashCount > 50)
-        #expect(world.recoveryCount > 30)
-        #expect(world.duplicateCount > 100)
+        #expect(world.checkpointCount > 200)
+        #expect(world.mergeCount > 40)
+        #expect(world.crashCount > 100)
+        #expect(world.recoveryCount > 60)
+        #expect(world.duplicateCount > 200)
     }
 }
 

@@ -145,7 +145,7 @@ import Testing
     @Test func `beyond a principal's sources new ones are deferred and known ones go on`() throws {
         var options = EngineHarness.options
         options.shardCount = 1
-        options.sourcesPerPrincipalMax = 3
+        options.limits.principal[.sources] = 3
         let harness = try EngineHarness(disk: SimulatedDisk(), options: options)
         var makers = (0..<10).map { FrameMaker(source: UInt64($0)) }
         var taken: [Int] = []

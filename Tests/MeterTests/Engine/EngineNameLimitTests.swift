@@ -7,7 +7,7 @@ import Testing
 @Suite struct EngineNameLimitTests {
     @Test func `new agents beyond the limit are refused by name, known ones never`() throws {
         var options = EngineHarness.options
-        options.agentsPerTenantMax = 3
+        options.limits.tenant[.agents] = 3
         let access = AccessID(high: 1, low: 1)
         let policy = EngineHarness.policy(accesses: [access: "acme"])
         let disk = SimulatedDisk()
@@ -45,7 +45,7 @@ import Testing
 
     @Test func `new components beyond the limit are refused by name, known ones never`() throws {
         var options = EngineHarness.options
-        options.componentsPerTenantMax = 3
+        options.limits.tenant[.components] = 3
         let policy = AdmissionPolicy(
             credentials: [
                 EngineHarness.key.id: .init(
@@ -92,7 +92,7 @@ import Testing
 
     @Test func `refused names leave no trace in counters, segments and sources`() throws {
         var options = EngineHarness.options
-        options.componentsPerTenantMax = 4
+        options.limits.tenant[.components] = 4
         let harness = try EngineHarness(
             disk: SimulatedDisk(),
             policy: EngineHarness.policy(tenants: .only(["acme"])),

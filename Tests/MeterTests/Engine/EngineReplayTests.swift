@@ -47,6 +47,47 @@ import Testing
         #expect(harness.engine.appended <= appended + 1_024)
     }
 
+    /// A replay that asked a clock, a key or a policy would refuse what was accepted, and take what was
+    /// refused.
+    @Test func `a crash, forty days and revoked keys replay to the same state, byte for byte`()
+        throws
+    {
+        let disk = SimulatedDisk()
+        let policy = EngineHarness.policy(tenants: .only(["acme"]))
+        let harness = try EngineHarness(disk: disk, policy: policy)
+        var maker = FrameMaker(source: 1)
+        let day: Int64 = 24 * 60
+        harness.receive(
+            maker.frame([
+                .call(2, minutes: -61 * day), .call(minutes: -63 * day), .call(minutes: 2 * day),
+                .call(of: "globex"), .call(3),
+            ])
+        )
+        // Two of one identifier: evidence, and from now on nothing of the source counts.
+        maker.restart(at: 4)
+        #expect(harness.receive(maker.frame([.call(9), .call(9)])).disposition == .inConflict)
+        let batch = IngestBatch([(1, .call(5)), (2, .call(minutes: -4 * day))])
+        #expect(harness.receive(batch).items == [.accepted, .refused(.tooOldForIDDedup)])
+        _ = try harness.engine.commit()
+        let before = try harness.engine.canonicalDump()
+        let source = try #require(harness.source(of: maker))
+        #expect(source.counts.refused == [.tooOld: 1, .inFuture: 1, .tenantNotAllowed: 1])
+        #expect(source.isQuarantined)
+        #expect(try harness.totals().sum == 10)
+
+        var random = Seed(40)
+        disk.crash(.nothingKept, using: &random)
+        let later = try EngineHarness(
+            disk: disk,
+            policy: AdmissionPolicy(),
+            now: harness.now.advanced(byMilliseconds: 40 * 86_400_000)
+        )
+        #expect(later.recovery.recordCount == 3)
+        #expect(try later.engine.canonicalDump() == before)
+        #expect(later.source(of: maker) == source)
+        #expect(try later.totals().sum == 10)
+    }
+
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func `frames lost, doubled and reordered lead to the same totals`(seed: UInt64) throws {
         var random = Seed(seed)

@@ -35,7 +35,7 @@ import Testing
             for _ in 0..<random.below(idCount) {
                 let entry = entry(&random, among: idCount)
                 if try index.entry(entry.hash, receivedSince: since) == nil {
-                    index.insert(entry)
+                    index.insert(entry, of: PrincipalID(rawValue: 1))
                     model[entry.hash] = entry
                 }
             }
@@ -46,7 +46,7 @@ import Testing
                 let table = index.beginFlush()
                 let late = entry(&random, among: 3 * idCount)
                 if try index.entry(late.hash, receivedSince: since) == nil {
-                    index.insert(late)
+                    index.insert(late, of: PrincipalID(rawValue: 1))
                     model[late.hash] = late
                 }
                 try check(index, model, since, idCount)

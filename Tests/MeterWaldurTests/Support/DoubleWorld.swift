@@ -20,9 +20,15 @@ struct DoubleWorld: Sendable {
 
     /// One offering with components that are billed by usage, one without a price, one with a limit amount
     /// and one that is fixed; two plans; three resources of one customer on plan Standard.
-    init(milliseconds: Int64, activated: String = "2026-11-10T00:00:00Z") throws {
+    init(
+        milliseconds: Int64,
+        activated: String = "2026-11-10T00:00:00Z",
+        isOwner: Bool = false
+    ) throws {
         state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
-        try state.load(Self.fixture(activated: activated))
+        var fixture = Self.fixture(activated: activated)
+        if isOwner { fixture.users?[0].roles = [.init(role: "owner", customer: "Provider")] }
+        try state.load(fixture)
     }
 
     static func fixture(activated: String) -> Fixture {
@@ -221,6 +227,29 @@ struct DoubleWorld: Sendable {
                 let resource = ID(resource)
             else { throw Refusal.notFound("Plan") }
             try content.model.switchPlan(of: resource, to: plan.id)
+        }
+    }
+
+    /// The buyer orders a termination, which waits for the provider.
+    func orderTermination(_ resource: String) throws -> String {
+        try state.with { content in
+            content.model.begin(at: content.clock.now())
+            let model = content.model
+            guard let id = ID(resource), let resource = model.resources[id],
+                let user = model.users.rows.first(where: { model.mayOrder($0, for: resource) })
+            else { throw Refusal.notFound("Resource") }
+            return try content.model.order(resource, switchTo: nil, by: user).id.hex
+        }
+    }
+
+    /// Somebody approves an order in Waldur's own pages.
+    func approve(_ order: String) throws {
+        try state.with { content in
+            content.model.begin(at: content.clock.now())
+            guard let id = ID(order), let order = content.model.orders[id],
+                let user = content.model.users.rows.first
+            else { throw Refusal.notFound("Order") }
+            try content.model.approve(order, by: user)
         }
     }
 

@@ -19,8 +19,9 @@ final class Simulation {
     /// Every action that was done, without rests.
     private(set) var actions: [ReporterAction] = []
 
-    init(at start: Timestamp = midMonth, zone: ZoneOffset = .utc) throws {
-        world = try DoubleWorld(milliseconds: start.milliseconds)
+    /// - Parameter isOwner: The account has a role at the provider, so that it sees orders.
+    init(at start: Timestamp = midMonth, zone: ZoneOffset = .utc, isOwner: Bool = false) throws {
+        world = try DoubleWorld(milliseconds: start.milliseconds, isOwner: isOwner)
         engine = try FakeEngine(at: start)
         let transport = DoubleTransport(world: world, now: start)
         self.transport = transport
@@ -125,6 +126,14 @@ final class Simulation {
         case .readOffering(let id):
             return .offering(
                 await result { () async throws(WaldurError) in try await self.client.offering(id) }
+            )
+        case .readOrders:
+            return .orders(
+                await result { () async throws(WaldurError) in try await self.client.orders() }
+            )
+        case .readOrder(let id):
+            return .order(
+                await result { () async throws(WaldurError) in try await self.client.order(id) }
             )
         case .readInvoices:
             return .invoices(

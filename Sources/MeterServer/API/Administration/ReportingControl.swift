@@ -15,6 +15,20 @@ package protocol ReportingControl: Sendable {
         month: BillingMonth,
         author: String
     ) async throws(ReportingFailure)
+    /// Takes a resource over from another reporter; why not, if it was not.
+    func adopt(
+        _ resource: ResourceID,
+        from: Minute,
+        author: String
+    ) async throws(ReportingFailure) -> [String]
+    /// Tells everything of a resource and leaves it to another reporter.
+    func release(
+        _ resource: ResourceID,
+        reason: String,
+        author: String
+    ) async throws(ReportingFailure)
+    /// Tells everything of an order's resource, and then approves the order.
+    func approve(_ order: OrderID) async throws(ReportingFailure)
     /// Our figures beside Waldur's usage rows, read now.
     ///
     /// - Returns: Every row, and the bound resources that the account does not see.

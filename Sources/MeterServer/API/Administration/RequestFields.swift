@@ -24,6 +24,8 @@ struct RequestFields {
         self.members = members
     }
 
+    private init(members: [String: JSONValue]) { self.members = members }
+
     /// A string that may be missing, or null.
     func optional(_ name: String) throws(Problem) -> String? {
         guard let value = members[name], !value.isNull else { return nil }
@@ -69,6 +71,18 @@ struct RequestFields {
             return number
         default: throw .badBody("`\(name)` is a whole number.")
         }
+    }
+
+    /// An object of whole numbers or null, by name; empty where it is missing.
+    func naturals(_ name: String) throws(Problem) -> [(String, UInt64?)] {
+        guard let value = members[name], !value.isNull else { return [] }
+        guard let object = value.object else {
+            throw .badBody("`\(name)` is an object of whole numbers.")
+        }
+        let inner = RequestFields(members: object)
+        var numbers: [(String, UInt64?)] = []
+        for key in object.keys.sorted() { numbers.append((key, try inner.natural(key))) }
+        return numbers
     }
 
     /// True or false; nil where it is missing.

@@ -17,12 +17,13 @@ struct StatusRoutes {
 
     private func status() -> JSONOutput {
         let engine = context.engine
-        let sources = engine.sources()
+        let sources = engine.sourceStandings()
+        let now = context.clock.now()
         let counts = engine.admissionCounts()
         let head = context.book.state.head
         return [
             "version": .string(Build.version),
-            "time": .string(RFC3339.text(context.clock.now())),
+            "time": .string(RFC3339.text(now)),
             "ready": .boolean(context.readiness.isReady),
             "reasons": .array(context.readiness.entries.map { HealthCondition($0).json }),
             "journal": [
@@ -30,14 +31,12 @@ struct StatusRoutes {
             ],
             "events": Self.json(counts),
             "sources": [
-                "total": .count(sources.count),
-                "unclean": .count(sources.count { $0.isUnclean && !$0.isRetired }),
-                "retired": .count(sources.count { $0.isRetired }),
-                "incomplete": .count(sources.count { !$0.openHoles.isEmpty }),
-                "quarantined": .count(sources.count { $0.isQuarantined }),
+                "total": .count(sources.total), "unclean": .count(sources.unclean),
+                "retired": .count(sources.retired), "incomplete": .count(sources.incomplete),
+                "quarantined": .count(sources.quarantined),
             ],
             "completeThrough": .optional(
-                Self.completeThrough(sources, at: context.clock.now()).map(RFC3339.text)
+                sources.completeThrough(at: now).map(RFC3339.text)
             ),
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
@@ -54,19 +53,6 @@ struct StatusRoutes {
             "duplicate": .decimal(sum.duplicate), "deferred": .decimal(sum.deferred),
             "conserved": .boolean(violations.isEmpty),
         ]
-    }
-
-    /// Of the source that lags most; nil where one is unknown.
-    private static func completeThrough(
-        _ sources: [SourceSummary],
-        at now: Timestamp
-    ) -> Timestamp? {
-        var least = now
-        for source in sources {
-            guard let through = source.completeThrough else { return nil }
-            least = min(least, through)
-        }
-        return least
     }
 }
 

@@ -61,6 +61,36 @@ final class WaldurReporting: ReportingControl {
         }
     }
 
+    func adopt(
+        _ resource: ResourceID,
+        from: Minute,
+        author: String
+    ) async throws(ReportingFailure) -> [String] {
+        do throws(ReporterTrouble) {
+            return try await service.adopt(resource, from: from, author: author)
+        } catch { throw .unavailable(error) }
+    }
+
+    func release(
+        _ resource: ResourceID,
+        reason: String,
+        author: String
+    ) async throws(ReportingFailure) {
+        do throws(ReporterTrouble) {
+            try await service.release(resource, reason: reason, author: author)
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
+    func approve(_ order: OrderID) async throws(ReportingFailure) {
+        do throws(ReporterTrouble) {
+            try await service.approve(order)
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
     func reconcile(
         tenant: Name?
     ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {

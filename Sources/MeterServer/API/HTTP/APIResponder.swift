@@ -31,6 +31,7 @@ struct APIResponder: HTTPResponder {
     let table: RouteTable
     let access: any APIAccess
     let counters: APICounters
+    let limits: RequestLimits
     let crossOrigin: CrossOrigin
     /// How long a caller may take to send its body.
     let bodyTimeout: Duration
@@ -46,9 +47,13 @@ struct APIResponder: HTTPResponder {
         do throws(Problem) {
             switch match {
             case .route(let route, let parts):
+                let caller = try caller(request, for: route)
+                try limits.enter(caller, for: route.scopes)
+                defer { limits.leave(caller, for: route.scopes, after: clock.now - start) }
                 let call = try await call(
                     request,
                     route,
+                    from: caller,
                     path: path,
                     parts: parts,
                     query: split.count > 1 ? String(split[1]) : ""
@@ -114,11 +119,11 @@ struct APIResponder: HTTPResponder {
     private func call(
         _ request: Request,
         _ route: APIRoute,
+        from caller: Caller,
         path: String,
         parts: [String: String],
         query: String
     ) async throws(Problem) -> APICall {
-        let caller = try caller(request, for: route)
         let items = try QueryItems(query)
         let body = try await body(of: request, upTo: route.bodyByteCountMax)
         let type = request.headers[.contentType] ?? ""
@@ -136,7 +141,7 @@ struct APIResponder: HTTPResponder {
 
     /// Knows the caller and refuses one that may not use the route, before the body is read.
     private func caller(_ request: Request, for route: APIRoute) throws(Problem) -> Caller {
-        if route.scopes.isEmpty { return .anonymous }
+        if route.scopes.isEmpty { return known(request) }
         let caller: Caller
         if let shown = request.headers[.authorization] {
             caller = try bearer(shown)
@@ -152,6 +157,14 @@ struct APIResponder: HTTPResponder {
             throw .scope(route.scopes.names.joined(separator: ", "))
         }
         return caller
+    }
+
+    /// Who asks for what is open to everybody: nobody is refused for the key that they show.
+    private func known(_ request: Request) -> Caller {
+        if let shown = request.headers[.authorization] {
+            return (try? bearer(shown)) ?? .anonymous
+        }
+        return door == .administrationSocket ? .localAdministrator : .anonymous
     }
 
     /// Who shows a key or a portal token.

@@ -1,9 +1,15 @@
+internal import Meter
+
 /// What the server says of itself.
 protocol ServerHealth: Sendable {
     /// Every condition that holds; the server is ready where none of them blocks.
     func conditions() -> [HealthCondition]
+    /// Parts that should have come round and did not: what a restart mends.
+    func lateParts() -> [String]
     /// Adds all metrics of the server to an exposition, those of the HTTP layer excepted.
-    func write(to text: inout PrometheusText)
+    ///
+    /// - Parameter naming: Whether tenants and principals may be named.
+    func write(to text: inout PrometheusText, naming: Bool)
     /// The version of this build.
     var version: String { get }
 }
@@ -39,11 +45,12 @@ struct HealthRoutes {
     var routes: [APIRoute] {
         [
             // Alive: never depends on the disk or on Waldur, or a restart would be asked for in vain.
-            APIRoute(.get, "/healthz") { _ throws(Problem) in .json(["status": "alive"]) },
+            APIRoute(.get, "/healthz") { _ throws(Problem) in liveness() },
             APIRoute(.get, "/readyz") { _ throws(Problem) in readiness() },
-            APIRoute(.get, "/metrics") { _ throws(Problem) in
+            // Whoever administers is told names as well.
+            APIRoute(.get, "/metrics") { call throws(Problem) in
                 var text = PrometheusText()
-                health.write(to: &text)
+                health.write(to: &text, naming: call.caller.has(.admin))
                 counters.write(to: &text)
                 return .text(text.text, type: "text/plain; version=0.0.4")
             },
@@ -54,6 +61,15 @@ struct HealthRoutes {
                 APIAnswer(contentType: "application/yaml", body: PackageResources.openapi_yaml)
             },
         ]
+    }
+
+    private func liveness() -> APIAnswer {
+        let late = health.lateParts()
+        guard !late.isEmpty else { return .json(["status": "alive"]) }
+        return .json(
+            ["status": "stuck", "parts": .array(late.map { .string($0) })],
+            status: 503
+        )
     }
 
     private func readiness() -> APIAnswer {

@@ -1,0 +1,122 @@
+internal import Meter
+internal import MeterWire
+
+// Orders: a resource is told before a switch or termination comes into effect, since afterwards it cannot be.
+
+extension Reporter {
+    /// Orders of this Waldur that the book knows and that had not come to an end when they were last seen.
+    var openOrders: [OrderStanding] {
+        book.billing.orders.values
+            .filter { $0.order.waldur == settings.waldur && $0.isOpen }
+            .sorted { $0.order.order < $1.order.order }
+    }
+
+    mutating func handleOrders(
+        _ result: Result<[WaldurOrder], WaldurError>,
+        at moment: ReporterMoment
+    ) {
+        months.step = nil
+        let orders: [WaldurOrder]
+        switch result {
+        case .success(let read): orders = read
+        // An account without a role at the provider sees none.
+        case .failure(.status(403, _, _)): orders = []
+        case .failure(let error): return abortCycle("orders: \(error)", error, at: moment)
+        }
+        let listed = Set(orders.map(\.id))
+        months.vanished = openOrders.map(\.order.order).filter { !listed.contains($0) }
+        bookOrders(orders)
+        let urgent = Set(
+            orders.filter { $0.waitsForProvider && $0.endsPlanPeriod }.map(\.resource)
+        )
+        // The queue's last comes first.
+        queue = queue.filter { !urgent.contains($0) } + queue.filter(urgent.contains)
+    }
+
+    mutating func handleOrder(
+        _ result: Result<WaldurOrder, WaldurError>,
+        at moment: ReporterMoment
+    ) {
+        guard case .readOrder(let id) = months.step else { return }
+        months.step = nil
+        switch result {
+        case .success(let order): bookOrders([order])
+        case .failure(.status(404, _, _)):
+            guard let known = book.billing.orders[id]?.order else { return }
+            months.step = .book([.orderSeen(known.inState("gone"))])
+        case .failure(let error): abortCycle("order \(id): \(error)", error, at: moment)
+        }
+    }
+
+    private mutating func bookOrders(_ orders: [WaldurOrder]) {
+        var decisions: [Decision] = []
+        for order in orders where bound[order.resource] != nil {
+            let seen = OrderSeen(
+                waldur: settings.waldur,
+                order: order.id,
+                resource: order.resource,
+                type: order.type,
+                state: order.state
+            )
+            let known = book.billing.orders[order.id]
+            guard known?.order != seen else { continue }
+            decisions.append(.orderSeen(seen))
+            // Approved elsewhere, before what was used had been told.
+            if !order.waitsForProvider, order.endsPlanPeriod, known?.flushed == nil,
+                known?.order.state == "pending-provider" || known == nil && order.isOpen
+            {
+                decisions += untold(order.resource).map { .incidentFound($0) }
+            }
+        }
+        if !decisions.isEmpty { months.step = .book(decisions) }
+    }
+
+    /// What of a resource had not been told when it was last weighed.
+    private func untold(_ resource: ResourceID) -> [Incident] {
+        guard let month = book.presentMonth(of: settings.waldur) else { return [] }
+        return (lines[resource] ?? []).compactMap { line in
+            let left =
+                (line.figure?.amount ?? .zero).rawValue - (line.confirmed ?? .zero).rawValue
+            guard left > 0 else { return nil }
+            return Incident(
+                kind: .notFlushed,
+                key: SubmissionKey(
+                    waldur: settings.waldur,
+                    resource: resource,
+                    component: line.component,
+                    planPeriod: line.planPeriod,
+                    month: month
+                ),
+                quantity: Hundredths(left)
+            )
+        }
+    }
+
+    /// That everything of a resource was told and read back, for its orders that wait; empty where it was
+    /// not, or is booked already and nothing was told since.
+    func flushes(at moment: ReporterMoment) -> [Decision] {
+        guard let work, let plan = work.plan, let figures = work.figures,
+            let clock = moment.clock,
+            plan.lines.allSatisfy({ $0.verdict == .unchanged })
+        else { return [] }
+        return openOrders.filter {
+            $0.order.resource == work.resource && $0.order.state == "pending-provider"
+                && ($0.flushed == nil || !work.tried.isEmpty)
+        }.map {
+            .orderFlushed(
+                OrderFlushed(
+                    waldur: settings.waldur,
+                    order: $0.order.order,
+                    position: figures.position,
+                    at: clock.earliest(at: moment.now)
+                )
+            )
+        }
+    }
+}
+
+extension OrderSeen {
+    fileprivate func inState(_ state: String) -> OrderSeen {
+        OrderSeen(waldur: waldur, order: order, resource: resource, type: type, state: state)
+    }
+}

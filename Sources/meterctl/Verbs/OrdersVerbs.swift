@@ -1,0 +1,57 @@
+internal import ArgumentParser
+internal import MeterWaldur
+
+struct OrdersVerbs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "orders",
+        abstract: "Switches and terminations that wait for the provider.",
+        subcommands: [List.self, Approve.self],
+        defaultSubcommand: List.self
+    )
+
+    struct List: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Orders on bound resources, and when everything of theirs was told.",
+            discussion: """
+                  meterctl orders list
+                """
+        )
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await server.call(.get, "/admin/v1/orders")
+            output.show(
+                answer,
+                "orders",
+                [
+                    .text("order"), .text("type"), .state("state"), .text("resource"),
+                    .text("first seen"), .text("flushed at"),
+                ],
+                nothing: "no orders were seen"
+            )
+        }
+    }
+
+    struct Approve: Verb {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Tells everything of the resource, reads it back, and then approves the order.",
+            discussion: """
+                What is used after the approval of a termination cannot be told any more, so stop the agent \
+                first. Exits 4 where not everything could be told; nothing is approved then.
+
+                  meterctl orders approve 9f3c27d1a0b94e6f8d5c1b2a3f4e5d6c
+                """
+        )
+        @Argument(help: "The order's uuid.")
+        var order: String
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await server.call(.post, "/admin/v1/orders/\(order)/approve")
+            output.done(answer, "approved \(order)")
+        }
+    }
+}
