@@ -31,8 +31,8 @@ struct Meterctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Waldur",
                 subcommands: [
-                    ComponentsVerbs.self, MapVerbs.self, ReportVerbs.self, CarryVerbs.self,
-                    OrdersVerbs.self, ReconcileVerb.self,
+                    ComponentsVerbs.self, OfferingVerbs.self, MapVerbs.self, ReportVerbs.self,
+                    CarryVerbs.self, OrdersVerbs.self, ReconcileVerb.self,
                 ]
             ),
             CommandGroup(

@@ -77,11 +77,14 @@ class FuzzTests(unittest.TestCase):
         cls.folder.cleanup()
 
     def fuzz(self, key, secrets, *arguments, examples=12):
-        """Requests by the document; administration is left to the other tests, streams have no end."""
+        """Requests by the document; administration is left to the other tests, streams have no end.
+
+        One worker: with two, Python's own parser fails now and then under hypothesis.
+        """
         command = [
             pathlib.Path(sys.executable).parent / "schemathesis", "run", self.server.url + "/openapi.yaml",
             "--url", self.server.url, "--header", f"Authorization: Bearer {key}",
-            "--checks", CHECKS, "--max-examples", str(examples), "--seed", "7", "--workers", "2",
+            "--checks", CHECKS, "--max-examples", str(examples), "--seed", "7", "--workers", "1",
             "--phases", "examples,coverage,fuzzing", "--mode", "all", "--no-color",
             "--exclude-path-regex", "^/admin/|/live$", "--request-timeout", "10",
             "--suppress-health-check", "all", *arguments,

@@ -29,13 +29,29 @@ extension BookState {
 
     private func refusal(of unit: OfferingUnitSet) -> DecisionRefusal? {
         if unit.unitsPerReported == 0 { return .unitsPerReportedZero }
-        guard let component = components[unit.component] else {
-            return .unknownComponent(unit.component)
+        if unit.feeds.isEmpty { return .feedsEmpty(unit.key) }
+        var names: Set<Name> = []
+        for feed in unit.feeds {
+            if components[feed.component] == nil { return .unknownComponent(feed.component) }
+            if feed.weight == 0 { return .unitsPerReportedZero }
+            if !names.insert(feed.component).inserted { return .feedTwice(feed.component) }
+            let key = OfferingComponent(
+                waldur: unit.waldur,
+                offering: unit.offering,
+                component: feed.component
+            )
+            if let other = billing.fed[key]?.component, other != unit.component {
+                return .feedsAnother(feed.component, other)
+            }
         }
-        let known = billing.offeringUnits[unit.key]?.unitsPerReported ?? component.unitsPerReported
-        guard known != unit.unitsPerReported else { return nil }
+        let known = self.unit(of: unit.key)
+        guard
+            known?.unitsPerReported != unit.unitsPerReported
+                || Set(known?.feeds ?? []) != Set(unit.feeds)
+        else { return nil }
         let isTold = submissions.values.joined().contains { key, _ in
-            key.component == unit.component && key.waldur == unit.waldur
+            (key.component == unit.component || names.contains(key.component))
+                && key.waldur == unit.waldur
                 && resources[key.resourceKey]?.offering == unit.offering
         }
         return isTold ? .offeringUnitFixed(unit.key) : nil

@@ -7,6 +7,8 @@ package struct BillingState: Sendable {
     /// Every reading that differed from the one before, oldest first.
     package private(set) var prices: [PriceKey: [PriceSeen]] = [:]
     package private(set) var offeringUnits: [OfferingComponent: OfferingUnitSet] = [:]
+    /// By a component of Meter's in an offering: the offering's component that it is part of.
+    private(set) var fed: [OfferingComponent: ComponentFeed] = [:]
     /// By Waldur, the cuts of its months.
     package private(set) var cuts: [WaldurID: [BillingMonth: PeriodCut]] = [:]
     /// The newest month that each Waldur was seen to have turned to.
@@ -35,7 +37,7 @@ package struct BillingState: Sendable {
     mutating func apply(_ entry: BookEntry) {
         switch entry.decision {
         case .priceSeen(let price): prices[price.key, default: []].append(price)
-        case .offeringUnitSet(let unit): offeringUnits[unit.key] = unit
+        case .offeringUnitSet(let unit): set(unit)
         case .periodCut(let cut): cuts[cut.waldur, default: [:]][cut.month] = cut
         case .monthTurned(let turn): turned[turn.waldur] = turn
         case .carryMade(let carry): add(carry, at: entry.time)
@@ -72,6 +74,21 @@ package struct BillingState: Sendable {
         case .periodReopened(let reopening): periods[reopening.key]?.isReopened = true
         case .statementKeySet(let key): statementKeys.append(key)
         default: break
+        }
+    }
+
+    private mutating func set(_ unit: OfferingUnitSet) {
+        func key(_ feed: ComponentFeed) -> OfferingComponent {
+            OfferingComponent(
+                waldur: unit.waldur,
+                offering: unit.offering,
+                component: feed.component
+            )
+        }
+        for feed in offeringUnits[unit.key]?.fedBy ?? [] { fed[key(feed)] = nil }
+        offeringUnits[unit.key] = unit
+        for feed in unit.fedBy ?? [] {
+            fed[key(feed)] = ComponentFeed(component: unit.component, weight: max(feed.weight, 1))
         }
     }
 
@@ -166,22 +183,6 @@ package struct RowDecisions: Equatable, Sendable {
 }
 
 extension BookState {
-    /// How many of a component's smallest units make one of those that this resource's offering measures.
-    package func unitsPerReported(_ component: Name, of resource: ResourceKey) -> UInt64 {
-        if let offering = resources[resource]?.offering,
-            let unit = billing.offeringUnits[
-                OfferingComponent(
-                    waldur: resource.waldur,
-                    offering: offering,
-                    component: component
-                )
-            ]
-        {
-            return max(unit.unitsPerReported, 1)
-        }
-        return max(components[component]?.unitsPerReported ?? 1, 1)
-    }
-
     /// The plan of a row's plan period; nil where nobody has seen it.
     package func plan(of key: SubmissionKey) -> PlanID? {
         resources[key.resourceKey]?.periods.first { $0.id == key.planPeriod }?.plan

@@ -35,6 +35,9 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case intentHasNot(UInt64, Name)
     case openingExists(SubmissionKey)
     case offeringUnitFixed(OfferingComponent)
+    case feedsEmpty(OfferingComponent)
+    case feedTwice(Name)
+    case feedsAnother(Name, Name)
     case periodIsCut(BillingMonth)
     case periodNotCut(BillingMonth)
     case periodHasOpenIntent(BillingMonth, number: UInt64)
@@ -108,6 +111,10 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .intentHasNot(let number, let name):
             "component \(name) is not open in intent \(number)"
         case .openingExists(let key): "\(key) already has an opening balance"
+        case .feedsEmpty(let component): "\(component) is made up of nothing"
+        case .feedTwice(let name): "component \(name) stands there twice"
+        case .feedsAnother(let name, let other):
+            "component \(name) is part of the offering's \(other) already; it would be billed twice"
         case .offeringUnitFixed(let component):
             "\(component) was told in another unit, which never changes once used"
         case .periodIsCut(let month): "\(month) is cut; nothing more is told in it"

@@ -35,22 +35,24 @@ struct Accounts {
             totals[key] = 0
         }
         for (key, usage) in attribution.attributed {
+            let weight = book.told(key.component, of: key.resource)?.weight ?? 1
+            let amount = try Quantity(usage.sum).weighed(weight).rawValue
             if let reason = key.notBillable {
                 let known = notBillable[key.account]?[reason] ?? 0
                 notBillable[key.account, default: [:]][reason] =
-                    try Quantity(known).adding(usage.sum).rawValue
+                    try Quantity(known).adding(amount).rawValue
             } else if let planPeriod = key.planPeriod {
                 let row = SubmissionKey(
                     waldur: key.resource.waldur,
                     resource: key.resource.resource,
-                    component: key.component,
+                    component: key.told,
                     planPeriod: planPeriod,
                     month: period.month
                 )
-                totals[row] = try Quantity(totals[row] ?? 0).adding(usage.sum).rawValue
+                totals[row] = try Quantity(totals[row] ?? 0).adding(amount).rawValue
             } else {
                 unread[key.account] =
-                    try Quantity(unread[key.account] ?? 0).adding(usage.sum).rawValue
+                    try Quantity(unread[key.account] ?? 0).adding(amount).rawValue
             }
         }
         for (account, reasons) in notBillable {
@@ -73,7 +75,8 @@ struct Accounts {
             for span in PlanPeriodSplit(resource.periods, in: period).spans {
                 let overlaps = binding.from < span.to && binding.to.map { span.from < $0 } ?? true
                 guard overlaps else { continue }
-                for component in resource.components where book.components[component] != nil {
+                for component in resource.components
+                where book.isFed(component, of: binding.resourceKey) {
                     rows.insert(
                         SubmissionKey(
                             waldur: binding.waldur,

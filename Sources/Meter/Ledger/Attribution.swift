@@ -55,15 +55,24 @@ struct Attribution {
             line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
         case .bound(let binding):
             line.attributed = try line.attributed.adding(total.sum)
-            let account = LedgerAccount(resource: binding.resourceKey, component: component)
-            metered[account] = try Quantity(metered[account] ?? 0).adding(total.sum).rawValue
-            let fate = fate(of: component, binding: binding, at: minute)
+            // What is made up of others has no part of that name, and is in no offering.
+            let told = book.told(component, of: binding.resourceKey)
+            let weight = told?.weight ?? 1
+            let account = LedgerAccount(
+                resource: binding.resourceKey,
+                component: told?.component ?? component
+            )
+            metered[account] =
+                try Quantity(metered[account] ?? 0)
+                .adding(Quantity(total.sum).weighed(weight).rawValue).rawValue
+            let fate = fate(of: component, told: told?.component, binding: binding, at: minute)
             let key = AttributedUsage.Key(
                 tenant: tenant,
                 agent: agent,
                 access: binding.access,
                 resource: binding.resourceKey,
                 component: component,
+                told: account.component,
                 planPeriod: fate.planPeriod,
                 notBillable: fate.notBillable
             )
@@ -75,6 +84,7 @@ struct Attribution {
     /// Whether usage under a binding is billed, and in which plan period.
     private mutating func fate(
         of component: Name,
+        told: Name?,
         binding: Binding,
         at minute: Minute
     ) -> (planPeriod: PlanPeriodID?, notBillable: NotBillableClass?) {
@@ -88,7 +98,7 @@ struct Attribution {
         if book.components[component] == nil { return (nil, .notInOffering) }
         // Of a resource that nobody has asked Waldur for, nothing is known: its usage waits.
         guard let resource = book.resources[binding.resourceKey] else { return (nil, nil) }
-        if !resource.components.contains(component) { return (nil, .notInOffering) }
+        guard let told, resource.components.contains(told) else { return (nil, .notInOffering) }
         let split =
             splits[binding.resourceKey] ?? PlanPeriodSplit(resource.periods, in: period)
         splits[binding.resourceKey] = split
@@ -100,7 +110,12 @@ struct Attribution {
 
     var sortedAttributed: [AttributedUsage] {
         attributed.sorted { $0.key.order < $1.key.order }.map { key, total in
-            AttributedUsage(key: key, total: Quantity(total.sum), count: total.count)
+            AttributedUsage(
+                key: key,
+                total: Quantity(total.sum),
+                weight: book.told(key.component, of: key.resource)?.weight ?? 1,
+                count: total.count
+            )
         }
     }
 
@@ -148,6 +163,15 @@ extension Quantity {
         let (sum, overflow) = rawValue.addingReportingOverflow(amount)
         guard !overflow else { throw .overflow }
         return Quantity(sum)
+    }
+}
+
+extension Quantity {
+    /// In base units of which one of these is so many.
+    func weighed(_ weight: UInt64) throws(LedgerError) -> Quantity {
+        let (product, overflow) = rawValue.multipliedReportingOverflow(by: UInt128(weight))
+        guard !overflow else { throw .overflow }
+        return Quantity(product)
     }
 }
 

@@ -39,7 +39,7 @@ struct LedgerAudit {
         }
         var sources: [Slot: LedgerAmount] = [:]
         for usage in month.attributed {
-            let amount = try LedgerAmount(total: usage.total.rawValue)
+            let amount = try LedgerAmount(total: usage.weighed.rawValue)
             try add(amount, to: &sources, usage.key.account, nil, .metered)
             if let reason = usage.key.notBillable {
                 try add(amount, to: &sources, usage.key.account, nil, .notBillable(reason))
@@ -62,11 +62,11 @@ struct LedgerAudit {
             let row = SubmissionKey(
                 waldur: usage.key.resource.waldur,
                 resource: usage.key.resource.resource,
-                component: usage.key.component,
+                component: usage.key.told,
                 planPeriod: planPeriod,
                 month: month.period.month
             )
-            totals[row] = try (totals[row] ?? Quantity(0)).adding(usage.total.rawValue)
+            totals[row] = try (totals[row] ?? Quantity(0)).adding(usage.weighed.rawValue)
         }
         let decided = try decidedTerms()
         for row in book.submissions[month.period.month]?.keys ?? [:].keys

@@ -9,21 +9,30 @@ package struct AttributedUsage: Equatable, Sendable {
         package let access: AccessID
         package let resource: ResourceKey
         package let component: Name
+        /// The component of the resource's offering that it is part of; without one the same.
+        package let told: Name
         /// nil if it is not billable, or nobody has asked Waldur for the resource yet.
         package let planPeriod: PlanPeriodID?
         /// nil if it is billable.
         package let notBillable: NotBillableClass?
 
         package var account: LedgerAccount {
-            LedgerAccount(resource: resource, component: component)
+            LedgerAccount(resource: resource, component: told)
         }
     }
 
     package let key: Key
     /// In smallest units.
     package var total: Quantity
+    /// How many base units of the account one smallest unit is.
+    package var weight: UInt64
     /// How many amounts are in it.
     package var count: UInt64
+
+    /// In base units of the account.
+    package var weighed: Quantity {
+        get throws(LedgerError) { try total.weighed(weight) }
+    }
 }
 
 /// Usage that has no resource (yet).
@@ -74,7 +83,7 @@ package struct TenantLine: Equatable, Sendable {
 /// The figure to tell: one absolute total for one row of Waldur's usage.
 package struct LedgerFigure: Equatable, Sendable {
     package let key: SubmissionKey
-    /// What was metered for it, in smallest units.
+    /// What was metered for it, in base units.
     package var total: Quantity
     /// That, with opening balance, adjustments and carries.
     package var balance: LedgerAmount

@@ -65,6 +65,7 @@ struct API: Sendable {
         routes += LimitRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
+        routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes

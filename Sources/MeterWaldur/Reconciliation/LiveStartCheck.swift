@@ -85,6 +85,7 @@ package enum MapCheck {
     package static func findings(
         _ listing: WaldurResource,
         _ offering: WaldurOffering,
+        waldur: WaldurID,
         book: BookState
     ) -> [MapFinding] {
         var findings: [MapFinding] = []
@@ -100,20 +101,26 @@ package enum MapCheck {
         let plan = offering.plans.first { $0.id == listing.plan }
         if plan == nil { add(true, nil, "it has no plan; usage is stored and never billed") }
         for component in offering.components where component.billingType == "usage" {
-            guard let declared = book.components[component.name] else {
+            let key = OfferingComponent(
+                waldur: waldur,
+                offering: offering.id,
+                component: component.name
+            )
+            guard let unit = book.unit(of: key) else {
                 add(
                     false,
                     component.name,
-                    "not declared in Meter, so its usage is not told; `components set` declares it"
+                    "nothing declared in Meter feeds it, so its usage is not told; `components set` "
+                        + "declares a component, `offering sync` says what feeds it"
                 )
                 continue
             }
-            if declared.reportedUnit != component.measuredUnit {
+            if unit.reportedUnit != component.measuredUnit {
                 add(
                     false,
                     component.name,
-                    "Meter tells \(declared.reportedUnit), the offering measures "
-                        + "\(component.measuredUnit); make sure that they mean the same"
+                    "Meter tells \(unit.reportedUnit), the offering measures "
+                        + "\(component.measuredUnit); `offering sync` books how many make one"
                 )
             }
             if plan != nil, plan?.prices[component.name] == nil {
@@ -211,7 +218,12 @@ extension ReporterService {
                     continue
                 }
                 let offering = try await reader.offering(listing.offering)
-                findings += MapCheck.findings(listing, offering, book: book)
+                findings += MapCheck.findings(
+                    listing,
+                    offering,
+                    waldur: settings.waldur,
+                    book: book
+                )
                 for tenant in bound.tenants.sorted() {
                     guard let customer = listing.customer, let id = CustomerID(tenant.description),
                         id != customer

@@ -141,9 +141,9 @@ package struct LedgerReader: Sendable {
             }
             for usage in known.untold[resource] ?? [] {
                 guard let reason = usage.key.notBillable else { continue }
-                let key = ResourceFigures.Untold(reason: reason, component: usage.key.component)
+                let key = ResourceFigures.Untold(reason: reason, component: usage.key.told)
                 let sum = (figures.untold[key]?.total.rawValue ?? 0)
-                    .addingReportingOverflow(usage.total.rawValue)
+                    .addingReportingOverflow(try usage.weighed.rawValue)
                 guard !sum.overflow else { throw .overflow }
                 let total = Quantity(sum.partialValue)
                 let rounded = try Rounding.down(

@@ -113,6 +113,7 @@ struct LedgerWorld {
                 PlanPeriodsSeen(
                     waldur: Fixture.waldur,
                     resource: Fixture.resource(resource),
+                    offering: OfferingID(high: 9, low: resource % 2),
                     periods: periods,
                     components: ["tokens", "seconds"]
                 )

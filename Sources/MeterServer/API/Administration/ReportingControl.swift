@@ -1,4 +1,5 @@
 package import Meter
+package import MeterWaldur
 package import MeterWire
 
 /// What the administration asks of the reporter. Amounts are Waldur's decimal strings.
@@ -39,6 +40,13 @@ package protocol ReportingControl: Sendable {
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String?
     /// What is wrong between bindings, components and Waldur's offerings.
     func check() async throws(ReportingFailure) -> [MapFinding]
+    /// Reads an offering and books how its components are fed; with `isDryRun` says what would be booked.
+    func syncOffering(
+        _ offering: OfferingID,
+        given: [OfferingFeeds],
+        isDryRun: Bool,
+        author: String
+    ) async throws(ReportingFailure) -> OfferingSync
     /// Up to when the newest reconciliation found no difference; nil if there was none.
     func reconciledThrough() -> Timestamp?
 }

@@ -119,6 +119,24 @@ final class WaldurReporting: ReportingControl {
         } catch { throw .unavailable(error) }
     }
 
+    func syncOffering(
+        _ offering: OfferingID,
+        given: [OfferingFeeds],
+        isDryRun: Bool,
+        author: String
+    ) async throws(ReportingFailure) -> OfferingSync {
+        do throws(ReporterTrouble) {
+            return try await service.syncOffering(
+                offering,
+                given: given,
+                isDryRun: isDryRun,
+                author: author
+            )
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
     /// The newest of: a reconciliation that a person asked for, and a cycle after which everything that
     /// was to be told had been read back.
     func reconciledThrough() -> Timestamp? {
