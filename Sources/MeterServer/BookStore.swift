@@ -117,6 +117,7 @@ final class BookStore: Sendable {
             principals: principals,
             accesses: state.accesses.mapValues(\.tenant),
             declaredComponents: Set(state.components.keys),
+            retired: state.retiredSources.mapValues(\.time),
             insecurePrincipal: isInsecure ? .insecureLoopback : nil,
             limits: state.limits
         )
@@ -128,7 +129,7 @@ extension Decision {
     fileprivate var changesAdmission: Bool {
         switch self {
         case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
-            .componentWithdrawn, .accessMade, .limitsSet:
+            .componentWithdrawn, .accessMade, .limitsSet, .sourceRetired:
             true
         default: false
         }

@@ -48,6 +48,10 @@ struct Meterctl: AsyncParsableCommand {
                 name: "Files and configuration",
                 subcommands: [VerifyVerb.self, InspectVerb.self, ConfigVerbs.self]
             ),
+            CommandGroup(
+                name: "Help",
+                subcommands: [CompletionsVerb.self, ManualVerb.self]
+            ),
         ]
     )
 

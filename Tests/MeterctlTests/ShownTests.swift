@@ -36,6 +36,7 @@ import Testing
         Case("report status", "report-status"), Case("report preview", "report-preview"),
         Case("report submit", "report-submit"), Case("reconcile", "reconcile"),
         Case("reconcile --all", "reconcile", name: "reconcile-all"),
+        Case("carry list", "carries"), Case("report foreign list", "foreign"),
         Case("usage input_tokens", "usage-meter"),
         Case("usage --tenant a --agent b", "usage-agent"),
         Case("sources list", "nothing", name: "no-sources"),

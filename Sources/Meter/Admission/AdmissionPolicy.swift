@@ -35,6 +35,8 @@ package final class AdmissionPolicy: Sendable {
     package let accesses: [AccessID: Name]
     /// Components that were declared: never refused as new names.
     package let declaredComponents: Set<Name>
+    /// When a person said of a source that it will not come back.
+    package let retired: [SourceKey: Timestamp]
     /// Takes frames of suite 0 as this principal's; nil unless the operator turned authentication off.
     package let insecurePrincipal: PrincipalID?
     /// Limits that were decided for single tenants and principals; the others have the engine's.
@@ -43,12 +45,14 @@ package final class AdmissionPolicy: Sendable {
     package init(
         credentials: [KeyID: Credential] = [:], principals: [PrincipalID: Tenants] = [:],
         accesses: [AccessID: Name] = [:], declaredComponents: Set<Name> = [],
-        insecurePrincipal: PrincipalID? = nil, limits: [LimitSubject: LimitValues] = [:]
+        retired: [SourceKey: Timestamp] = [:], insecurePrincipal: PrincipalID? = nil,
+        limits: [LimitSubject: LimitValues] = [:]
     ) {
         self.credentials = credentials
         self.principals = principals
         self.accesses = accesses
         self.declaredComponents = declaredComponents
+        self.retired = retired
         self.insecurePrincipal = insecurePrincipal
         self.limits = limits
     }

@@ -78,6 +78,14 @@ final class NameRegistry: Sendable {
         }
     }
 
+    var tenants: [Name] { state.withLock { Array($0.tenants.keys) } }
+
+    func agents(of tenant: Name) -> [Name] {
+        state.withLock { Array($0.tenants[tenant]?.agents ?? []) }
+    }
+
+    var components: [Name] { state.withLock { Array($0.components) } }
+
     /// Adds names that are in use already, whatever the limits say.
     func add(_ series: [SeriesName], _ components: [Name]) {
         state.withLock { state in

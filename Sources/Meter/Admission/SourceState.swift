@@ -208,18 +208,28 @@ struct SourceState {
     /// change any more, the first where that is unknown.
     ///
     /// A claim without a hole says that everything up to its own time has come. With a hole or with
-    /// usage given up, nothing from the earliest unmet line on is certain. 1970 or before is unknown.
-    var completeThrough: Timestamp {
+    /// usage given up, nothing from the earliest unmet line on is certain. 1970 or before is unknown. Of a
+    /// source that was retired nothing more comes than what is known to be missing.
+    ///
+    /// - Parameter retired: When a person said that it will not come back; nil if nobody did.
+    func completeThrough(retired: Timestamp?) -> Timestamp {
         let unknown = Timestamp(milliseconds: 0)
-        guard let claimed, !quarantined else { return unknown }
+        let end = Timestamp(milliseconds: .max)
+        guard !quarantined else { return unknown }
+        let isRetired = isRetired(at: retired)
+        guard let claimed else { return isRetired && openHoles.isEmpty ? end : unknown }
         let isOpen = !openHoles.isEmpty || !namedHoles.isEmpty || claimed.claim.droppedCount > 0
-        guard isOpen else {
-            return claimed.claim.isLast ? Timestamp(milliseconds: .max) : claimed.time
-        }
+        guard isOpen else { return claimed.claim.isLast || isRetired ? end : claimed.time }
         guard claimed.claim.linesAreComplete,
             let earliest = claimed.claim.lines.map(\.earliest).min()
         else { return unknown }
         return min(Timestamp(milliseconds: earliest), claimed.time)
+    }
+
+    /// Whether a retirement holds: nothing has come since it was decided.
+    func isRetired(at decided: Timestamp?) -> Bool {
+        guard let decided else { return false }
+        return max(lastSeen, lastRepeated) <= decided
     }
 
     /// Whether what has not come of this source may belong to one of these tenants: those for whom it was

@@ -27,7 +27,7 @@ package struct BookState: Sendable {
     package private(set) var billing = BillingState()
     /// The newest month for which a person has let the reporter go on.
     package private(set) var resumed: [WaldurID: BillingMonth] = [:]
-    package private(set) var retiredSources: [SourceKey: SourceRetirement] = [:]
+    package private(set) var retiredSources: [SourceKey: RetiredSource] = [:]
     package private(set) var acceptedGaps: [SourceKey: [GapAcceptance]] = [:]
     package private(set) var conflictDecisions: [SourceKey: [ConflictDecision]] = [:]
     /// Users whose details were erased.
@@ -63,7 +63,11 @@ package struct BookState: Sendable {
         case .reportingResumed(let resumption):
             let known = resumed[resumption.waldur]
             resumed[resumption.waldur] = known.map { max($0, resumption.month) } ?? resumption.month
-        case .sourceRetired(let retirement): retiredSources[retirement.source] = retirement
+        case .sourceRetired(let retirement):
+            retiredSources[retirement.source] = RetiredSource(
+                reason: retirement.reason,
+                time: entry.time
+            )
         case .gapAccepted(let gap): acceptedGaps[gap.source, default: []].append(gap)
         case .conflictDecided(let decision):
             conflictDecisions[decision.source, default: []].append(decision)

@@ -16,7 +16,8 @@ package struct SourceKey: Hashable, Comparable, Codable, Sendable {
     }
 }
 
-/// A person says that a source will not come back.
+/// A person says that a source will not come back. Nothing of it is refused by that: should it speak again,
+/// what it says counts, and the retirement is over.
 package struct SourceRetirement: Equatable, Codable, Sendable {
     package let source: SourceKey
     package let reason: String
@@ -25,6 +26,13 @@ package struct SourceRetirement: Equatable, Codable, Sendable {
         self.source = source
         self.reason = reason
     }
+}
+
+/// A retirement, and when it was decided.
+package struct RetiredSource: Equatable, Sendable {
+    package let reason: String
+    /// It holds for a source of which nothing came after this.
+    package let time: Timestamp
 }
 
 /// A person accepts that the events `[from, to)` of a source will not come.

@@ -67,7 +67,7 @@ extension Engine {
     func pin(
         tenants: Set<Name>?, visit: (borrowing LiveCounters, Generation) -> Void
     ) -> Pinned {
-        let principals = policy.principals
+        let policy = policy
         var earliestOpen = Timestamp(milliseconds: .max)
         var pinned = withFrozenShards {
             Pinned(
@@ -77,10 +77,11 @@ extension Engine {
             visit(state.live, pinned.generation)
             for source in state.sources {
                 if let tenants {
-                    let allowed = principals[source.key.principal]
+                    let allowed = policy.principals[source.key.principal]
                     guard source.mayTouch(tenants, allowed: allowed) else { continue }
                 }
-                earliestOpen = min(earliestOpen, source.completeThrough)
+                earliestOpen = min(
+                    earliestOpen, source.completeThrough(retired: policy.retired[source.key]))
             }
         }
         pinned.earliestOpen = earliestOpen

@@ -4,8 +4,10 @@ internal import Synchronization
 /// How many sources there are, and how many of them a person may want to look at.
 package struct SourceStandings: Sendable, Equatable {
     package var total = 0
-    /// Without a last claim nobody knows what the emitter still had.
+    /// Without a last claim nobody knows what the emitter still had; those apart that were retired.
     package var unclean = 0
+    /// A person said that they will not come back, and they did not.
+    package var retired = 0
     /// With numbers that have not come and were not given up.
     package var incomplete = 0
     package var quarantined = 0
@@ -13,15 +15,20 @@ package struct SourceStandings: Sendable, Equatable {
     /// is none.
     package var completeThrough: Timestamp?
 
-    init(_ sources: [SourceState]) {
+    init(_ sources: [SourceState], retired retirements: [SourceKey: Timestamp] = [:]) {
         total = sources.count
         var least: Timestamp?
         var isKnown = true
         for source in sources {
-            if source.claimed?.claim.isLast != true { unclean += 1 }
+            let decided = retirements[source.key]
+            if source.isRetired(at: decided) {
+                retired += 1
+            } else if source.claimed?.claim.isLast != true {
+                unclean += 1
+            }
             if !source.openHoles.isEmpty { incomplete += 1 }
             if source.quarantined { quarantined += 1 }
-            let through = source.completeThrough
+            let through = source.completeThrough(retired: decided)
             isKnown = isKnown && through.milliseconds > 0
             least = min(least ?? through, through)
         }
@@ -37,6 +44,8 @@ package struct SourceStandings: Sendable, Equatable {
         var sum = first
         sum.total += second.total
         sum.unclean += second.unclean
+        sum.retired += second.retired
+        sum.retired += second.retired
         sum.incomplete += second.incomplete
         sum.quarantined += second.quarantined
         if first.total == 0 {
@@ -52,8 +61,9 @@ package struct SourceStandings: Sendable, Equatable {
 extension Engine {
     /// How many sources there are and how they stand; costs a look at each, shard by shard, and no memory.
     package func sourceStandings() -> SourceStandings {
-        shards.reduce(SourceStandings([])) { sum, shard in
-            sum + shard.state.withLock { SourceStandings($0.sources) }
+        let retired = policy.retired
+        return shards.reduce(SourceStandings([])) { sum, shard in
+            sum + shard.state.withLock { SourceStandings($0.sources, retired: retired) }
         }
     }
 

@@ -15,6 +15,8 @@ package struct SourceSummary: Sendable, Equatable {
     package var givenUp: [Range<UInt64>]
     package var counts: SourceCounts
     package var isQuarantined: Bool
+    /// A person said that it will not come back, and it did not.
+    package var isRetired: Bool
     /// Nil before the first claim.
     package var claim: Claim?
     package var claimTime: Timestamp?
@@ -35,7 +37,8 @@ package struct SourceSummary: Sendable, Equatable {
         return tenants.contains(tenant) || lines.contains { $0.tenant == tenant }
     }
 
-    init(_ state: SourceState) {
+    /// - Parameter retired: When a person said that it will not come back.
+    init(_ state: SourceState, retired: Timestamp?) {
         key = state.key
         firstSeen = state.firstSeen
         lastSeen = max(state.lastSeen, state.lastRepeated)
@@ -47,7 +50,8 @@ package struct SourceSummary: Sendable, Equatable {
         isQuarantined = state.quarantined
         claim = state.claimed?.claim
         claimTime = state.claimed?.time
-        let through = state.completeThrough
+        isRetired = state.isRetired(at: retired)
+        let through = state.completeThrough(retired: retired)
         completeThrough = through.milliseconds <= 0 ? nil : through
         tenants = state.tenants
     }
@@ -59,15 +63,27 @@ extension Engine {
 
     /// Every source, by principal and source. Counts include what is appended and not durable yet.
     package func sources() -> [SourceSummary] {
+        let policy = policy
         var summaries: [SourceSummary] = []
         for shard in shards {
-            summaries += shard.state.withLock { $0.sources.map { SourceSummary($0) } }
+            summaries += shard.state.withLock { state in
+                state.sources.map { SourceSummary($0, retired: policy.retired[$0.key]) }
+            }
         }
         return summaries.sorted { $0.key < $1.key }
     }
 
     /// The names of a tenant's agents that have used something at any time.
     package func agents(of tenant: Name) -> Set<Name> { registry.agents(of: tenant) }
+
+    /// Tenants of which anything was counted, in no order.
+    package func knownTenants() -> [Name] { registry.tenants }
+
+    /// The tenant's agents of which anything was counted, in no order.
+    package func knownAgents(of tenant: Name) -> [Name] { registry.agents(of: tenant) }
+
+    /// Components of which anything was counted, whosever, in no order.
+    package func knownComponents() -> [Name] { registry.components }
 
     /// What came in since the server's start and what became of it, by principal.
     package func admissionCounts() -> [PrincipalID: AdmissionCounts] {

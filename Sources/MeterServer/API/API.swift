@@ -68,6 +68,8 @@ struct API: Sendable {
         routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context).routes
         routes += DetailsRoutes(context: context).routes
+        routes += NameRoutes(context: context).routes
+        routes += ConfigRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
         routes += ForeignRoutes(context: context).routes

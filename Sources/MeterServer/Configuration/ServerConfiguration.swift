@@ -6,6 +6,8 @@ internal import MeterWaldur
 ///
 /// ``Settings`` says of each what happens at the limit.
 struct ServerConfiguration: Sendable {
+    /// What it was made from, for whoever asks where a value came from.
+    let values: ConfigurationValues
     var dataDirectory: String
     var udp: ListenAddress?
     var tcp: ListenAddress?
@@ -79,6 +81,7 @@ struct ServerConfiguration: Sendable {
         guard let data = values.value(Settings.data) else {
             throw values.error(Settings.data, "needs the directory to keep everything in")
         }
+        self.values = values
         dataDirectory = data.text
         udp = try Self.address(values, Settings.udp)
         tcp = try Self.address(values, Settings.tcp)

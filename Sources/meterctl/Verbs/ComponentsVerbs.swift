@@ -20,7 +20,10 @@ struct ComponentsVerbs: AsyncParsableCommand {
                       --reported-unit s --units-per-reported 1000
                 """
         )
-        @Argument(help: "The component's name, as events and the Waldur offering have it.")
+        @Argument(
+            help: "The component's name, as events and the Waldur offering have it.",
+            completion: KnownNames.completion(.components)
+        )
         var component: String
         @Option(help: "The smallest unit, in which events carry it.")
         var unit: String

@@ -5,8 +5,35 @@ struct ConfigVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "The server's configuration.",
-        subcommands: [Check.self]
+        subcommands: [Show.self, Check.self]
     )
+
+    struct Show: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "What the running server was told.",
+            discussion: """
+                With --origin also by what: a flag, a variable, a file, or the default. Secrets are not \
+                shown. For a server that does not run: MeterServer config show.
+
+                  meterctl config show
+                  meterctl config show --origin -o csv > settings.csv
+                """
+        )
+        @Flag(help: "Show where each value came from.")
+        var origin = false
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        static let columns: [Column] = [
+            .text("setting"), .value("value"), .text("unit"), .text("origin"),
+        ]
+
+        func perform() async throws(CommandFailure) {
+            let answer = try await server.call(.get, "/admin/v1/config")
+            let columns = origin ? Self.columns : Self.columns.dropLast()
+            output.show(answer, "settings", columns, nothing: "no settings")
+        }
+    }
 
     struct Check: Verb {
         static let configuration = CommandConfiguration(

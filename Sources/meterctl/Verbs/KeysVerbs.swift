@@ -26,7 +26,10 @@ struct KeysVerbs: AsyncParsableCommand {
         )
         @Argument(help: "For frames over UDP and TCP, or for HTTP.")
         var kind: KeyText.Kind
-        @Option(help: "The key is this tenant's own.")
+        @Option(
+            help: "The key is this tenant's own.",
+            completion: KnownNames.completion(.tenants)
+        )
         var tenant: String?
         @Option(
             help: ArgumentHelp(
@@ -96,7 +99,10 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys rotate 3f2a90c41b7d5e68 --overlap-hours 24 > acme.key.new
                 """
         )
-        @Argument(help: "The old key's id: 16 hexadecimal digits.")
+        @Argument(
+            help: "The old key's id: 16 hexadecimal digits.",
+            completion: KnownNames.keyCompletion
+        )
         var id: String
         @Option(
             help: ArgumentHelp(
@@ -171,7 +177,10 @@ struct KeysVerbs: AsyncParsableCommand {
                   meterctl keys revoke baecf27a167d011e --reason "machine sold"
                 """
         )
-        @Argument(help: "The key's id: 16 hexadecimal digits.")
+        @Argument(
+            help: "The key's id: 16 hexadecimal digits.",
+            completion: KnownNames.keyCompletion
+        )
         var id: String
         @Option(help: "Why; kept in the book.")
         var reason: String?

@@ -25,9 +25,15 @@ struct MapVerbs: AsyncParsableCommand {
                 a figure would be overwritten.
                 """
         )
-        @Option(help: "The tenant: the Waldur customer's uuid, or what the platform calls it.")
+        @Option(
+            help: "The tenant: the Waldur customer's uuid, or what the platform calls it.",
+            completion: KnownNames.completion(.tenants)
+        )
         var tenant: String
-        @Option(help: "What the emitter calls the agent.")
+        @Option(
+            help: "What the emitter calls the agent.",
+            completion: KnownNames.completion(.agents)
+        )
         var agent: String
         @Option(help: ArgumentHelp("The Waldur resource's uuid.", valueName: "uuid"))
         var resource: String

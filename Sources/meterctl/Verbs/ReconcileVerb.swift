@@ -13,7 +13,7 @@ struct ReconcileVerb: Verb {
             """
     )
 
-    @Option(help: "Only this tenant.")
+    @Option(help: "Only this tenant.", completion: KnownNames.completion(.tenants))
     var tenant: String?
     @Flag(help: "Show equal figures, too.")
     var all = false

@@ -5,7 +5,7 @@ struct SourcesVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sources",
         abstract: "Emitters: what came, what is missing, what contradicts.",
-        subcommands: [List.self, Gaps.self, Conflicts.self],
+        subcommands: [List.self, Gaps.self, Conflicts.self, Retire.self],
         defaultSubcommand: List.self
     )
 
@@ -88,6 +88,61 @@ struct SourcesVerbs: AsyncParsableCommand {
                     next: "find out which two processes share a source's state (a cloned machine?)"
                 )
             }
+        }
+    }
+
+    struct Retire: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Says that a source will not come back.",
+            discussion: """
+                For an emitter that was killed, so that its silence no longer holds `complete through` and \
+                statements back. Events that are known to be missing stay missing and must be accepted by \
+                name. Refused while the source was heard of within 5 minutes. Should it speak after all, \
+                what it says counts, and the retirement is over.
+
+                  meterctl sources retire 08e0af0778aaa82f54068b457f2f2894 \\
+                      --reason "host destroyed, INC-311"
+                  meterctl sources retire 08e0af07 --reason "host destroyed, INC-311"
+                """
+        )
+        @Argument(help: "The source's id, or so much of its beginning that no other is meant.")
+        var source: String
+        @Option(help: "Why; kept in the book.")
+        var reason: String
+        @OptionGroup var confirmation: ConfirmationOptions
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var output: OutputOptions
+
+        func perform() async throws(CommandFailure) {
+            let sources = try await server.call(.get, "/admin/v1/sources").json.list("sources")
+            let meant = sources.filter { $0.cell("source").hasPrefix(source) }
+            guard let found = meant.first else {
+                throw CommandFailure(
+                    .failed,
+                    "there is no source \(source)",
+                    next: "see which there are: meterctl sources list"
+                )
+            }
+            guard meant.count == 1 else {
+                throw CommandFailure(
+                    .failed,
+                    "\(meant.count) sources begin with \(source)",
+                    next: "give more of its id: meterctl sources list"
+                )
+            }
+            try confirmation.confirm(
+                "Source \(found.cell("source")), last seen \(found.cell("lastSeen")), will be waited for "
+                    + "no more."
+            )
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/sources/\(found.cell("source"))/retire",
+                body: RequestBody.object([
+                    ("reason", RequestBody.string(reason)),
+                    ("principal", found.cell("principal")),
+                ])
+            )
+            output.show(answer, SourcesVerbs.columns)
         }
     }
 

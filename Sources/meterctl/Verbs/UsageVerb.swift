@@ -18,26 +18,39 @@ struct UsageVerb: Verb {
             """
     )
 
-    @Argument(help: "The component; may be left out where one --tenant and one --agent are named.")
+    @Argument(
+        help: "The component; may be left out where one --tenant and one --agent are named.",
+        completion: KnownNames.completion(.components)
+    )
     var component: String?
 
     @Option(help: "The first minute: RFC 3339, such as 2026-11-01T00:00:00Z.")
     var from: String?
     @Option(help: "The minute after the last.")
     var to: String?
-    @Option(help: ArgumentHelp("MINUTE, HOUR, DAY or MONTH.", valueName: "size"))
+    @Option(
+        help: ArgumentHelp("MINUTE, HOUR, DAY or MONTH.", valueName: "size"),
+        completion: .list(["MINUTE", "HOUR", "DAY", "MONTH"])
+    )
     var window: String?
     @Option(help: "The IANA zone in which days and months are cut; UTC otherwise.")
     var zone: String?
-    @Option(help: "Only this tenant; may be repeated.")
+    @Option(
+        help: "Only this tenant; may be repeated.",
+        completion: KnownNames.completion(.tenants)
+    )
     var tenant: [String] = []
-    @Option(help: "Only this agent; may be repeated.")
+    @Option(
+        help: "Only this agent; may be repeated.",
+        completion: KnownNames.completion(.agents)
+    )
     var agent: [String] = []
     @Option(
         help: ArgumentHelp(
             "Keep apart by tenant, agent or access; may be repeated.",
             valueName: "what"
-        )
+        ),
+        completion: .list(["tenant", "agent", "access"])
     )
     var by: [String] = []
 
@@ -78,6 +91,20 @@ struct UsageVerb: Verb {
             output.show(Self.table(answer.json), document: answer.text, nothing: Self.nothing)
         }
         Terminal.talk(Self.freshness(answer.json))
+        if !Self.hasUsage(answer.json) { await hint() }
+    }
+
+    /// Of several windows or components any.
+    private static func hasUsage(_ answer: JSONValue) -> Bool {
+        (answer.list("data") + answer.list("components")).contains { $0.cell("count") != "0" }
+    }
+
+    /// A name that was mistyped has no usage, and no error either.
+    private func hint() async {
+        if let component { await server.hint(.components, component) }
+        for tenant in tenant { await server.hint(.tenants, tenant) }
+        guard let tenant = tenant.first else { return }
+        for agent in agent { await server.hint(.agents, agent, tenant: tenant) }
     }
 
     private static let nothing = "nothing was used in the period"

@@ -15,6 +15,12 @@ struct SourceRoutes {
                 try call.query.allow([])
                 return .json(["gaps": .array(gaps())])
             },
+            APIRoute(
+                .post,
+                "/admin/v1/sources/{source}/retire",
+                scopes: .admin,
+                bodyByteCountMax: 1 << 12
+            ) { call throws(Problem) in try retire(call) },
             APIRoute(.get, "/admin/v1/sources/conflicts", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
                 let conflicts = context.engine.sources().filter {
@@ -23,6 +29,47 @@ struct SourceRoutes {
                 return .json(["conflicts": .array(conflicts.map(summary))])
             },
         ]
+    }
+
+    /// How long a source must have been silent; a living one claims every few seconds.
+    private static let silence: Int64 = 5 * 60_000
+
+    /// Decides that a source will not come back.
+    private func retire(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        let fields = try RequestFields(call.body, allowed: ["reason", "principal"])
+        guard let id = SourceID(call.parts["source"] ?? "") else {
+            throw .badQuery(
+                "A source's id has 32 hexadecimal digits; `meterctl sources list` shows them."
+            )
+        }
+        let reason = try fields.text("reason")
+        let principal = try fields.natural("principal").map { PrincipalID(rawValue: $0) }
+        let found = context.engine.sources().filter {
+            $0.key.source == id && (principal == nil || $0.key.principal == principal)
+        }
+        guard let source = found.first else {
+            throw .precondition("There is no such source; `meterctl sources list` shows them.")
+        }
+        guard found.count == 1 else {
+            throw .precondition("Several principals have a source of this id; name the `principal`.")
+        }
+        guard !source.isEnded, !source.isRetired else {
+            throw .precondition("The source has ended already; nothing waits for it.")
+        }
+        let quiet = context.clock.now().milliseconds - source.lastSeen.milliseconds
+        guard quiet >= Self.silence else {
+            throw .precondition(
+                "It was heard of \(max(0, quiet) / 1_000) s ago. Stop its emitter, and retire the source "
+                    + "when it has been silent for \(Self.silence / 60_000) minutes."
+            )
+        }
+        _ = try context.book.decide(
+            [.sourceRetired(SourceRetirement(source: source.key, reason: reason))],
+            call.caller
+        )
+        let now = context.engine.sources().first { $0.key == source.key } ?? source
+        return .json(summary(now))
     }
 
     private func summary(_ source: SourceSummary) -> JSONOutput {
@@ -91,6 +138,7 @@ struct SourceRoutes {
     private static func state(_ source: SourceSummary) -> String {
         if source.isQuarantined { return "quarantined" }
         if source.isEnded { return "ended" }
+        if source.isRetired { return "retired" }
         return source.isUnclean ? "open" : "ending"
     }
 }

@@ -33,7 +33,7 @@ struct StatusRoutes {
             "events": Self.json(counts),
             "sources": [
                 "total": .count(sources.total), "unclean": .count(sources.unclean),
-                "incomplete": .count(sources.incomplete),
+                "retired": .count(sources.retired), "incomplete": .count(sources.incomplete),
                 "quarantined": .count(sources.quarantined),
             ],
             "details": [
