@@ -2,7 +2,8 @@
 """The server over TCP on the canonical workload: authenticated, acknowledged after the sync.
 
 All threads of the server run on one core, the load on the other. Each run's totals are compared with the
-generator's by `meterctl usage` before its figure counts. Prints the median of the runs.
+generator's by `meterctl usage` before its figure counts. Checkpoints are far more frequent than by default, so
+that each run has some. Prints the median of the runs.
 """
 import argparse
 import json
@@ -23,7 +24,8 @@ def main():
     options.add_argument("--meterctl", required=True)
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--events", type=int, default=1000, help="events in a frame")
-    options.add_argument("--frames", type=int, default=4000)
+    options.add_argument("--frames", type=int, default=12_000)
+    options.add_argument("--checkpoint", type=int, default=2, help="seconds between checkpoints")
     options.add_argument("--window", type=int, default=4096, help="KiB not acknowledged yet")
     arguments = options.parse_args()
     runs = [run(arguments) for _ in range(arguments.runs)]
@@ -33,7 +35,7 @@ def main():
     p99 = [figures["acknowledgementMilliseconds"]["p99"] for figures in runs]
     first = runs[0]
     print(f"TCP, suite 1, acknowledged after fdatasync, {arguments.events} events a frame, "
-          f"{first['bytes'] / first['events']:.1f} B an event, {arguments.runs} runs, totals equal:")
+          f"{first['bytes'] / first['events']:.1f} B an event, a checkpoint every {arguments.checkpoint} s, {arguments.runs} runs, totals equal:")
     print(f"  {statistics.median(wall):.1f} M amounts/s wall [{min(wall):.1f}-{max(wall):.1f}]")
     print(f"  {statistics.median(core):.1f} M amounts/s per core of the server's processor time "
           f"[{min(core):.1f}-{max(core):.1f}]")
@@ -49,6 +51,7 @@ def run(arguments):
         ports = directory / "ports.json"
         server = subprocess.Popen(
             ["taskset", "-c", "1", arguments.server, "--data", directory / "data",
+             "--checkpoint-seconds", str(arguments.checkpoint),
              "--udp", "off", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0",
              "--master-key-file", directory / "master.key", "--port-file", ports],
             stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -2,6 +2,7 @@
 #include "CMeter.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -132,6 +133,11 @@ int meter_set_receive_buffer(int socket, int byte_count) {
 }
 
 // --- Memory ---
+
+int meter_allowed_processors(void) {
+    cpu_set_t mask;
+    return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 0;
+}
 
 void *meter_map_zeroed(size_t byte_count) {
     void *memory = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

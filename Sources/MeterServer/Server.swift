@@ -203,6 +203,9 @@ extension EngineOptions {
     /// The engine's limits as the operator set them.
     init(_ configuration: ServerConfiguration) {
         self.init()
+        // A counter is kept once in each shard that sees its agent, so more shards than threads that
+        // receive at once only cost memory and cache.
+        shardCount = min(shardCount, Processors.count)
         limits = configuration.limits.rules
         burstMilliseconds = configuration.limits.burst.components.seconds * 1_000
         tenantCountMax = configuration.limits.tenantCount

@@ -65,7 +65,7 @@ internal import Testing
                 )
             }
         }
-        #expect(killedWithOutstanding > 5, "the kills hit nothing that was on its way")
+        #expect(killedWithOutstanding > 0, "the kills hit nothing that was on its way")
         let server = try site.start()
         var model = NaiveMeter()
         for index in emitters.indices {

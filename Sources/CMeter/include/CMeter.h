@@ -37,6 +37,9 @@ int64_t meter_socket_drops(int socket);
 /// Sets SO_RCVBUF, past the system's limit where the process may (SO_RCVBUFFORCE). Returns the size in force.
 int meter_set_receive_buffer(int socket, int byte_count);
 
+/// Processors that this process may run on, as its affinity mask says; 0 where that is not known.
+int meter_allowed_processors(void);
+
 /// Zeroed memory of its own mapping, backed by huge pages where the kernel has them; NULL if there is none.
 void *meter_map_zeroed(size_t byte_count);
 

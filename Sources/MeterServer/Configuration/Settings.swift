@@ -238,7 +238,7 @@ enum Settings {
     static let liveKeys = Setting(
         ["limits", "live-keys"],
         .count(1_000...100_000_000),
-        default: "2000000",
+        default: "4000000",
         unit: "counters",
         "Counters in memory. At half of it a checkpoint starts; at the limit TCP stops reading, "
             + "UDP defers and HTTP answers 429 until it is done."
@@ -246,7 +246,7 @@ enum Settings {
     static let detailsMemory = Setting(
         ["limits", "details-memory"],
         .count(8...65_536),
-        default: "512",
+        default: "1024",
         unit: "MiB",
         "Details in memory. At a quarter of it a checkpoint starts; at the limit TCP stops reading, "
             + "UDP defers and HTTP answers 429 until it is done."

@@ -11,20 +11,20 @@ final class Doors: Sendable {
     /// - Throws: ``StartError`` that names the setting whose address cannot be bound.
     init(_ context: ServerContext) async throws {
         let configuration = context.configuration
-        let processors = System.coreCount
         datagrams = try configuration.udp.map { address in
             let threads = configuration.udpThreadCount
             return try Self.binding(Settings.udp, address) {
                 try DatagramDoor(
                     address,
-                    threadCount: threads > 0 ? threads : max(1, processors - 1),
+                    threadCount: threads > 0 ? threads : max(1, Processors.count - 1),
                     receiveBufferByteCount: configuration.udpReceiveBufferByteCount
                 )
             }
         }
         if let address = configuration.tcp {
             do {
-                streams = try await StreamDoor(address, context: context, loopCount: processors)
+                streams = try await StreamDoor(
+                    address, context: context, loopCount: Processors.count)
             } catch let error as IOError {
                 throw Self.refusal(Settings.tcp, address, SystemCallError("bind", error.errnoCode))
             }

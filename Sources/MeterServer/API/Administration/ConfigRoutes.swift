@@ -1,3 +1,5 @@
+internal import Meter
+
 /// `/admin/v1/config`: what the running server was told, and where each value came from.
 struct ConfigRoutes {
     let context: ServerContext
