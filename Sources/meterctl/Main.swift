@@ -26,7 +26,10 @@ struct Meterctl: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Usage and health",
-                subcommands: [StatusVerb.self, UsageVerb.self, SourcesVerbs.self, BookVerbs.self]
+                subcommands: [
+                    StatusVerb.self, DoctorVerb.self, UsageVerb.self, SourcesVerbs.self,
+                    BookVerbs.self,
+                ]
             ),
             CommandGroup(
                 name: "Waldur",
