@@ -27,8 +27,8 @@ struct Meterctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Usage and health",
                 subcommands: [
-                    StatusVerb.self, UsageVerb.self, DetailsVerbs.self, SourcesVerbs.self,
-                    BookVerbs.self,
+                    StatusVerb.self, DoctorVerb.self, UsageVerb.self, DetailsVerbs.self,
+                    SourcesVerbs.self, BookVerbs.self,
                 ]
             ),
             CommandGroup(

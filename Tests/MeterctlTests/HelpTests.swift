@@ -78,7 +78,9 @@ struct HelpTests {
             for example in Self.examples(type) {
                 for command in example.components(separatedBy: " && ") {
                     var words = try #require(Self.words(command)).dropFirst()
-                    if let redirection = words.firstIndex(of: ">") { words = words[..<redirection] }
+                    if let end = words.firstIndex(where: { [">", "|"].contains($0) }) {
+                        words = words[..<end]
+                    }
                     count += 1
                     let arguments = Array(words)
                     #expect(UnknownVerb.find(arguments, below: Meterctl.self) == nil)

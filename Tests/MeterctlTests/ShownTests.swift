@@ -69,7 +69,8 @@ import Testing
             }
         }
         try Snapshot.expect(page, "shown/\(known.name).txt")
-        #expect(server.asked.count == 3)
+        // A hint may be looked for beside it.
+        #expect(server.asked.count { !$0.contains("/admin/v1/names") } == 3)
     }
 
     @Test func `a narrow terminal gets blocks, a wide one columns`() throws {

@@ -28,6 +28,8 @@ struct Column: Sendable {
     let kind: Kind
     /// Shown in CSV and JSON only: of little use to a person.
     private(set) var isForProgramsOnly = false
+    /// Whether the key is a member of the server's answer, as it is unless the cell is made of several.
+    let isMember: Bool
     private let read: @Sendable (JSONValue) -> String
 
     private init(
@@ -40,6 +42,7 @@ struct Column: Sendable {
         self.title = title
         self.key = key
         self.kind = kind
+        isMember = read == nil
         self.read = read ?? { $0.cell(key) }
     }
 

@@ -50,7 +50,10 @@ enum Style: Equatable {
         ),
         (
             .bad,
-            ["conflict", "damaged", "differs", "error", "failing", "no", "quarantined", "refused"]
+            [
+                "conflict", "damaged", "differs", "error", "failing", "no", "quarantined",
+                "refused", "unreachable",
+            ]
         ),
     ]
 

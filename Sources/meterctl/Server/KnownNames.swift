@@ -61,7 +61,8 @@ enum KnownNames {
 extension ServerOptions {
     /// Says what may have been meant, where a name that somebody typed is not known.
     func hint(_ kind: KnownNames.Kind, _ name: String, tenant: String? = nil) async {
-        let query = [("kind", kind.rawValue), ("near", name)] + (tenant.map { [("tenant", $0)] } ?? [])
+        let query =
+            [("kind", kind.rawValue), ("near", name)] + (tenant.map { [("tenant", $0)] } ?? [])
         guard let address = try? address(),
             let answer = try? await ServerClient(address: address, timeout: KnownNames.patience)
                 .call(.get, "/admin/v1/names", query: query),

@@ -23,7 +23,11 @@ struct StatusVerb: Verb {
             Terminal.talk("\(reason.cell("reason")): \(reason.cell("detail"))")
         }
         guard answer.json.isTrue("ready") else {
-            throw CommandFailure(.precondition, "the server is not ready")
+            throw CommandFailure(
+                .precondition,
+                "the server is not ready",
+                next: "see what to do: meterctl doctor"
+            )
         }
     }
 

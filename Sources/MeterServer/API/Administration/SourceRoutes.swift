@@ -52,7 +52,8 @@ struct SourceRoutes {
             throw .precondition("There is no such source; `meterctl sources list` shows them.")
         }
         guard found.count == 1 else {
-            throw .precondition("Several principals have a source of this id; name the `principal`.")
+            throw .precondition(
+                "Several principals have a source of this id; name the `principal`.")
         }
         guard !source.isEnded, !source.isRetired else {
             throw .precondition("The source has ended already; nothing waits for it.")

@@ -1,13 +1,13 @@
 internal import Glibc
 
 /// How much room the file system of a directory has.
-struct DiskFacts: Sendable, Equatable {
+package struct DiskFacts: Sendable, Equatable {
     /// Bytes that this user may still write.
-    let freeByteCount: UInt64
-    let byteCount: UInt64
+    package let freeByteCount: UInt64
+    package let byteCount: UInt64
 
     /// - Returns: Nil if the system does not tell.
-    init?(of directory: String) {
+    package init?(of directory: String) {
         var facts = statvfs()
         guard unsafe statvfs(directory, &facts) == 0 else { return nil }
         freeByteCount = UInt64(facts.f_bavail).multipliedClamping(by: UInt64(facts.f_frsize))

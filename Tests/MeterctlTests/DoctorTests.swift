@@ -1,0 +1,133 @@
+import Foundation
+import MeterTesting
+import MeterWaldur
+import MeterWire
+import Testing
+
+@testable import meterctl
+
+struct DoctorTests {
+    private let now = Timestamp(milliseconds: 1_795_348_805_000)
+
+    private func parse(_ text: String) throws -> JSONValue {
+        try JSONParser.parse(Array(text.utf8))
+    }
+
+    private func verdicts(_ body: (inout ServerChecks) throws -> Void) rethrows -> [String] {
+        var checks = ServerChecks(now: now)
+        try body(&checks)
+        return checks.found.map { "\($0.check): \($0.verdict)" }
+    }
+
+    @Test func `the worst finding decides the exit code`() {
+        #expect(
+            Diagnosis.Verdict.allCases.map(\.status) == [
+                .done, .done, .precondition, .failed, .unavailable, .damage,
+            ])
+        #expect(Diagnosis.Verdict.warning > .note)
+        #expect([Diagnosis.Verdict.error, .damaged, .good].max() == .damaged)
+    }
+
+    @Test(arguments: [
+        (0, "good"), (1_999, "good"), (-2_000, "warning"), (59_000, "warning"), (60_000, "error"),
+        (-400_000, "error"),
+    ])
+    func `clocks that differ are told by how much`(skew: Int64, verdict: String) throws {
+        let time = try #require(Optional(now.advanced(byMilliseconds: skew)))
+        let seconds = Double(time.milliseconds) / 1_000
+        let formatter = ISO8601DateFormatter()
+        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+        let text = formatter.string(from: Date(timeIntervalSince1970: seconds))
+        let status = try parse(
+            #"{"time":"\#(text)","reasons":[],"events":{"conserved":true},"completeThrough":"x"}"#
+        )
+        #expect(
+            verdicts { $0.status(status, settings: .null) } == [
+                "server: good", "clock: \(verdict)", "readiness: good",
+            ]
+        )
+        let settings = try parse(
+            #"{"settings":[{"setting":"clock-offset-seconds","value":"600"}]}"#
+        )
+        #expect(verdicts { $0.status(status, settings: settings) }.contains("clock: note"))
+    }
+
+    @Test func `conditions of the server are told by how bad they are`() throws {
+        let status = try parse(
+            """
+            {"reasons":[{"reason":"disk-full","detail":"x","blocking":true},\
+            {"reason":"reporting-held","detail":"y","blocking":false},\
+            {"reason":"damage","detail":"z","blocking":false}],\
+            "events":{"conserved":false},"sources":{"quarantined":2},"completeThrough":null}
+            """
+        )
+        #expect(
+            verdicts { $0.status(status, settings: .null) } == [
+                "server: good", "readiness: error", "readiness: warning", "readiness: damaged",
+                "conservation: error", "sources: error", "completeness: warning",
+            ]
+        )
+    }
+
+    @Test func `sources, gaps, keys and reporting are told as they stand`() throws {
+        let sources = try parse(
+            """
+            {"s":[{"source":"a","state":"open","lastSeen":"2026-11-22T11:59:00Z"},\
+            {"source":"b","state":"retired","lastSeen":"2026-11-01T00:00:00Z"}],\
+            "t":[{"source":"a","state":"open","lastSeen":"2026-11-22T11:50:00Z"}]}
+            """
+        )
+        #expect(verdicts { $0.sources(sources.list("s")) } == ["sources: good"])
+        #expect(verdicts { $0.sources(sources.list("t")) } == ["sources: warning"])
+        let gaps = try parse(#"{"g":[{"accepted":false}],"h":[{"accepted":true}]}"#)
+        #expect(verdicts { $0.gaps(gaps.list("g")) } == ["gaps: warning"])
+        #expect(verdicts { $0.gaps(gaps.list("h")) } == ["gaps: good"])
+        let keys = try parse(
+            """
+            {"a":[{"id":"1","state":"valid","ends":null}],"b":[{"id":"1","state":"revoked"}],\
+            "c":[{"id":"1","state":"valid","ends":"2026-12-01T00:00:00Z"}]}
+            """
+        )
+        #expect(verdicts { $0.keys(keys.list("a")) } == ["keys: good"])
+        #expect(verdicts { $0.keys(keys.list("b")) } == ["keys: note"])
+        #expect(verdicts { $0.keys(keys.list("c")) } == ["keys: warning"])
+        let reporting = try parse(
+            """
+            {"r":[{"state":"reporting","unknownIntents":0},{"state":"reporting","unknownIntents":1},\
+            {"state":"held","unknownIntents":0},{"state":"failing","unknownIntents":0}]}
+            """
+        )
+        #expect(
+            verdicts { $0.reporting(reporting.list("r")) } == [
+                "reporting: good", "reporting: warning", "reporting: warning", "reporting: error",
+            ]
+        )
+        #expect(verdicts { $0.reporting([]) } == ["reporting: note"])
+        let map = try parse(#"{"m":[{"severity":"warning"}],"n":[{"severity":"error"}]}"#)
+        #expect(verdicts { $0.map(map.list("m")) } == ["map: note"])
+        #expect(verdicts { $0.map(map.list("n")) } == ["map: warning"])
+        #expect(verdicts { $0.map([]) } == ["map: good"])
+        #expect(
+            verdicts { $0.map(CommandFailure(.unavailable, "not available now")) } == ["map: error"]
+        )
+    }
+
+    @Test func `a file that others may open is told with the command that closes it`() throws {
+        let scratch = try TemporaryDirectory()
+        let file = scratch.path + "/master.key"
+        try Data("x".utf8).write(to: URL(filePath: file))
+        func verdict(_ mode: mode_t) -> Diagnosis? {
+            unsafe chmod(file, mode)
+            var checks = DirectoryChecks(path: scratch.path, now: 0)
+            checks.secret("key", file)
+            return checks.found.first
+        }
+        #expect(verdict(0o600)?.verdict == .good)
+        #expect(verdict(0o400)?.verdict == .good)
+        #expect(verdict(0o640)?.verdict == .warning)
+        #expect(verdict(0o604)?.advice == "chmod 600 \(file)")
+        var checks = DirectoryChecks(path: scratch.path, now: 0)
+        checks.secret("key", file + ".gone")
+        #expect(checks.found.first?.verdict == .error)
+    }
+}
