@@ -45,7 +45,6 @@ package struct SourceStandings: Sendable, Equatable {
         sum.total += second.total
         sum.unclean += second.unclean
         sum.retired += second.retired
-        sum.retired += second.retired
         sum.incomplete += second.incomplete
         sum.quarantined += second.quarantined
         if first.total == 0 {
