@@ -51,7 +51,8 @@ var targets: [Target] = [
     .testTarget(
         name: "MeterWireTests", dependencies: ["MeterWire", "MeterTesting"], swiftSettings: strict),
     .testTarget(
-        name: "MeterClientTests", dependencies: ["MeterClient", "MeterWire", "MeterTesting"],
+        name: "MeterClientTests",
+        dependencies: ["MeterClient", "MeterWire", "MeterDisk", "MeterTesting"],
         swiftSettings: strict),
     .testTarget(
         name: "MeterTests", dependencies: ["Meter", "MeterWire", "MeterTesting"],

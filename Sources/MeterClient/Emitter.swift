@@ -13,26 +13,44 @@ public import MeterWire
 /// lasts, new events are dropped, and claims tell their number and amounts. In the child of a `fork` the
 /// emitter goes on with a source of its own; what the parent had recorded is sent by the parent.
 ///
-/// What was recorded and not yet sent when the process is killed is lost; with a claim on the server it
-/// shows as a hole.
+/// What was recorded and is not on the server when the process is killed is lost, unless
+/// ``EmitterOptions/spool`` keeps it for the next process; with a claim on the server it shows as a hole.
 public final class Emitter: Sendable {
-    private let core: EmitterCore
+    private enum Target {
+        case server(EmitterCore)
+        case test(TestSink)
+    }
+
+    private let target: Target
     private let clock: @Sendable () -> Timestamp
 
     /// Starts the background thread. Does not wait for the server.
     public init(_ options: EmitterOptions) {
         clock = options.clock
-        core = EmitterCore(options)
+        target = .server(EmitterCore(options))
+    }
+
+    /// Sends nothing anywhere: a test looks at what was recorded.
+    init(_ sink: TestSink, clock: @escaping @Sendable () -> Timestamp) {
+        target = .test(sink)
+        self.clock = clock
     }
 
     /// Goes on sending for 5 seconds, unless the process ends; ``close(timeoutMilliseconds:)`` waits.
-    deinit { core.abandon() }
+    deinit {
+        if case .server(let core) = target { core.abandon() }
+    }
 
     /// Takes one event as it is, with its own time.
     ///
     /// Never waits and never fails: what there is no room for, and what breaks a rule of the format, is
     /// dropped and counted (``EmitterStatistics/dropped``, ``EmitterStatistics/invalid``).
-    public func record(_ event: UsageEvent) { core.record(event) }
+    public func record(_ event: UsageEvent) {
+        switch target {
+        case .server(let core): core.record(event)
+        case .test(let sink): sink.record(event)
+        }
+    }
 
     /// Takes one agent call that ended now; adds `agent_calls` 1 unless that component is given.
     public func record(
@@ -49,7 +67,7 @@ public final class Emitter: Sendable {
         if !amounts.contains(where: { $0.component == "agent_calls" }) {
             amounts.append(ComponentAmount("agent_calls", 1))
         }
-        core.record(
+        record(
             UsageEvent(
                 time: clock(),
                 tenant: tenant,
@@ -69,18 +87,32 @@ public final class Emitter: Sendable {
     /// - Returns: False if the time was over first; nothing is lost by that.
     @discardableResult
     public func flush(timeoutMilliseconds: Int64 = 5_000) -> Bool {
-        core.flush(milliseconds: timeoutMilliseconds)
+        switch target {
+        case .server(let core): core.flush(milliseconds: timeoutMilliseconds)
+        case .test: true
+        }
     }
 
     /// Ends the source: waits until everything is on the server's disk, then sends the last claim. What
-    /// is not by then is given up and named in that claim. Events recorded afterwards are lost.
+    /// is not by then stays in the spool for the next process, or, without one, is given up and named in
+    /// that claim. Events recorded afterwards are lost.
     ///
     /// - Returns: True if everything recorded is on the server's disk.
     @discardableResult
     public func close(timeoutMilliseconds: Int64 = 5_000) -> Bool {
-        core.close(milliseconds: timeoutMilliseconds)
+        switch target {
+        case .server(let core): return core.close(milliseconds: timeoutMilliseconds)
+        case .test(let sink):
+            sink.close()
+            return true
+        }
     }
 
     /// What the emitter did so far; at most one turn of its thread old.
-    public var statistics: EmitterStatistics { core.currentStatistics() }
+    public var statistics: EmitterStatistics {
+        switch target {
+        case .server(let core): core.currentStatistics()
+        case .test(let sink): sink.statistics
+        }
+    }
 }

@@ -61,6 +61,8 @@ public struct EmitterOptions: Sendable {
     /// Bytes of events that are kept until the server has them; beyond it new events are dropped and
     /// told of in claims.
     public var memoryByteCountMax = 64 << 20
+    /// Where sealed frames are kept for the next process; nil keeps them in memory alone.
+    public var spool: SpoolOptions?
     /// How long an event waits for others before its frame is sealed.
     public var sealAfterMilliseconds: Int64 = 200
     /// How often a claim is sent.

@@ -18,6 +18,21 @@ public struct EmitterStatistics: Sendable, Equatable {
     public internal(set) var outstanding: UInt64 = 0
     /// Bytes of frames that are kept for them.
     public internal(set) var outstandingBytes: UInt64 = 0
+    /// Bytes of spool files that this emitter holds.
+    public internal(set) var spoolBytes: UInt64 = 0
+    /// Sources of dead processes that were found in the spool and taken over.
+    public internal(set) var adoptedSources: UInt64 = 0
+    /// Their events that are not known to be on the server's disk yet; in no other count here.
+    public internal(set) var adoptedOutstanding: UInt64 = 0
+    /// Sources in the spool that are sealed with a key that was not given: they are left alone.
+    public internal(set) var foreignSources: UInt64 = 0
+    /// Files in the spool that did not hold what was written. What could be read of them is sent; they are
+    /// kept as `.damaged`, for a person.
+    public internal(set) var damagedSpoolFiles: UInt64 = 0
+    /// Times that the spool's disk refused something; frames are then kept in memory alone.
+    public internal(set) var spoolFailures: UInt64 = 0
+    /// What it refused last, in a line.
+    public internal(set) var lastSpoolFailure: String?
     /// Frames of events that were sent, again or not.
     public internal(set) var framesSent: UInt64 = 0
     /// Of those: sent again.

@@ -44,7 +44,7 @@ import Testing
         simulation.record(50)
         simulation.tick(partial: true)
         simulation.state.finish()
-        simulation.state.giveUp()
+        simulation.state.leaveOrGiveUp(now: simulation.now, wall: 1)
         simulation.network.isCut = false
         // What was on its way may still come: then it is counted, and given up in vain.
         simulation.loseWhatIsOnTheWay()
@@ -157,7 +157,7 @@ import Testing
                 )
             )
         }
-        state.seal(recorder.take(partial: true, outstandingByteCount: 0), now: 0)
+        state.seal(recorder.take(partial: true, outstandingByteCount: 0), now: 0, wall: 0)
         let first = state.poll(now: 1, wall: 1).frames
         #expect(first.count > 3)
         #expect(state.poll(now: 2, wall: 2).frames.isEmpty)

@@ -199,10 +199,10 @@ private struct Thread {
         let server = LoopbackServer(stream: stream, key: protection.key)
         let emitter = Emitter(options(server, protection))
         record(emitter, 5_000)
-        #expect(emitter.flush())
+        #expect(emitter.flush(timeoutMilliseconds: 60_000))
         #expect(emitter.statistics.durable == 5_000)
         record(emitter, 3)
-        #expect(emitter.close())
+        #expect(emitter.close(timeoutMilliseconds: 60_000))
         let statistics = emitter.statistics
         #expect(statistics.recorded == 5_003 && statistics.durable == 5_003)
         #expect(statistics.accepted == 5_003)
@@ -232,7 +232,7 @@ private struct Thread {
             usleep(150_000)
             server = LoopbackServer(stream: stream, key: key, port: server.port, model: model)
         }
-        #expect(emitter.close(timeoutMilliseconds: 20_000))
+        #expect(emitter.close(timeoutMilliseconds: 60_000))
         let statistics = emitter.statistics
         #expect(stream ? statistics.connections >= 2 : statistics.framesResent > 0)
         #expect(
@@ -293,7 +293,7 @@ private struct Thread {
             }.start()
         }
         while countdown.left.load(ordering: .acquiring) > 0 { usleep(1_000) }
-        #expect(emitter.close())
+        #expect(emitter.close(timeoutMilliseconds: 60_000))
         #expect(server.read { $0.totals() }["input_tokens"] == 4 * sum(2_000))
         _ = server.kill()
     }
@@ -315,7 +315,7 @@ private struct Thread {
         options.resendAfterMilliseconds = 50
         let emitter = Emitter(options)
         record(emitter, 1_000)
-        #expect(emitter.flush(timeoutMilliseconds: 10_000))
+        #expect(emitter.flush(timeoutMilliseconds: 60_000))
         #expect(emitter.statistics.isFallenBack)
         #expect(emitter.statistics.connections == 1)
         #expect(stream.read { $0.totals() }["input_tokens"] == sum(1_000))
@@ -326,7 +326,7 @@ private struct Thread {
             port: silent.port,
             model: stream.read { $0 }
         )
-        for _ in 0..<200 where emitter.statistics.isFallenBack {
+        for _ in 0..<1_200 where emitter.statistics.isFallenBack {
             record(emitter, 10)
             usleep(50_000)
         }
@@ -357,7 +357,7 @@ private struct Thread {
             }
             let child = fork()
             if child == 0 {
-                alarm(20)
+                alarm(120)
                 for _ in 0..<50 {
                     emitter.record(
                         tenant: "t",
@@ -365,14 +365,15 @@ private struct Thread {
                         [ComponentAmount("input_tokens", 1)]
                     )
                 }
-                let isDone = emitter.close(timeoutMilliseconds: 10_000)
+                let isDone = emitter.close(timeoutMilliseconds: 60_000)
                 _exit(isDone && emitter.statistics.recorded == 50 ? 0 : 1)
             }
             var status: CInt = 1
             _ = unsafe waitpid(child, &status, 0)
-            let isDone = emitter.close(timeoutMilliseconds: 10_000)
+            let isDone = emitter.close(timeoutMilliseconds: 60_000)
             let counts = server.read { $0.sources.values.map(\.events.count).sorted() }
-            exit(status == 0 && isDone && counts == [50, 100] ? 0 : 1)
+            // Which of the three it was, for whoever reads the exit code.
+            exit((status == 0 ? 0 : 2) + (isDone ? 0 : 4) + (counts == [50, 100] ? 0 : 8))
         }
     }
 
@@ -389,7 +390,7 @@ private struct Thread {
                 )
             )
         }
-        #expect(emitter.close())
+        #expect(emitter.close(timeoutMilliseconds: 60_000))
         #expect(emitter.statistics.invalid == 2)
         let claim = server.read { $0.sources.values.first?.claim }
         #expect(claim?.isLast == true && claim?.recordedCount == 3 && claim?.droppedCount == 2)

@@ -42,6 +42,7 @@ struct Simulation: ~Copyable {
     var recorder: Recorder
     var state: EmitterState
     let parameters: EmitterParameters
+    let memoryByteCountMax: Int
     var now: Int64 = 0
     private(set) var departures: [Departure] = []
     private(set) var recorded: [String: UInt128] = [:]
@@ -49,18 +50,28 @@ struct Simulation: ~Copyable {
     private var toServer: [Packet] = []
     private var toEmitter: [Packet] = []
     private var isStreamOpen = false
+    private var lifeNumber: UInt64
+    private let spool: SpoolSetting?
+
+    /// The spool of every life of the emitter.
+    struct SpoolSetting {
+        let directory: SimulatedSpoolDirectory
+        var byteCountMax = 1 << 20
+        var isSynced = false
+        var writing = SpoolOptions.Writing.beforeSending
+        var otherKeys: [WireKey] = []
+    }
 
     init(
         _ number: UInt64,
         memoryByteCountMax: Int = 1 << 20,
+        spool: SpoolSetting? = nil,
         change: (inout EmitterParameters) -> Void = { _ in }
     ) {
         seed = Seed(number)
         let key = WireKey.derived(fromMaster: [9], id: KeyID(rawValue: 3))
         let protection: WireProtection =
             seed.oneIn(3) ? .none : seed.oneIn(2) ? .signed(key) : .encrypted(key)
-        self.key = protection.key
-        server = ModelServer(key: protection.key)
         var parameters = EmitterParameters(
             way: .datagrams,
             protection: protection,
@@ -72,16 +83,53 @@ struct Simulation: ~Copyable {
         )
         change(&parameters)
         self.parameters = parameters
+        self.key = parameters.protection.key
+        server = ModelServer(key: parameters.protection.key)
+        self.memoryByteCountMax = memoryByteCountMax
         recorder = Recorder(
             payloadByteCount: parameters.payloadByteCount,
             byteCountMax: memoryByteCountMax
         )
-        state = EmitterState(
+        self.spool = spool
+        lifeNumber = number &* 77
+        state = Self.state(parameters, spool, Seed(lifeNumber), now: 0)
+    }
+
+    private static func state(
+        _ parameters: EmitterParameters,
+        _ spool: SpoolSetting?,
+        _ seed: Seed,
+        now: Int64
+    ) -> EmitterState {
+        EmitterState(
             parameters: parameters,
-            generator: Seed(number &* 77),
-            now: 0
+            generator: seed,
+            now: now,
+            spool: spool.map {
+                Spool(
+                    $0.directory,
+                    bootID: $0.directory.bootID,
+                    byteCountMax: $0.byteCountMax,
+                    isSynced: $0.isSynced
+                )
+            },
+            spoolWriting: spool?.writing ?? .beforeSending,
+            otherKeys: spool?.otherKeys ?? []
         )
     }
+
+    /// The emitter's process is killed, and another one begins.
+    mutating func killEmitter() {
+        recorder.reset()
+        isStreamOpen = false
+        lifeNumber &+= 1
+        // The dead one's rights go before the new one asks for its own.
+        state = Self.state(parameters, nil, Seed(0), now: now)
+        state = Self.state(parameters, spool, Seed(lifeNumber), now: now)
+    }
+
+    /// Whether the process is dead by now: its disk answers nothing any more.
+    private var isDead: Bool { spool?.directory.isDead ?? false }
 
     mutating func record() {
         let components = ["input_tokens", "output_tokens", "agent_calls"]
@@ -109,9 +157,9 @@ struct Simulation: ~Copyable {
         if let dropped = recorder.takeDropped() { state.add(dropped) }
         let payloads = recorder.take(
             partial: partial,
-            outstandingByteCount: state.outstandingByteCount
+            outstandingByteCount: state.occupied(of: memoryByteCountMax)
         )
-        state.seal(payloads, now: now)
+        state.seal(payloads, now: now, wall: 1_000_000 + now)
         recorder.giveBack(payloads)
         send()
         deliver()
@@ -131,6 +179,7 @@ struct Simulation: ~Copyable {
         let way = state.path.way
         guard way == .datagrams || isStreamOpen else { return }
         let due = state.poll(now: now, wall: 1_000_000 + now)
+        if isDead { return }
         for bytes in due.frames + due.claims { depart(bytes, way) }
         if let probe = due.probe { depart(probe, .datagrams) }
     }

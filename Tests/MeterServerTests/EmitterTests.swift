@@ -94,6 +94,57 @@ internal import Testing
     }
 
     /// Far more counters than may be in memory: checkpoints make room while senders wait.
+    /// Datagrams go to a socket that nobody reads; later to a proxy that loses, doubles and reorders.
+    @Test func `frames whose datagrams vanish go over TCP, back over UDP, and are counted once`()
+        throws
+    {
+        let site = try TestSite(seed: 97)
+        let (_, key) = try site.addKey()
+        let server = try site.start()
+        var blackHole: TestSocket? = try TestSocket(udpBoundTo: 0)
+        let port = try #require(blackHole?.port)
+        var options = EmitterOptions(
+            endpoint: .udp(host: "127.0.0.1", port: port),
+            protection: .signed(key)
+        )
+        options.fallBack = endpoint(server.addresses.tcp, udp: false)
+        options.fallBackAfterMilliseconds = 300
+        options.probeEveryMilliseconds = 200
+        options.sealAfterMilliseconds = 20
+        let emitter = Emitter(options)
+        var workload = EventWorkload(seed: 98, start: tenMinutesAgo)
+        var model = NaiveMeter()
+        func record(_ count: Int) {
+            for _ in 0..<count {
+                let event = workload.event()
+                model.count([event])
+                emitter.record(event)
+            }
+        }
+        record(2_000)
+        #expect(emitter.flush(timeoutMilliseconds: 60_000))
+        #expect(emitter.statistics.durable == 2_000)
+        #expect(emitter.statistics.isFallenBack && emitter.statistics.connections == 1)
+
+        blackHole = nil
+        let proxy = try LossyProxy(to: server.addresses.udp ?? "", seed: 99, port: port)
+        try waitUntil(seconds: 120) {
+            // Only what is sent can show whether datagrams get through.
+            record(5)
+            usleep(20_000)
+            return !emitter.statistics.isFallenBack
+        }
+        record(2_000)
+        #expect(emitter.close(timeoutMilliseconds: 60_000))
+        _ = proxy.stop()
+        #expect(server.stop() == 0)
+        let stored = try site.stored()
+        #expect(stored.totals == model)
+        let source = try #require(stored.sources[emitter.statistics.source])
+        #expect(stored.sources.count == 1)
+        #expect(source.isEnded && !source.isUnclean && source.openHoles.isEmpty)
+    }
+
     @Test func `at the limit of live keys senders wait and nothing is lost`() throws {
         let site = try TestSite(seed: 95)
         let (_, key) = try site.addKey()

@@ -112,8 +112,8 @@ final class LossyProxy: Sendable {
     private let counts: SharedFaults
     private let thread: WorkerThread
 
-    init(to address: String, seed: UInt64) throws {
-        let front = try TestSocket(udpBoundTo: 0)
+    init(to address: String, seed: UInt64, port ownPort: UInt16 = 0) throws {
+        let front = try TestSocket(udpBoundTo: ownPort)
         let back = try TestSocket(udp: address)
         port = front.port
         let stopping = SharedFlag()

@@ -45,6 +45,16 @@ import Testing
         return links
     }
 
+    @Test func `the example of a unit test in Emitters.md is one that is compiled and run`() throws
+    {
+        let parts = try Project.file("Tests/MeterClientTests/TestSinkTests.swift").text
+            .components(separatedBy: "// example of Emitters.md\n").dropFirst()
+        let example = try #require(parts.first?.components(separatedBy: "// end of").first)
+        let page = try Project.file("Documentation/Emitters.md").text
+        #expect(example.contains("TestSink()"))
+        #expect(page.contains("```swift\n\(example)```"))
+    }
+
     @Test func `the README speaks of the addresses that the server listens at`() throws {
         let settings = try Project.file("Sources/MeterServer/Configuration/Settings.swift").text
         let readme = try Project.file("README.md").text

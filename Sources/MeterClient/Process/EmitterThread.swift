@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MeterDisk
 internal import MeterWire
 
 /// The emitter's one thread: carries payloads from the recorder to the state machine, and frames and
@@ -47,6 +48,8 @@ private struct EmitterLoop: ~Copyable {
     private let links: [Link]
     private let wake: CInt
     private var state: EmitterState
+    /// Why there is no spool although one was asked for.
+    private let spoolRefusal: String?
     private var connections: UInt64 = 0
     private var spare: [PayloadEncoder] = []
     private var partialSince: Int64?
@@ -63,17 +66,43 @@ private struct EmitterLoop: ~Copyable {
         links = [core.options.endpoint, core.options.streamToFallBackTo].compactMap { endpoint in
             endpoint.map { Link($0) }
         }
+        let spool = Self.spool(core.options.spool)
         state = EmitterState(
             parameters: core.options.parameters,
             generator: SystemRandomNumberGenerator(),
             now: SystemClock.monotonic(),
+            spool: spool.spool,
+            spoolWriting: core.options.spool?.writing ?? .beforeSending,
+            otherKeys: core.options.spool?.otherKeys ?? [],
             onSealedFrame: core.options.onSealedFrame
         )
+        spoolRefusal = spool.refusal
+    }
+
+    /// The spool that the options ask for; where its directory cannot be had, why.
+    private static func spool(_ options: SpoolOptions?) -> (spool: Spool?, refusal: String?) {
+        guard let options else { return (nil, nil) }
+        do throws(DiskError) {
+            let directory = try POSIXSpoolDirectory(path: options.path)
+            let spool = Spool(
+                directory,
+                bootID: BootID.read(),
+                byteCountMax: options.byteCountMax,
+                isSynced: options.isSynced
+            )
+            return (spool, nil)
+        } catch {
+            return (nil, "\(error)")
+        }
     }
 
     private var statistics: EmitterStatistics {
         var statistics = state.statistics
         statistics.connections = connections
+        if let spoolRefusal {
+            statistics.spoolFailures = 1
+            statistics.lastSpoolFailure = spoolRefusal
+        }
         return statistics
     }
 
@@ -87,7 +116,8 @@ private struct EmitterLoop: ~Copyable {
             Link.wait(links, milliseconds: wakeAt - SystemClock.monotonic(), wake: wake)
             drainWake()
         }
-        core.finished(statistics: statistics, gaveUp: gaveUp || !state.isFinished)
+        state.close()
+        core.finished(statistics: statistics, gaveUp: gaveUp || !state.isOwnFinished)
     }
 
     private mutating func takePayloads(now: Int64) {
@@ -95,14 +125,14 @@ private struct EmitterLoop: ~Copyable {
         let turn = core.beginTurn(
             partial: isAged,
             statistics: statistics,
-            outstandingByteCount: state.outstandingByteCount,
+            outstandingByteCount: state.occupied(of: options.memoryByteCountMax),
             spare: spare,
             flushesSealed: flushesSealed
         )
         if isAged || !turn.hasPartialPayload { partialSince = nil }
         if turn.hasPartialPayload, partialSince == nil { partialSince = now }
         if let dropped = turn.dropped { state.add(dropped) }
-        state.seal(turn.payloads, now: now)
+        state.seal(turn.payloads, now: now, wall: wall())
         spare = turn.payloads
         if turn.flushesWanted > flushesSealed {
             flushesSealed = turn.flushesWanted
@@ -112,9 +142,9 @@ private struct EmitterLoop: ~Copyable {
             isFinishing = true
             state.finish()
         }
-        if isFinishing, now >= turn.giveUpAt, !gaveUp {
-            gaveUp = true
-            state.giveUp()
+        if isFinishing, now >= turn.giveUpAt, lastChance == .max {
+            gaveUp = !state.isOwnFinished
+            state.leaveOrGiveUp(now: now, wall: wall())
             lastChance = now + 1_000
         }
     }

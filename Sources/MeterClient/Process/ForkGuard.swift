@@ -13,19 +13,24 @@ enum ForkGuard {
     /// Registers an emitter's lock; the first call installs the handlers.
     static func register(_ lock: UnsafeMutablePointer<pthread_mutex_t>) {
         unsafe pthread_mutex_lock(state.registry)
-        if !state.isInstalled {
-            state.isInstalled = true
-            pthread_atfork(
-                { ForkGuard.state.lockAll() },
-                { ForkGuard.state.unlockAll() },
-                {
-                    ForkGuard.state.unlockAll()
-                    ForkGuard.state.generation.add(1, ordering: .relaxed)
-                }
-            )
-        }
+        installHandlers()
         unsafe state.locks.append(lock)
         unsafe pthread_mutex_unlock(state.registry)
+    }
+
+    /// Called with the registry held.
+    private static func installHandlers() {
+        guard !state.isInstalled else { return }
+        state.isInstalled = true
+        pthread_atfork(
+            { ForkGuard.state.lockAll() },
+            { ForkGuard.state.unlockAll() },
+            {
+                ForkGuard.state.closeAll()
+                ForkGuard.state.unlockAll()
+                ForkGuard.state.generation.add(1, ordering: .relaxed)
+            }
+        )
     }
 
     static func unregister(_ lock: UnsafeMutablePointer<pthread_mutex_t>) {
@@ -34,12 +39,24 @@ enum ForkGuard {
         unsafe pthread_mutex_unlock(state.registry)
     }
 
-    /// Unchecked: `locks` and `isInstalled` are touched only while `registry` is held.
+    /// Changes which descriptors every child closes: what they stand for is the parent's alone, and must
+    /// end with it. No fork comes in between, so that none is ever opened or closed and not in the list.
+    static func withoutForks<Result, Failure: Error>(
+        _ body: (inout [CInt]) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        unsafe pthread_mutex_lock(state.registry)
+        defer { unsafe pthread_mutex_unlock(state.registry) }
+        installHandlers()
+        return try body(&state.descriptors)
+    }
+
+    /// Unchecked: `locks`, `descriptors` and `isInstalled` are touched only while `registry` is held.
     @safe
     private final class State: @unchecked Sendable {
         let generation = Atomic<Int>(0)
         let registry: UnsafeMutablePointer<pthread_mutex_t>
         var locks: [UnsafeMutablePointer<pthread_mutex_t>]
+        var descriptors: [CInt] = []
         var isInstalled = false
 
         init() {
@@ -50,6 +67,12 @@ enum ForkGuard {
         func lockAll() {
             unsafe pthread_mutex_lock(registry)
             for index in unsafe locks.indices { unsafe pthread_mutex_lock(locks[index]) }
+        }
+
+        /// In the child, where their owners never run again.
+        func closeAll() {
+            for descriptor in descriptors { close(descriptor) }
+            descriptors.removeAll(keepingCapacity: true)
         }
 
         func unlockAll() {

@@ -1,3 +1,4 @@
+internal import MeterDisk
 package import MeterWire
 
 /// Everything an emitter decides, without sockets, threads or clocks.
@@ -9,12 +10,25 @@ package struct EmitterState: ~Copyable {
     private let parameters: EmitterParameters
     private var generator: any RandomNumberGenerator & Sendable
     private var current: SourceState
+    /// Earlier ones of this process, which are sent to their end.
     private var draining: [SourceState] = []
+    /// What dead processes have left in the spool.
+    private var adopted: [SourceState] = []
     /// Which way frames go now.
     package private(set) var path: SendPath
     private var batch = EventBatch()
     private var nextOrdinal: UInt64 = 0
     private var onSealedFrame: (@Sendable ([UInt8]) -> Void)?
+    private let spool: Spool?
+    private let spoolWriting: SpoolOptions.Writing
+    /// In which frames of dead processes may be sealed.
+    private let keys: [WireProtection]
+    private var adoptAt = Int64.min / 2
+    private var adoptedCount: UInt64 = 0
+    private var foreignCount: UInt64 = 0
+    /// The present source is left in the spool.
+    private var isLeft = false
+    private var isFinishing = false
     /// Of sources that have ended.
     private var past = EmitterStatistics()
 
@@ -23,8 +37,17 @@ package struct EmitterState: ~Copyable {
         parameters: EmitterParameters,
         generator: any RandomNumberGenerator & Sendable,
         now: Int64,
+        spool: Spool? = nil,
+        spoolWriting: SpoolOptions.Writing = .beforeSending,
+        otherKeys: [WireKey] = [],
         onSealedFrame: (@Sendable ([UInt8]) -> Void)? = nil
     ) {
+        self.spool = spool
+        self.spoolWriting = spoolWriting
+        keys =
+            [parameters.protection]
+            + ([parameters.protection.key].compactMap(\.self) + otherKeys)
+            .flatMap { [.signed($0), .encrypted($0)] }
         self.parameters = parameters
         var generator = generator
         let source = SourceID(high: generator.next(), low: generator.next())
@@ -32,18 +55,29 @@ package struct EmitterState: ~Copyable {
         self.onSealedFrame = onSealedFrame
         path = SendPath(parameters)
         current = SourceState(
-            source: source, parameters: parameters, way: parameters.way, now: now)
+            source: source,
+            parameters: parameters,
+            way: parameters.way,
+            spool: spool.map { SpoolUse($0, writing: spoolWriting) },
+            now: now
+        )
     }
 
     /// The source that new events belong to.
     package var source: SourceID { current.source }
 
     /// Seals payloads in the order of their events.
-    package mutating func seal(_ payloads: borrowing [PayloadEncoder], now: Int64) {
-        for index in payloads.indices { seal(payloads[index], now: now) }
+    ///
+    /// - Parameter wall: Milliseconds since 1970, for the claim at the beginning of a spool file.
+    package mutating func seal(
+        _ payloads: borrowing [PayloadEncoder],
+        now: Int64,
+        wall: Int64
+    ) {
+        for index in payloads.indices { seal(payloads[index], now: now, wall: wall) }
     }
 
-    private mutating func seal(_ payload: PayloadEncoder, now: Int64) {
+    private mutating func seal(_ payload: PayloadEncoder, now: Int64, wall: Int64) {
         guard !payload.isEmpty else { return }
         replaceQuarantinedSource(now: now)
         let bytes = payload.payload()
@@ -60,7 +94,14 @@ package struct EmitterState: ~Copyable {
             return UsageLines(batch)
         }
         batch.removeAll()
-        let frame = current.seal(payload, lines: lines, ordinal: nextOrdinal, using: &generator)
+        let frame = current.seal(
+            payload,
+            lines: lines,
+            ordinal: nextOrdinal,
+            now: now,
+            wall: wall,
+            using: &generator
+        )
         nextOrdinal += 1
         onSealedFrame?(frame)
     }
@@ -75,11 +116,60 @@ package struct EmitterState: ~Copyable {
     private mutating func replaceQuarantinedSource(now: Int64) {
         guard current.isQuarantined else { return }
         let next = SourceID(high: generator.next(), low: generator.next())
-        var old = SourceState(source: next, parameters: parameters, way: path.way, now: now)
+        var old = SourceState(
+            source: next,
+            parameters: parameters,
+            way: path.way,
+            spool: spool.map { SpoolUse($0, writing: spoolWriting) },
+            now: now
+        )
         swap(&current, &old)
         old.finish()
         draining.append(old)
         if draining.count > Self.drainingCountMax { past.add(draining.removeFirst()) }
+    }
+
+    /// How often the spool is looked through for what dead processes have left.
+    private static var adoptEveryMilliseconds: Int64 { 10_000 }
+
+    /// Takes over what dead processes have left, one source at a time.
+    private mutating func adopt(now: Int64) {
+        guard let spool, now >= adoptAt, !isFinishing,
+            adopted.count < Self.drainingCountMax
+        else { return }
+        guard let (files, names) = spool.takeAbandoned() else {
+            let wait = Self.adoptEveryMilliseconds
+            adoptAt = now + wait * Int64.random(in: 750...1_250, using: &generator) / 1_000
+            return
+        }
+        do throws(DiskError) {
+            let found = try SpoolRecovery(
+                names,
+                of: files.source,
+                into: files,
+                spool: spool,
+                keys: keys
+            )
+            guard let found else {
+                foreignCount += 1
+                return
+            }
+            guard let claim = found.claim else { return files.removeAll() }
+            adoptedCount += 1
+            adopted.append(
+                SourceState(
+                    recovered: found,
+                    claim,
+                    files: files,
+                    spool: SpoolUse(spool, writing: .beforeSending),
+                    parameters: parameters,
+                    way: path.way,
+                    now: now
+                )
+            )
+        } catch {
+            spool.note(error)
+        }
     }
 }
 
@@ -110,7 +200,11 @@ extension EmitterState {
     ///   - now: Milliseconds of a clock that never goes back.
     ///   - wall: Milliseconds since 1970, for claims.
     package mutating func poll(now: Int64, wall: Int64) -> Due {
+        adopt(now: now)
         var due = Due(wake: now + parameters.claimEveryMilliseconds)
+        for index in adopted.indices {
+            adopted[index].poll(now: now, wall: wall, into: &due, using: &generator)
+        }
         for index in draining.indices {
             draining[index].poll(now: now, wall: wall, into: &due, using: &generator)
         }
@@ -130,10 +224,7 @@ extension EmitterState {
         over way: SendPath.Way,
         now: Int64
     ) {
-        let acknowledgement: Acknowledgement
-        do throws(FrameError) {
-            acknowledgement = try unsafe Acknowledgement.open(bytes, key: parameters.protection.key)
-        } catch {
+        guard let acknowledgement = unsafe open(bytes) else {
             past.invalidAcknowledgements += 1
             return
         }
@@ -143,12 +234,23 @@ extension EmitterState {
             isNews = current.apply(acknowledgement, now: now, using: &generator)
         } else if let index = draining.firstIndex(where: { $0.source == acknowledgement.source }) {
             isNews = draining[index].apply(acknowledgement, now: now, using: &generator)
-            if draining[index].isFinished { past.add(draining.remove(at: index)) }
+            if draining[index].isFinished {
+                draining[index].removeSpool()
+                past.add(draining.remove(at: index))
+            }
+        } else if let index = adopted.firstIndex(where: { $0.source == acknowledgement.source }) {
+            isNews = adopted[index].apply(acknowledgement, now: now, using: &generator)
+            if adopted[index].isFinished {
+                adopted[index].removeSpool()
+                adopted.remove(at: index)
+            }
         } else {
             return
         }
         if isNews {
-            let isWaiting = current.isWaiting || draining.contains(where: \.isWaiting)
+            let isWaiting =
+                current.isWaiting || draining.contains(where: \.isWaiting)
+                || adopted.contains(where: \.isWaiting)
             path.answered(over: way, now: now, isWaiting: isWaiting)
         }
         if path.heard(over: way, now: now) { startOver(now: now) }
@@ -171,6 +273,17 @@ extension EmitterState {
     private mutating func startOver(now: Int64) {
         current.startOver(path.way, now: now)
         for index in draining.indices { draining[index].startOver(path.way, now: now) }
+        for index in adopted.indices { adopted[index].startOver(path.way, now: now) }
+    }
+
+    /// Verifies with the present key, or with that of a source that was sealed with another one.
+    private func open(_ bytes: UnsafeRawBufferPointer) -> Acknowledgement? {
+        var tried: Set<KeyID> = []
+        for key in [parameters.protection.key] + adopted.map(\.key) {
+            guard tried.insert(key?.id ?? KeyID(rawValue: 0)).inserted else { continue }
+            if let opened = try? unsafe Acknowledgement.open(bytes, key: key) { return opened }
+        }
+        return nil
     }
 
     /// Takes acknowledgements that came as an array.
@@ -210,22 +323,62 @@ extension EmitterState {
 
     /// No more events will come: last claims are sent when everything is durable.
     package mutating func finish() {
+        isFinishing = true
         current.finish()
         for index in draining.indices { draining[index].finish() }
     }
 
-    /// Gives up what is not durable; the last claims name it.
-    package mutating func giveUp() {
-        current.giveUp()
-        for index in draining.indices { draining[index].giveUp() }
+    /// Leaves what is not durable in the spool, for the next process; what the spool does not have is given
+    /// up, and last claims name it.
+    package mutating func leaveOrGiveUp(now: Int64, wall: Int64) {
+        // Their files are as they were; the rights to them go with the values.
+        adopted = []
+        if !current.isFinished {
+            isLeft = current.leaveInSpool(now: now, wall: wall, using: &generator)
+            if !isLeft { current.giveUp() }
+        }
+        var kept: [SourceState] = []
+        for var state in draining {
+            if state.leaveInSpool(now: now, wall: wall, using: &generator) {
+                past.add(state)
+            } else {
+                state.giveUp()
+                kept.append(state)
+            }
+        }
+        draining = kept
     }
 
-    /// True after ``finish()`` when the last claims are durable.
-    package var isFinished: Bool { current.isFinished && draining.allSatisfy(\.isFinished) }
+    /// True after ``finish()`` when the last claims are durable, or what is not is left in the spool.
+    ///
+    /// Sources of dead processes are waited for only where the server answers them: what it does not take,
+    /// of a key that was revoked for instance, would hold up the end of every process after.
+    package var isFinished: Bool { isOwnFinished && !adopted.contains(where: \.isAnswered) }
 
-    /// Bytes of sealed frames that are not durable.
+    /// The same of the sources of this process alone.
+    package var isOwnFinished: Bool {
+        (isLeft || current.isFinished) && draining.allSatisfy(\.isFinished)
+    }
+
+    /// Removes what the spool has of sources that are at their end; the last call.
+    package mutating func close() {
+        if current.isFinished { current.removeSpool() }
+        for index in draining.indices where draining[index].isFinished {
+            draining[index].removeSpool()
+        }
+    }
+
+    /// Bytes of sealed frames that are not durable, wherever they lie.
     package var outstandingByteCount: Int {
         draining.reduce(current.outstandingByteCount) { $0 + $1.outstandingByteCount }
+    }
+
+    /// How much of a bound of memory is taken; all of it while the spool is full.
+    package func occupied(of byteCountMax: Int) -> Int {
+        let sources = [current] + draining + adopted
+        let memory = sources.reduce(0) { $0 + $1.memoryByteCount }
+        guard let spool, current.isSpooling else { return memory }
+        return max(memory, byteCountMax - spool.remainingByteCount)
     }
 
     /// Figures of all sources; what only the recorder knows is 0.
@@ -236,6 +389,15 @@ extension EmitterState {
         statistics.source = current.source
         statistics.sourceCount = past.sourceCount + UInt64(draining.count) + 1
         statistics.outstandingBytes = UInt64(outstandingByteCount)
+        if let spool {
+            statistics.spoolBytes = UInt64(spool.byteCount)
+            statistics.spoolFailures = spool.failureCount
+            statistics.damagedSpoolFiles = spool.damagedFileCount
+            statistics.lastSpoolFailure = spool.lastFailure.map { "\($0)" }
+        }
+        statistics.adoptedSources = adoptedCount
+        statistics.foreignSources = foreignCount
+        statistics.adoptedOutstanding = adopted.reduce(0) { $0 + $1.outstandingEventCount }
         statistics.fallBacks = path.fallBackCount
         statistics.isFallenBack = path.fallBackCount > 0 && path.way == .stream
         return statistics

@@ -5,11 +5,48 @@ internal import MeterWire
 struct Outbox {
     /// A sealed frame, and what a claim says of it.
     struct Frame {
+        /// The sealed bytes, or where they lie.
+        enum Content {
+            case memory([UInt8])
+            case spooled(SourceSpool.Location)
+        }
+
         let sequences: Range<UInt64>
-        let bytes: [UInt8]
+        let content: Content
+        /// Where the bytes lie too; nil where the spool does not have them.
+        var location: SourceSpool.Location?
         let lines: UsageLines
         /// Counts the frames of the emitter, over all its sources.
         let ordinal: UInt64
+
+        init(
+            sequences: Range<UInt64>,
+            content: Content,
+            location: SourceSpool.Location? = nil,
+            lines: UsageLines,
+            ordinal: UInt64
+        ) {
+            self.sequences = sequences
+            self.content = content
+            self.location = location
+            self.lines = lines
+            self.ordinal = ordinal
+            if case .spooled(let place) = content { self.location = place }
+        }
+
+        var byteCount: Int {
+            switch content {
+            case .memory(let bytes): bytes.count
+            case .spooled(let location): location.byteCount
+            }
+        }
+
+        /// What the frame takes of memory, or nearly so.
+        var memoryByteCount: Int {
+            let lines = 160 + 160 * lines.amounts.count
+            if case .memory(let bytes) = content { return bytes.count + lines }
+            return lines
+        }
     }
 
     private struct Flying {
@@ -21,7 +58,7 @@ struct Outbox {
             case deferred
         }
 
-        let frame: Frame
+        var frame: Frame
         var state: State
         var sendCount = 1
 
@@ -34,8 +71,10 @@ struct Outbox {
     private var flight: [Flying] = []
     private var queue: [Frame] = []
     private var queueStart = 0
-    /// Bytes of flight and queue.
+    /// Bytes of flight and queue, wherever they lie.
     private(set) var byteCount = 0
+    /// What of it is in memory.
+    private(set) var memoryByteCount = 0
     /// Bytes of frames that may still arrive.
     private(set) var onTheWayByteCount = 0
 
@@ -50,13 +89,46 @@ struct Outbox {
     /// Takes the next frame.
     mutating func append(_ frame: Frame) {
         queue.append(frame)
-        byteCount += frame.bytes.count
+        byteCount += frame.byteCount
+        memoryByteCount += frame.memoryByteCount
     }
 
     /// Every frame, in order.
     func forEach(_ body: (Frame) -> Void) {
         for flying in flight { body(flying.frame) }
         for frame in queue[queueStart...] { body(frame) }
+    }
+
+    /// Changes every frame, in order, until `body` says false.
+    mutating func update(_ body: (inout Frame) -> Bool) {
+        for index in flight.indices {
+            guard body(&flight[index].frame) else { return }
+        }
+        for index in queue.indices[queueStart...] {
+            guard body(&queue[index]) else { return }
+        }
+    }
+
+    /// Takes out what cannot be read any more.
+    mutating func remove(_ sequences: Range<UInt64>) {
+        flight.removeAll { $0.frame.sequences == sequences }
+        queue.removeSubrange(..<queueStart)
+        queueStart = 0
+        queue.removeAll { $0.sequences == sequences }
+        recount()
+    }
+
+    private mutating func recount() {
+        (byteCount, memoryByteCount, onTheWayByteCount) = (0, 0, 0)
+        for flying in flight {
+            byteCount += flying.frame.byteCount
+            memoryByteCount += flying.frame.memoryByteCount
+            if flying.isOnTheWay { onTheWayByteCount += flying.frame.byteCount }
+        }
+        for frame in queue[queueStart...] {
+            byteCount += frame.byteCount
+            memoryByteCount += frame.memoryByteCount
+        }
     }
 
     /// Takes everything out.
@@ -87,8 +159,8 @@ extension Outbox {
         var isCut = false
     }
 
-    /// Appends the bytes of what leaves now to `due`: what was lost or deferred first, in order.
-    mutating func send(_ allowance: Allowance, now: Int64, into due: inout [[UInt8]]) -> Sent {
+    /// Appends what leaves now to `due`: what was lost or deferred first, in order.
+    mutating func send(_ allowance: Allowance, now: Int64, into due: inout [Frame]) -> Sent {
         var sent = Sent()
         for index in flight.indices {
             switch flight[index].state {
@@ -100,14 +172,14 @@ extension Outbox {
             flight[index].state = .onTheWay(since: now)
             flight[index].sendCount += 1
             sent.againCount += 1
-            due.append(flight[index].frame.bytes)
+            due.append(flight[index].frame)
         }
         while hasUnsent, !allowance.isPaused {
             let frame = queue[queueStart]
             guard mayLeave(frame, allowance, &sent) else { return sent }
             queueStart += 1
             flight.append(Flying(frame: frame, state: .onTheWay(since: now)))
-            due.append(frame.bytes)
+            due.append(frame)
         }
         dropSentFromQueue()
         return sent
@@ -118,7 +190,7 @@ extension Outbox {
         _ allowance: Allowance,
         _ sent: inout Sent
     ) -> Bool {
-        let byteCount = frame.bytes.count
+        let byteCount = frame.byteCount
         if onTheWayByteCount > 0, onTheWayByteCount + byteCount > allowance.windowByteCount {
             return false
         }
@@ -156,6 +228,7 @@ extension Outbox {
     struct Answer {
         var durableEventCount: UInt64 = 0
         var durableByteCount = 0
+        var durableMemoryByteCount = 0
         /// Of the newest durable frame that was sent once.
         var roundTrip: Int64?
         /// Something on the way was deferred.
@@ -190,7 +263,7 @@ extension Outbox {
                 flight[index].state = .lost
                 answer.isLost = true
             } else {
-                onTheWayByteCount += flight[index].frame.bytes.count
+                onTheWayByteCount += flight[index].frame.byteCount
             }
         }
         return answer
@@ -225,13 +298,15 @@ extension Outbox {
             }
         }
         byteCount -= answer.durableByteCount
+        memoryByteCount -= answer.durableMemoryByteCount
     }
 }
 
 extension Outbox.Answer {
     fileprivate mutating func count(_ frame: Outbox.Frame) {
         durableEventCount += UInt64(frame.sequences.count)
-        durableByteCount += frame.bytes.count
+        durableByteCount += frame.byteCount
+        durableMemoryByteCount += frame.memoryByteCount
     }
 }
 

@@ -23,6 +23,20 @@ struct SourceClaims {
 
     init(now: Int64) { madeAt = now }
 
+    /// Goes on where the newest claim of a dead process, and the frames behind it, have ended.
+    init(_ claim: Claim, bytes: [UInt8], linesBehind: [UsageLines], now: Int64) {
+        number = claim.number
+        madeAt = now
+        sealed = Sealed(number: claim.number, bytes: bytes, sendAt: now)
+        if claim.isLast { lastNumber = claim.number }
+        for total in claim.totals { totals[total.component] = total.amount }
+        givenUp = claim.givenUp
+        givenUpLines = UsageLines(claim, .givenUp)
+        dropped.count = claim.droppedCount
+        dropped.lines = UsageLines(claim, .dropped)
+        for lines in linesBehind { add(lines) }
+    }
+
     /// True when the claim that ends the source was made.
     var isLastMade: Bool { lastNumber != nil }
 
@@ -43,13 +57,31 @@ struct SourceClaims {
 
     /// Names what will never be sent again.
     mutating func giveUp(_ frame: Outbox.Frame) {
-        if let end = givenUp.last?.upperBound, end == frame.sequences.lowerBound {
-            let start = givenUp[givenUp.count - 1].lowerBound
-            givenUp[givenUp.count - 1] = start..<frame.sequences.upperBound
-        } else {
-            givenUp.append(frame.sequences)
-        }
+        giveUp(frame.sequences)
         givenUpLines.add(frame.lines)
+    }
+
+    /// Names what is lost, without knowing what it was worth.
+    mutating func giveUpUnknown(_ sequences: Range<UInt64>) {
+        giveUp(sequences)
+        givenUpLines.leaveOut()
+    }
+
+    private mutating func giveUp(_ sequences: Range<UInt64>) {
+        if let last = givenUp.last, last.upperBound == sequences.lowerBound {
+            givenUp[givenUp.count - 1] = last.lowerBound..<sequences.upperBound
+            return
+        }
+        let all = (givenUp + [sequences]).sorted { $0.lowerBound < $1.lowerBound }
+        givenUp = []
+        for range in all {
+            if let last = givenUp.last, last.upperBound >= range.lowerBound {
+                givenUp[givenUp.count - 1] =
+                    last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                givenUp.append(range)
+            }
+        }
     }
 
     /// Where the source stands when a claim is made.
@@ -99,6 +131,9 @@ struct SourceClaims {
         if isLast { lastNumber = number }
         return number
     }
+
+    /// The newest claim's bytes, until it is durable.
+    var newestBytes: [UInt8] { sealed?.bytes ?? [] }
 
     /// Gives out the newest claim; only while ``dueAt`` is not nil.
     ///

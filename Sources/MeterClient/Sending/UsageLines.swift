@@ -38,6 +38,9 @@ struct UsageLines: Sendable {
         if !other.isComplete { isComplete = false }
     }
 
+    /// Something is not in the lines.
+    mutating func leaveOut() { isComplete = false }
+
     /// Adds an event that never comes onto the wire; what of it cannot be named is left out.
     mutating func add(_ event: UsageEvent) {
         let time = event.time.milliseconds
@@ -76,6 +79,17 @@ struct UsageLines: Sendable {
 }
 
 extension UsageLines {
+    /// The lines of one kind that a claim has. It may have left some out that it had.
+    init(_ claim: Claim, _ kind: Claim.LineKind) {
+        self.init()
+        for line in claim.lines where line.kind == kind {
+            let amount = Amount(sum: line.amount, earliest: line.earliest, latest: line.latest)
+            add(Key(tenant: line.tenant, component: line.component), amount)
+        }
+        let isNeeded = kind == .dropped ? claim.droppedCount > 0 : !claim.givenUp.isEmpty
+        if isNeeded, !claim.linesAreComplete { leaveOut() }
+    }
+
     /// The lines of a payload that was just encoded.
     init(_ batch: borrowing EventBatch) {
         self.init(lineCountMax: .max)
