@@ -20,6 +20,8 @@ package struct SourceSummary: Sendable, Equatable {
     /// Nil before the first claim.
     package var claim: Claim?
     package var claimTime: Timestamp?
+    /// Events sealed before the newest claim: of what is missing below, the claim's lines tell.
+    package var claimedThrough: UInt64
     /// Nil when unknown.
     package var completeThrough: Timestamp?
     package var tenants: [Name]
@@ -50,6 +52,7 @@ package struct SourceSummary: Sendable, Equatable {
         isQuarantined = state.quarantined
         claim = state.claimed?.claim
         claimTime = state.claimed?.time
+        claimedThrough = state.claimed?.sealedThrough ?? 0
         isRetired = state.isRetired(at: retired)
         let through = state.completeThrough(retired: retired)
         completeThrough = through.milliseconds <= 0 ? nil : through
