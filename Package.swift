@@ -63,6 +63,7 @@ var targets: [Target] = [
 if !engineOnly {
     dependencies += [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
@@ -104,6 +105,8 @@ if !engineOnly {
                 "Meter", "MeterWire", "MeterCatalog", "MeterWaldur", "CMeter", crypto, hummingbird,
                 logging, lifecycle, arguments,
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ] + nio,
             // A link to Documentation/openapi.yaml: the server hands out the page itself.
             resources: [.embedInCode("API/openapi.yaml")], swiftSettings: strict),

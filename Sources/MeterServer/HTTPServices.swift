@@ -25,20 +25,26 @@ enum HTTPServices {
             application(
                 api.responder(for: .administrationSocket),
                 at: .unixDomainSocket(path: configuration.adminSocket),
+                nil,
                 context
             ) { _ in start.opened("admin", at: configuration.adminSocket) }
         ]
-        if let address = configuration.http {
-            try checkFree(address)
+        for (setting, address, identity) in [
+            (Settings.http, configuration.http, nil),
+            (Settings.https, configuration.https, configuration.tls),
+        ] {
+            guard let address else { continue }
+            try checkFree(address, setting)
             services.append(
                 application(
                     api.responder(for: .network),
                     at: .hostname(address.host, port: address.port),
+                    identity,
                     context
                 ) { channel in
                     let bound = channel.localAddress
                     start.opened(
-                        "http",
+                        setting.path,
                         at: "\(bound?.ipAddress ?? address.host):\(bound?.port ?? 0)"
                     )
                 }
@@ -50,24 +56,28 @@ enum HTTPServices {
     private static func application(
         _ responder: some HTTPResponder<BasicRequestContext>,
         at address: BindAddress,
+        _ identity: TLSIdentity?,
         _ context: ServerContext,
         onRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some Service {
         let limits = context.configuration.limits
         var logger = context.logger
         logger[metadataKey: "part"] = "http"
+        let http = HTTP1Channel.Configuration(
+            idleTimeout: TimeAmount(limits.idleTimeout),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10,
+                maxHeaderListSize: 32 << 10,
+                maxHeaderFieldCount: 100
+            )
+        )
         return Application(
             responder: responder,
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: TimeAmount(limits.idleTimeout),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10,
-                        maxHeaderListSize: 32 << 10,
-                        maxHeaderFieldCount: 100
-                    )
-                )
-            ),
+            server: HTTPServerBuilder { responder in
+                let plain = HTTP1Channel(responder: responder, configuration: http)
+                guard let identity else { return plain }
+                return TLSChannel(inner: plain, identity: identity, context: context)
+            },
             configuration: ApplicationConfiguration(
                 address: address,
                 backlog: 1_024,
@@ -82,7 +92,7 @@ enum HTTPServices {
 
     /// Finds out before anything else starts that somebody has the address; the server that binds it
     /// later would only say so in its own words.
-    private static func checkFree(_ address: ListenAddress) throws {
+    private static func checkFree(_ address: ListenAddress, _ setting: Setting) throws {
         guard address.port != 0 else { return }
         let socketAddress = try address.socketAddress()
         let family = socketAddress.protocol == .inet6 ? AF_INET6 : AF_INET
@@ -101,7 +111,7 @@ enum HTTPServices {
             unsafe bind(descriptor, pointer, socklen_t(count))
         }
         if result != 0 {
-            throw Doors.refusal(Settings.http, address, SystemCallError("bind", errno))
+            throw Doors.refusal(setting, address, SystemCallError("bind", errno))
         }
     }
 }

@@ -44,7 +44,10 @@ enum Server {
         )
 
         let start = StartBarrier(context: context, doors: doors, manager: manager)
-        var services: [any Service] = [storage, Housekeeping(context: context, doors: doors)]
+        var services: [any Service] = [
+            storage, Housekeeping(context: context, doors: doors),
+            TLSWatch(context: context, identity: configuration.tls),
+        ]
         let reporting = try configuration.waldur.map { waldur in
             try ReportingService(waldur, context: context)
         }

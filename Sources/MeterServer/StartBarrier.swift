@@ -18,11 +18,11 @@ final class StartBarrier: Service, Sendable {
     init(context: ServerContext, doors: Doors, manager: ServiceManager?) {
         self.context = context
         self.manager = manager
-        var addresses: [String: String] = [:]
+        var addresses = doors.streams?.addresses ?? [:]
         addresses["udp"] = doors.datagrams?.address
-        addresses["tcp"] = doors.streams?.address
         var missing: Set<String> = ["admin"]
-        if context.configuration.http != nil { missing.insert("http") }
+        if context.configuration.http != nil { missing.insert(Settings.http.path) }
+        if context.configuration.https != nil { missing.insert(Settings.https.path) }
         state = Mutex(State(addresses: addresses, missing: missing))
     }
 

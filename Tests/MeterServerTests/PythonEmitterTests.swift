@@ -6,21 +6,35 @@ internal import Testing
 
 /// The one-file Python emitter, written from Documentation/Wire.md alone, against the real server.
 @Suite struct PythonEmitterTests {
-    @Test(arguments: ["udp", "tcp"])
+    @Test(arguments: ["udp", "tcp", "tls"])
     func `what the Python emitter records is counted once`(door: String) throws {
         let site = try TestSite(seed: 97)
         let (_, key) = try site.addKey()
-        let server = try site.start()
-        let address = (door == "udp" ? server.addresses.udp : server.addresses.tcp) ?? ""
+        let certificates = try TestCertificates(in: site.directory.path)
+        let authority = try certificates.authority("authority")
+        let identity = try certificates.certificate("server", by: "authority")
+        let own = try certificates.certificate("runtime", by: "authority")
+        let server = try site.start([
+            "--tcp-tls", "127.0.0.1:0", "--tls-certificate-file", identity.certificate,
+            "--tls-key-file", identity.key, "--tls-client-ca-file", authority.certificate,
+        ])
+        let addresses = server.addresses
+        let address = ["udp": addresses.udp, "tcp": addresses.tcp, "tls": addresses.tcpTLS][door]
         let emitter = Process()
         emitter.executableURL = URL(filePath: "/usr/bin/env")
         let package = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         emitter.arguments = [
             "python3", package.appending(path: "emitters/python/meter_emitter.py").path,
-            "--url", "\(door)://\(address)", "--tenant", "acme", "--agent", "bot",
+            "--url", "\(door)://\((address ?? nil) ?? "")", "--tenant", "acme", "--agent", "bot",
             "--events", "1000",
         ]
+        if door == "tls" {
+            emitter.arguments? += [
+                "--ca-file", authority.certificate, "--certificate-file", own.certificate,
+                "--key-file", own.key,
+            ]
+        }
         emitter.environment = ProcessInfo.processInfo.environment.merging(
             ["METER_KEY": key.text]) { $1 }
         try emitter.run()

@@ -20,7 +20,9 @@ import hmac
 import os
 import select
 import socket
+import ssl
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -34,6 +36,7 @@ PENDING, GIVEN_UP, DROPPED = 0, 1, 2
 HEADER_BYTES, TAG_BYTES = 64, 16
 VALUE_MAX = 2**63 - 1
 FRAME_BYTES_MAX = 1 << 20
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 HEADER = struct.Struct(">2sBBB3xQ16sQIIqQ")
 
 
@@ -587,11 +590,23 @@ class Emitter:
     def __init__(self, url: str, key: "str | Key", *, memory_bytes: int = 64 << 20,
                  seal_seconds: float = 0.2, claim_seconds: float = 3.0,
                  clock: Callable[[], float] = time.time,
-                 on_sealed_frame: Optional[Callable[[bytes], None]] = None) -> None:
+                 on_sealed_frame: Optional[Callable[[bytes], None]] = None,
+                 ca_file: Optional[str] = None, certificate_file: Optional[str] = None,
+                 key_file: Optional[str] = None) -> None:
+        """``ca_file`` says whom a ``tls://`` server's certificate is trusted from, the system's
+        authorities otherwise; ``certificate_file`` and ``key_file`` are shown where it asks for them."""
         parts = urlsplit(url)
-        if parts.scheme not in ("udp", "tcp") or not parts.hostname or not parts.port:
-            raise ValueError("the url is udp://host:port or tcp://host:port")
+        if parts.scheme not in ("udp", "tcp", "tls") or not parts.hostname or not parts.port:
+            raise ValueError("the url is udp://, tcp:// or tls://, then host:port")
         self._address = (parts.hostname, parts.port)
+        self._tls: Optional[ssl.SSLContext] = None
+        if parts.scheme == "tls":
+            self._tls = ssl.create_default_context(cafile=ca_file)
+            self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+            if certificate_file:
+                self._tls.load_cert_chain(certificate_file, key_file)
+        elif ca_file or certificate_file or key_file:
+            raise ValueError("certificates are for tls:// urls")
         self._datagrams = parts.scheme == "udp"
         self._key = Key.parse(key) if isinstance(key, str) else key
         self._memory_bytes, self._seal_seconds = memory_bytes, seal_seconds
@@ -616,7 +631,9 @@ class Emitter:
         self._source = self._new_source()
         self._draining: list[Source] = []
         self._socket: Optional[socket.socket] = None
-        self._connecting = False
+        self._connecting = self._handshaking = self._handshake_writes = False
+        self._connect_by = 0.0
+        self._problem: Optional[str] = None
         self._retry_at, self._backoff = 0.0, 0.05
         self._unsent, self._incoming = bytearray(), bytearray()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -700,6 +717,11 @@ class Emitter:
         """A copy of the figures."""
         with self._changed:
             return Statistics(**vars(self._statistics))
+
+    @property
+    def problem(self) -> Optional[str]:
+        """Why the server could not be reached lately, in one line; None once it has acknowledged."""
+        return self._problem
 
     def _ring(self) -> None:
         try:
@@ -832,14 +854,14 @@ class Emitter:
         self._write(now)
 
     def _open(self, now: float) -> bool:
+        """Whether a connection was opened by this call."""
         if self._socket is not None:
-            if not self._connecting or not select.select([], [self._socket], [], 0)[1]:
+            if not self._connecting:
                 return False
-            if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                self._disconnect(now)
+            if now >= self._connect_by:
+                self._disconnect(now, "the server does not answer")
                 return False
-            self._connecting, self._backoff = False, 0.05
-            return True
+            return self._connected(now)
         if now < self._retry_at:
             return False
         kind = socket.SOCK_DGRAM if self._datagrams else socket.SOCK_STREAM
@@ -847,20 +869,57 @@ class Emitter:
             family, kind, protocol, _, address = socket.getaddrinfo(*self._address, type=kind)[0]
             self._socket = socket.socket(family, kind, protocol)
             self._socket.setblocking(False)
-            self._connecting = not self._datagrams
+            self._connecting, self._connect_by = not self._datagrams, now + 10.0
             try:
                 self._socket.connect(address)
             except BlockingIOError:
                 pass
-        except OSError:
-            self._disconnect(now)
+        except OSError as error:
+            self._disconnect(now, str(error))
             return False
         return self._datagrams
 
-    def _disconnect(self, now: float) -> None:
+    def _connected(self, now: float) -> bool:
+        """Goes on with a connection that is being opened; whether it is open now."""
+        assert self._socket is not None
+        try:
+            if not self._handshaking:
+                if not select.select([], [self._socket], [], 0)[1]:
+                    return False
+                number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    raise OSError(number, os.strerror(number))
+                if self._tls is not None:
+                    self._socket = self._tls.wrap_socket(
+                        self._socket, server_hostname=self._address[0],
+                        do_handshake_on_connect=False)
+                    self._handshaking = True
+            if isinstance(self._socket, ssl.SSLSocket):
+                self._socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self._handshake_writes = False
+            return False
+        except ssl.SSLWantWriteError:
+            self._handshake_writes = True
+            return False
+        except OSError as error:
+            self._disconnect(now, str(error))
+            return False
+        self._connecting = self._handshaking = False
+        self._backoff = 0.05
+        return True
+
+    def _disconnect(self, now: float, problem: Optional[str] = None) -> None:
+        if problem:
+            self._problem = problem
         if self._socket is not None:
+            try:
+                if isinstance(self._socket, ssl.SSLSocket) and not self._handshaking:
+                    self._socket.unwrap()
+            except (OSError, ValueError):
+                pass  # Said goodbye; what the server says to it is not waited for.
             self._socket.close()
-        self._socket, self._connecting = None, False
+        self._socket, self._connecting, self._handshaking = None, False, False
         self._unsent.clear()
         self._incoming.clear()
         self._retry_at, self._backoff = now + self._backoff, min(self._backoff * 2, 2.0)
@@ -879,10 +938,12 @@ class Emitter:
         while self._unsent and self._socket is not None and not self._connecting:
             try:
                 written = self._socket.send(self._unsent)
-            except BlockingIOError:
+            except WOULD_BLOCK:
                 return
-            except OSError:
-                self._disconnect(now)
+            except OSError as error:
+                self._receive(now)  # What the server said before it closed says more.
+                if self._socket is not None:
+                    self._disconnect(now, str(error))
                 return
             del self._unsent[:written]
 
@@ -890,11 +951,11 @@ class Emitter:
         while self._socket is not None and not self._connecting:
             try:
                 data = self._socket.recv(65_536)
-            except BlockingIOError:
+            except WOULD_BLOCK:
                 return
-            except OSError:
+            except OSError as error:
                 if not self._datagrams:
-                    self._disconnect(now)
+                    self._disconnect(now, str(error))
                 return
             if self._datagrams:
                 self._answer(data, now)
@@ -918,6 +979,7 @@ class Emitter:
             answer = open_acknowledgement(data, self._key)
         except WireError:
             return
+        self._problem = None
         for source in (self._source, *self._draining):
             if source.id == answer.source:
                 source.apply(answer, now)
@@ -927,7 +989,11 @@ class Emitter:
         writing: list[socket.socket] = []
         if self._socket is not None:
             reading.append(self._socket)
-            if self._connecting or self._unsent:
+            if self._handshaking:
+                waits_to_write = self._handshake_writes
+            else:
+                waits_to_write = self._connecting or bool(self._unsent)
+            if waits_to_write:
                 writing.append(self._socket)
         busy = bool(self._source.frames or self._draining or self._closing)
         try:
@@ -965,7 +1031,10 @@ if hasattr(os, "register_at_fork"):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Sends events to a Meter server.")
-    parser.add_argument("--url", required=True, help="udp://host:port or tcp://host:port")
+    parser.add_argument("--url", required=True, help="udp://, tcp:// or tls://, then host:port")
+    parser.add_argument("--ca-file", help="tls: whom the server's certificate is trusted from")
+    parser.add_argument("--certificate-file", help="tls: shown where the server asks for one")
+    parser.add_argument("--key-file", help="tls: the certificate's key")
     parser.add_argument("--key", help="the wire key as meterctl showed it; or set METER_KEY")
     parser.add_argument("--tenant", required=True)
     parser.add_argument("--agent", required=True)
@@ -977,13 +1046,16 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=10.0)
     arguments = parser.parse_args()
     key = arguments.key or os.environ.get("METER_KEY", "")
-    emitter = Emitter(arguments.url, key)
+    emitter = Emitter(arguments.url, key, ca_file=arguments.ca_file,
+                      certificate_file=arguments.certificate_file, key_file=arguments.key_file)
     for _ in range(arguments.events):
         emitter.record(arguments.tenant, arguments.agent,
                        {"input_tokens": arguments.input_tokens,
                         "output_tokens": arguments.output_tokens},
                        model=arguments.model, time_ms=arguments.time_ms)
     done = emitter.close(timeout=arguments.timeout)
+    if emitter.problem:
+        print(emitter.problem, file=sys.stderr)
     figures = emitter.statistics
     print(f"recorded={figures.recorded} durable={figures.durable} accepted={figures.accepted} "
           f"refused={figures.refused} duplicate={figures.duplicate} dropped={figures.dropped} "

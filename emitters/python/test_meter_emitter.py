@@ -5,7 +5,10 @@ import pathlib
 import random
 import re
 import socket
+import ssl
 import struct
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -153,7 +156,7 @@ def decode(payload, count, base):
 class ModelServer(threading.Thread):
     """Counts every event once, loses, repeats and answers; on a real socket."""
 
-    def __init__(self, stream, loss=0.0, drop_connection_after=None):
+    def __init__(self, stream, loss=0.0, drop_connection_after=None, tls=None):
         super().__init__(daemon=True)
         self.stream, self.loss, self.random = stream, loss, random.Random(1)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
@@ -164,6 +167,7 @@ class ModelServer(threading.Thread):
         self.port = self.socket.getsockname()[1]
         self.events, self.claims, self.frames, self.stopped = {}, {}, 0, False
         self.drop_connection_after = drop_connection_after
+        self.tls, self.clients = tls, []
         self.start()
 
     def take(self, data):
@@ -193,7 +197,12 @@ class ModelServer(threading.Thread):
         while not self.stopped:
             try:
                 if self.stream:
-                    self.serve(self.socket.accept()[0])
+                    connection = self.socket.accept()[0]
+                    if self.tls:
+                        connection.settimeout(5)
+                        connection = self.tls.wrap_socket(connection, server_side=True)
+                        self.clients.append(connection.getpeercert())
+                    self.serve(connection)
                     continue
                 data, peer = self.socket.recvfrom(65_536)
             except OSError:
@@ -215,6 +224,8 @@ class ModelServer(threading.Thread):
             data += more
             if not more:
                 break
+            if self.tls and len(more) % 7 == 0:
+                time.sleep(0.01)  # So that the emitter's side fills up.
             while len(data) >= 4 and len(data) >= 4 + struct.unpack_from(">I", data)[0]:
                 size = struct.unpack_from(">I", data)[0]
                 answer = self.take(bytes(data[4:4 + size]))
@@ -236,9 +247,29 @@ class ModelServer(threading.Thread):
         return [event for events in self.events.values() for event in events.values()]
 
 
+def certificate(directory, name, authority=None):
+    """A certificate for 127.0.0.1 and its key, as files; an authority's own where none signs it."""
+    made, key = (str(pathlib.Path(directory) / f"{name}.{end}") for end in ("pem", "key"))
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    request = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-keyout", key, "-subj", f"/CN={name}", "-out"]
+    if not authority:
+        openssl(*request, made, "-x509", "-days", "2",
+                "-addext", "basicConstraints=critical,CA:TRUE")
+        return made, key
+    openssl(*request, made + ".csr")
+    pathlib.Path(made + ".ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", made + ".csr", "-CA", authority[0], "-CAkey", authority[1],
+            "-CAcreateserial", "-days", "2", "-extfile", made + ".ext", "-out", made)
+    return made, key
+
+
 class EmitterTests(unittest.TestCase):
     def emit(self, server, count=2_000, **options):
-        scheme = "tcp" if server.stream else "udp"
+        scheme = "tls" if server.tls else "tcp" if server.stream else "udp"
         emitter = m.Emitter(f"{scheme}://127.0.0.1:{server.port}", KEY, seal_seconds=0.02,
                             claim_seconds=0.2, **options)
         for number in range(count):
@@ -253,6 +284,12 @@ class EmitterTests(unittest.TestCase):
         self.assertEqual(emitter.statistics.durable, count)
         self.assertTrue(all(claim[1] & 1 for claim in server.claims.values()))
         server.stop()
+
+    def wait_for_problem(self, emitter, words):
+        end = time.monotonic() + 60
+        while words not in (emitter.problem or "") and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertIn(words, emitter.problem)
 
     def test_udp(self):
         server = ModelServer(False)
@@ -270,6 +307,64 @@ class EmitterTests(unittest.TestCase):
     def test_tcp(self):
         server = ModelServer(True)
         self.check(server, self.emit(server), 2_000)
+
+    def test_tls(self):
+        with tempfile.TemporaryDirectory() as directory:
+            authority = certificate(directory, "authority")
+            for name, showing in (("one", None), ("two", certificate(directory, "two", authority))):
+                identity = certificate(directory, name + "-server", authority)
+                tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                tls.load_cert_chain(*identity)
+                if showing:
+                    tls.load_verify_locations(authority[0])
+                    tls.verify_mode = ssl.CERT_REQUIRED
+                server = ModelServer(True, tls=tls, drop_connection_after=3)
+                emitter = self.emit(
+                    server, 20_000, ca_file=authority[0],
+                    certificate_file=showing and showing[0], key_file=showing and showing[1])
+                self.check(server, emitter, 20_000)
+                self.assertIsNone(emitter.problem)
+                self.assertGreaterEqual(len(server.clients), 2)
+                self.assertEqual(bool(server.clients[0]), bool(showing))
+
+    def test_tls_that_is_not_trusted_gets_nothing(self):
+        with tempfile.TemporaryDirectory() as directory:
+            authority = certificate(directory, "authority")
+            other = certificate(directory, "other")
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate(directory, "server", authority))
+            server = ModelServer(True, tls=tls)
+            emitter = self.emit(server, 10, ca_file=other[0])
+            self.wait_for_problem(emitter, "verify failed")
+            self.assertFalse(emitter.close(0.1))
+            self.assertEqual(server.all(), [])
+            server.stop()
+
+    def test_tls_that_asks_for_a_certificate_says_so(self):
+        # In TLS 1.3 a client hears of it after its own handshake has ended.
+        with tempfile.TemporaryDirectory() as directory:
+            authority = certificate(directory, "authority")
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate(directory, "server", authority))
+            tls.load_verify_locations(authority[0])
+            tls.verify_mode = ssl.CERT_REQUIRED
+            server = ModelServer(True, tls=tls)
+            emitter = self.emit(server, 10, ca_file=authority[0])
+            self.wait_for_problem(emitter, "certificate required")
+            self.assertFalse(emitter.close(0.1))
+            self.assertEqual(server.all(), [])
+            server.stop()
+
+    def test_tls_to_a_plain_port_and_plain_to_a_tls_url(self):
+        server = ModelServer(True)
+        emitter = m.Emitter(f"tls://127.0.0.1:{server.port}", KEY, seal_seconds=0.02)
+        emitter.record("acme", "a", {"input_tokens": 1})
+        self.assertFalse(emitter.flush(0.5))
+        self.assertFalse(emitter.close(0.1))
+        self.assertEqual(server.frames, 0)
+        server.stop()
+        with self.assertRaises(ValueError):
+            m.Emitter("tcp://127.0.0.1:1", KEY, ca_file="ca.pem")
 
     def test_a_broken_connection(self):
         server = ModelServer(True, drop_connection_after=1)

@@ -125,6 +125,7 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
 
     func write(to text: inout PrometheusText, naming: Bool) {
         Exposition.write(context, reporting, to: &text)
+        context.metrics.tls.write(to: &text, naming: naming)
         Exposition.writeLimits(context.engine.limiters.hits(), naming: naming, to: &text)
     }
 

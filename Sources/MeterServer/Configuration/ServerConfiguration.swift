@@ -12,6 +12,11 @@ struct ServerConfiguration: Sendable {
     var udp: ListenAddress?
     var tcp: ListenAddress?
     var http: ListenAddress?
+    /// The same inside TLS.
+    var tcpTLS: ListenAddress?
+    var https: ListenAddress?
+    /// The certificate; nil where neither listens.
+    var tls: TLSIdentity?
     /// Origins of pages that may read usage with a portal token.
     var corsOrigins: Set<String>
     /// Waldur's pages for people, without a slash at the end.
@@ -86,6 +91,8 @@ struct ServerConfiguration: Sendable {
         udp = try Self.address(values, Settings.udp)
         tcp = try Self.address(values, Settings.tcp)
         http = try Self.address(values, Settings.http)
+        tcpTLS = try Self.address(values, Settings.tcpTLS)
+        https = try Self.address(values, Settings.https)
         corsOrigins = try Self.origins(values)
         homePort = try Self.homePort(values)
         adminSocket = Self.adminSocket(values) ?? ""
@@ -129,6 +136,7 @@ struct ServerConfiguration: Sendable {
         )
         masterKey = try Self.masterKey(values)
         waldur = try Self.waldur(values)
+        if tcpTLS != nil || https != nil { tls = try Self.tls(values) }
         try checkAuthentication(values)
     }
 
@@ -144,6 +152,7 @@ struct ServerConfiguration: Sendable {
         if insecureLoopback {
             for (setting, address) in [
                 (Settings.udp, udp), (Settings.tcp, tcp), (Settings.http, http),
+                (Settings.tcpTLS, tcpTLS), (Settings.https, https),
             ] {
                 guard let address, !address.isLoopback else { continue }
                 throw values.error(
@@ -151,7 +160,7 @@ struct ServerConfiguration: Sendable {
                     "refused, since \(setting.path) listens on \(address), which is not loopback"
                 )
             }
-        } else if masterKey == nil, udp != nil || tcp != nil {
+        } else if masterKey == nil, udp != nil || tcp != nil || tcpTLS != nil {
             throw values.error(
                 Settings.masterKeyFile,
                 "UDP and TCP need the master key: name its file, set --udp off and --tcp off, or "
@@ -168,6 +177,36 @@ struct ServerConfiguration: Sendable {
             throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func tls(
+        _ values: ConfigurationValues
+    ) throws(ConfigurationError) -> TLSIdentity {
+        func path(_ setting: Setting) throws(ConfigurationError) -> String {
+            guard let path = values.value(setting)?.text else {
+                throw values.error(setting, "TLS needs it; name the file in PEM")
+            }
+            return path
+        }
+        let files = TLSFiles(
+            certificate: try path(Settings.tlsCertificateFile),
+            key: try path(Settings.tlsKeyFile),
+            clientAuthorities: values.value(Settings.tlsClientCAFile)?.text,
+            requiresClientCertificate: try choice(values, Settings.tlsClientCertificates)
+                == "required",
+            requiresTLS13: try choice(values, Settings.tlsMinimumVersion) == "1.3"
+        )
+        do throws(TLSFiles.Failure) {
+            return try TLSIdentity(files)
+        } catch {
+            let setting =
+                switch error.file {
+                case files.certificate: Settings.tlsCertificateFile
+                case files.key: Settings.tlsKeyFile
+                default: Settings.tlsClientCAFile
+                }
+            throw values.error(setting, error.description)
+        }
     }
 
     private static func limitRules(

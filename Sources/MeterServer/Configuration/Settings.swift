@@ -37,6 +37,50 @@ enum Settings {
         "Origins of portal pages that may read usage with a portal token, with commas, such as "
             + "https://portal.example. Without it no page of another origin may."
     )
+    static let tcpTLS = Setting(
+        ["tcp-tls"],
+        .address,
+        default: "off",
+        "Where streams of frames come in inside TLS, or off."
+    )
+    static let https = Setting(
+        ["https"],
+        .address,
+        default: "off",
+        "Where HTTP is served inside TLS, or off."
+    )
+    static let tlsCertificateFile = Setting(
+        ["tls", "certificate-file"],
+        .text,
+        default: nil,
+        "The server's certificate and those up to a root, in PEM. Read again at SIGHUP and when it "
+            + "changes."
+    )
+    static let tlsKeyFile = Setting(
+        ["tls", "key-file"],
+        .text,
+        default: nil,
+        "The certificate's private key in PEM, without a passphrase. Read again likewise."
+    )
+    static let tlsClientCAFile = Setting(
+        ["tls", "client-ca-file"],
+        .text,
+        default: nil,
+        "Who signs clients' certificates, in PEM; with it clients are asked for theirs. What they "
+            + "send is still known by its keys."
+    )
+    static let tlsClientCertificates = Setting(
+        ["tls", "client-certificates"],
+        .choice(["required", "optional"]),
+        default: "required",
+        "Whether a client without a certificate is refused; one with a wrong certificate always is."
+    )
+    static let tlsMinimumVersion = Setting(
+        ["tls", "minimum-version"],
+        .choice(["1.2", "1.3"]),
+        default: "1.2",
+        "The oldest version of TLS that is spoken; newer ones are preferred."
+    )
     static let adminSocket = Setting(
         ["admin-socket"],
         .text,
@@ -336,7 +380,9 @@ enum Settings {
 
     static let all: [Setting] =
         [
-            config, data, udp, tcp, http, corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
+            config, data, udp, tcp, tcpTLS, http, https, tlsCertificateFile, tlsKeyFile,
+            tlsClientCAFile, tlsClientCertificates, tlsMinimumVersion,
+            corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
             logFormat,
             logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
             waldurHomePort,

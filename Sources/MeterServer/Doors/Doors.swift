@@ -21,16 +21,19 @@ final class Doors: Sendable {
                 )
             }
         }
-        if let address = configuration.tcp {
-            do {
-                streams = try await StreamDoor(
-                    address, context: context, loopCount: Processors.count)
-            } catch let error as IOError {
-                throw Self.refusal(Settings.tcp, address, SystemCallError("bind", error.errnoCode))
-            }
-        } else {
-            streams = nil
+        var listeners: [StreamDoor.Listener] = []
+        for (setting, address, identity) in [
+            (Settings.tcp, configuration.tcp, nil),
+            (Settings.tcpTLS, configuration.tcpTLS, configuration.tls),
+        ] {
+            guard let address else { continue }
+            listeners.append(
+                StreamDoor.Listener(setting: setting, address: address, identity: identity)
+            )
         }
+        streams =
+            listeners.isEmpty
+            ? nil : try await StreamDoor(listeners, context: context, loopCount: Processors.count)
         try datagrams?.start(context)
     }
 

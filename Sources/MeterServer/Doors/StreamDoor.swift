@@ -2,16 +2,27 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// Takes events over TCP: one listening socket, connections spread over the event loops.
+/// Takes events over TCP, plain and inside TLS: a listening socket for each, connections spread over the
+/// same event loops and bounded together.
 final class StreamDoor: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let loops: [NIOLoopBound<StreamLoop>]
     private let signals: [StreamLoop.Signals]
-    private let listener: any Channel
+    /// By the names of their settings.
+    private let listeners: [String: any Channel]
     private let tasks: [RepeatedTask]
 
+    /// An address to listen at, and the TLS that is spoken there, if any.
+    struct Listener {
+        let setting: Setting
+        let address: ListenAddress
+        let identity: TLSIdentity?
+    }
+
     /// Binds and begins to accept.
-    init(_ listen: ListenAddress, context: ServerContext, loopCount: Int) async throws {
+    ///
+    /// - Throws: ``StartError`` that names the setting whose address cannot be bound.
+    init(_ listen: [Listener], context: ServerContext, loopCount: Int) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         let admission = ConnectionAdmission(context.configuration.limits)
         var loops: [NIOLoopBound<StreamLoop>] = []
@@ -35,9 +46,36 @@ final class StreamDoor: Sendable {
                 }.get()
             )
         }
-        let bound = loops
-        let metrics = context.metrics
-        listener = try await ServerBootstrap(group: group)
+        var listeners: [String: any Channel] = [:]
+        for listener in listen {
+            listeners[listener.setting.path] = try await Self.bind(
+                listener,
+                group,
+                loops,
+                admission,
+                context
+            )
+        }
+        self.group = group
+        self.loops = loops
+        self.signals = signals
+        self.listeners = listeners
+        tasks = loops.map { loop in
+            loop.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) {
+                _ in loop.value.sweep()
+            }
+        }
+    }
+
+    private static func bind(
+        _ listener: Listener,
+        _ group: MultiThreadedEventLoopGroup,
+        _ loops: [NIOLoopBound<StreamLoop>],
+        _ admission: ConnectionAdmission,
+        _ context: ServerContext
+    ) async throws -> any Channel {
+        let identity = listener.identity
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -54,30 +92,42 @@ final class StreamDoor: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let address = channel.remoteAddress?.ipAddress ?? ""
                     if let limit = admission.enter(address) {
-                        metrics.connectionsRefused.add(limit)
+                        context.metrics.connectionsRefused.add(limit)
                         throw ConnectionRefused()
                     }
-                    guard let loop = bound.first(where: { $0.eventLoop === channel.eventLoop })
+                    guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop })
                     else { throw ConnectionRefused() }
+                    if let identity {
+                        try TLSPeer.secure(
+                            channel,
+                            door: "tcp",
+                            identity: identity,
+                            context: context
+                        )
+                    }
                     try channel.pipeline.syncOperations.addHandler(
                         StreamConnection(loop: loop.value, remoteAddress: address)
                     )
                 }
             }
-            .bind(host: listen.host, port: listen.port).get()
-        self.group = group
-        self.loops = loops
-        self.signals = signals
-        tasks = loops.map { loop in
-            loop.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) {
-                _ in loop.value.sweep()
-            }
+        do {
+            return
+                try await bootstrap
+                .bind(host: listener.address.host, port: listener.address.port).get()
+        } catch let error as IOError {
+            throw Doors.refusal(
+                listener.setting,
+                listener.address,
+                SystemCallError("bind", error.errnoCode)
+            )
         }
     }
 
-    /// The address with the port that was really bound.
-    var address: String {
-        "\(listener.localAddress?.ipAddress ?? ""):\(listener.localAddress?.port ?? 0)"
+    /// The addresses, by the names of their settings, with the ports that were really bound.
+    var addresses: [String: String] {
+        listeners.mapValues { listener in
+            "\(listener.localAddress?.ipAddress ?? ""):\(listener.localAddress?.port ?? 0)"
+        }
     }
 
     /// The journal became durable further up: acknowledgements may be due.
@@ -93,7 +143,7 @@ final class StreamDoor: Sendable {
     /// Stops accepting and reading, gives connections up to two seconds to get their acknowledgements,
     /// and closes them.
     func stop() async {
-        try? await listener.close().get()
+        for listener in listeners.values { try? await listener.close().get() }
         for loop in loops { loop.eventLoop.execute { loop.value.stop() } }
         for _ in 0..<100 {
             var isEmpty = true

@@ -30,6 +30,10 @@ final class Readiness: Sendable {
         case notConserved = "not-conserved"
         /// What was metered and what became of it differ in some account: a fault of this program.
         case ledgerNotConserved = "ledger-not-conserved"
+        /// New certificate files cannot be used; the old certificate stays in force.
+        case certificateFailing = "certificate-failing"
+        /// The certificate in force ends soon, or has ended.
+        case certificateEnding = "certificate-ending"
         /// Nothing is told to Waldur, around the turn of a month or until a person says so.
         case reportingHeld = "reporting-held"
         /// Waldur does not answer or refuses.
@@ -41,7 +45,8 @@ final class Readiness: Sendable {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
             case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .notConserved,
-                .ledgerNotConserved, .reportingHeld, .reportingFailing:
+                .ledgerNotConserved, .certificateFailing, .certificateEnding, .reportingHeld,
+                .reportingFailing:
                 false
             }
         }

@@ -19,6 +19,7 @@ struct ServerMetrics: Sendable {
     let acknowledgements = CounterFamily()
     let acknowledgementsHeldBack = CounterFamily()
     let kernelDrops = Gauge()
+    let tls = TLSMetrics()
 
     // The disk.
     let commits = Counter()

@@ -7,8 +7,16 @@ final class ServerProcess: Sendable {
     struct Addresses: Decodable, Sendable {
         var udp: String?
         var tcp: String?
+        var tcpTLS: String?
         var http: String?
+        var https: String?
         var admin: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case udp, tcp
+            case tcpTLS = "tcp-tls"
+            case http, https, admin
+        }
     }
 
     struct StartFailure: Error, CustomStringConvertible {
