@@ -29,15 +29,17 @@ NAMING = {
     "filterGroupBy[agent]": ("zeta-agent", "absent-agent"),
     "filterGroupBy[subject]": ("zeta-agent", "absent-agent"),
     "filterGroupBy[access]": (None, "0" * 32),
+    "filterGroupBy[model]": ("zeta-model", "absent-model"),
+    "filterGroupBy[user]": ("zeta-user", "absent-user"),
     "cursor": (None, "e30"),
     "sort": ("-total.zeta_component", "-total.absent_component"),
 }
 # Parameters that choose how an answer looks, with a value for each.
 SHAPING = {
     "from": "2026-01-01T00:00:00Z", "to": None, "windowSize": None, "windowTimeZone": "UTC",
-    "groupBy": "tenant,agent,access,component", "format": "csv", "If-None-Match": 'W/"0"',
+    "groupBy": "tenant,agent,access,component,model,outcome", "split": "model,outcome", "format": "csv", "If-None-Match": 'W/"0"',
     "compare": "previous", "state": "shadow", "limit": "1000", "everySeconds": "60",
-    "period": None, "filterGroupBy": None,
+    "period": None, "filterGroupBy": None, "filterGroupBy[outcome]": "ok",
 }
 
 
@@ -224,9 +226,24 @@ class IsolationTests(World):
                         self.assertIn(reply.status, (200, 403))
                         self.assertTellsNothing(reply)
 
+    def test_a_split_by_user_tells_of_ones_own_users_alone(self):
+        count = 0
+        for target in (
+            "/api/v1/meters/input_tokens/query?groupBy=user,tenant",
+            f"/api/v1/tenants/{OWN}/agents/bot/usage?split=user&compare=previous",
+        ):
+            for form in ("", "&format=csv"):
+                for holder, key in self.keys.items():
+                    with self.subTest(f"{target}{form} {holder}"):
+                        reply = self.get(target + form, key)
+                        self.assertTellsNothing(reply)
+                        self.assertEqual("u1" in reply.text, reply.status == 200)
+                        count += reply.status == 200
+        self.assertEqual(count, 12, "three credentials may")
+
     def test_a_narrow_token_sees_its_agents_and_components_alone(self):
         for path, operation in reading_routes():
-            for query in ("", "?format=csv", "?groupBy=agent", "?sort=-agent"):
+            for query in ("", "?format=csv", "?groupBy=agent,model", "?sort=-agent", "?split=model,outcome"):
                 reply = self.get(self.target(path, query=query), self.keys["narrow token"])
                 with self.subTest(path + query):
                     self.assertNotIn("aide", reply.text)

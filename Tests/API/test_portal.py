@@ -50,7 +50,10 @@ class PortalTests(unittest.TestCase):
         server.send(
             cls.platform,
             [
-                ("acme", "support-bot", {"input_tokens": 1204, "output_tokens": 300}, {}),
+                (
+                    "acme", "support-bot", {"input_tokens": 1204, "output_tokens": 300},
+                    {"model": "m-large", "user": "annabel", "outcome": "error", "duration_ms": 40},
+                ),
                 ("acme", "<b>sales</b>", {"input_tokens": 9007199254740993}, {}),
                 ("zeta", "zeta-agent", {"input_tokens": 987654321}, {}),
             ],
@@ -76,7 +79,7 @@ class PortalTests(unittest.TestCase):
         html = (HERE / "portal.html").read_text()
         html = html.replace("<script>", f"<script>window.portal = {portal};", 1)
         where.RequestHandlerClass.content = html.encode()
-        page = self.browser.new_page(viewport={"width": 900, "height": 520}, color_scheme="light")
+        page = self.browser.new_page(viewport={"width": 900, "height": 760}, color_scheme="light")
         page.set_default_timeout(20_000)
         page.goto(f"http://127.0.0.1:{where.server_port}/")
         page.wait_for_selector("body[data-state]")
@@ -103,6 +106,14 @@ class PortalTests(unittest.TestCase):
                 "support-bot unassigned output_tokens 300",
             ],
         )
+        calls = [" ".join(row.split()) for row in page.locator("#calls tr").all_inner_texts()]
+        self.assertEqual(
+            calls,
+            [
+                "<b>sales</b> all 1 0 – –", "<b>sales</b> unnamed 1 0 – –",
+                "support-bot all 1 1 40 40", "support-bot m-large 1 1 40 40",
+            ],
+        )
         self.assertIn("tag seen", page.inner_text("#fresh"))
         page.wait_for_function("document.querySelector('#live').textContent.includes('output_tokens 300')")
         self.server.send(self.platform, [("acme", "support-bot", {"output_tokens": 45}, {})])
@@ -117,6 +128,8 @@ class PortalTests(unittest.TestCase):
             ("/api/v1/tenants/acme/agents", 200), ("/api/v1/tenants/zeta/agents", 404),
             ("/api/v1/tenants/zeta/agents/zeta-agent/usage", 404),
             ("/api/v1/tenants/zeta/live", 404),
+            ("/api/v1/tenants/acme/agents/support-bot/usage?split=user", 403),
+            ("/api/v1/meters/input_tokens/query?groupBy=user", 403),
             ("/api/v1/meters/input_tokens/query?tenant=zeta", 404),
             ("/api/v1/tenants/acme/billing", "blocked"), ("/admin/v1/keys", "blocked"),
         ]:
@@ -124,6 +137,7 @@ class PortalTests(unittest.TestCase):
                 got, text = self.fetched(page, path)
                 self.assertEqual(got, status)
                 self.assertNotIn("987654321", text)
+                self.assertNotIn("annabel", text)
         for path in ("/api/v1/events", "/api/v1/portal-tokens"):
             self.assertEqual(self.fetched(page, path, "POST")[0], "blocked")
         got, text = self.fetched(page, "/api/v1/meters/input_tokens/query")

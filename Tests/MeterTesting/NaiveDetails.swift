@@ -34,6 +34,17 @@ package struct NaiveDetails: Sendable {
         return totals
     }
 
+    /// What usage must answer about all events: each component's sum.
+    package var usage: [UsageGroup: UsageTotal] {
+        var totals: [UsageGroup: UsageTotal] = [:]
+        for amount in events.flatMap(\.amounts) {
+            let group = UsageGroup(component: Name(amount.component))
+            totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
+            totals[group, default: UsageTotal()].count += 1
+        }
+        return totals
+    }
+
     /// Nil if the query does not want the event.
     private func group(of event: UsageEvent, _ query: DetailsQuery) -> DetailsGroup? {
         let tenant = Name(event.tenant)
@@ -105,6 +116,20 @@ extension EngineHarness {
         guard let answer = engine.answer(pending) else { return [:] }
         guard answer.missing.isEmpty else { throw MissingDetails(description: "\(answer.missing)") }
         return answer.totals
+    }
+}
+
+extension EngineHarness {
+    /// Each component's sum, and the answers to queries of details, of one moment.
+    package func usage(with details: [DetailsQuery]) throws -> UsageWithDetails {
+        let usage = UsageQuery(
+            windows: [Minute(rawValue: 0), Minute(rawValue: .max)], grouping: .component)
+        let pending = try engine.query(usage, with: details, at: now)
+        _ = try engine.commit()
+        guard let answer = engine.answer(pending) else {
+            throw MissingDetails(description: "the answer is not durable")
+        }
+        return answer
     }
 }
 

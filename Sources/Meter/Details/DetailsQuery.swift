@@ -126,4 +126,16 @@ package struct DetailsAnswer: Sendable {
     package var missing: [String]
     /// Details of earlier quarter hours may have been left out, since their retention has passed.
     package var retainedFrom: QuarterHour
+
+    package init(
+        totals: [DetailsGroup: DetailsTotal], position: UInt64, asOf: Timestamp,
+        completeThrough: Timestamp?, missing: [String], retainedFrom: QuarterHour
+    ) {
+        self.totals = totals
+        self.position = position
+        self.asOf = asOf
+        self.completeThrough = completeThrough
+        self.missing = missing
+        self.retainedFrom = retainedFrom
+    }
 }

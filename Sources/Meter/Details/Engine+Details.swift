@@ -19,32 +19,11 @@ extension Engine {
         var accumulator = DetailsAccumulator(query)
         let erasures = erasures
         let pinned = pin(tenants: query.tenants) { live, generation in
-            let start = generation.flushing?.span.to ?? generation.checkpoint
-            live.addDetails(to: &accumulator, erasures.pending(from: start))
+            live.addDetails(to: &accumulator, erasures.pending(from: generation.liveStart))
         }
-        if let flushing = pinned.generation.flushing {
-            let pending = erasures.pending(from: flushing.span.from)
-            for counters in flushing.counters {
-                counters.counters.addDetails(to: &accumulator, pending)
-            }
-        }
-        var missing: [String] = []
-        for file in pinned.generation.details {
-            missing += file.scan(into: &accumulator, erasures.pending(for: file))
-        }
-        for lost in pinned.generation.missingDetails() where lost.overlaps(query.windows) {
-            missing.append(lost.description)
-        }
-        guard !accumulator.isOverfull else {
-            throw .tooManyGroups(limit: query.groupCountMax)
-        }
-        let retainedFrom = pinned.generation.details.map(\.retainedFrom).max()
         return PendingDetails(
-            answer: DetailsAnswer(
-                totals: accumulator.finish(), position: pinned.position, asOf: now,
-                completeThrough: pinned.completeThrough(at: now), missing: missing,
-                retainedFrom: retainedFrom ?? QuarterHour(rawValue: 0)),
-            epoch: pinned.epoch, position: pinned.position, damage: [])
+            answer: try pinned.answer(accumulator, erasures, at: now), epoch: pinned.epoch,
+            position: pinned.position, damage: [])
     }
 
     /// Calls whose model or user a limit kept from being told apart, since the server's start, by tenant.
@@ -70,6 +49,37 @@ extension Engine {
     package var detailsFiles: [DetailsFile] { generation.withLock { $0.details } }
 }
 
+extension Engine.Pinned {
+    /// Adds what is not live any more to what was found live.
+    func answer(
+        _ live: DetailsAccumulator, _ erasures: DetailsErasures, at now: Timestamp
+    ) throws(EngineError) -> DetailsAnswer {
+        var accumulator = live
+        if let flushing = generation.flushing {
+            let pending = erasures.pending(from: flushing.span.from)
+            for counters in flushing.counters {
+                counters.counters.addDetails(to: &accumulator, pending)
+            }
+        }
+        var missing: [String] = []
+        for file in generation.details {
+            missing += file.scan(into: &accumulator, erasures.pending(for: file))
+        }
+        let query = accumulator.query
+        for lost in generation.missingDetails() where lost.overlaps(query.windows) {
+            missing.append(lost.description)
+        }
+        guard !accumulator.isOverfull else {
+            throw .tooManyGroups(limit: query.groupCountMax)
+        }
+        let retainedFrom = generation.details.map(\.retainedFrom).max()
+        return DetailsAnswer(
+            totals: accumulator.finish(), position: position, asOf: now,
+            completeThrough: completeThrough(at: now), missing: missing,
+            retainedFrom: retainedFrom ?? QuarterHour(rawValue: 0))
+    }
+}
+
 /// A span of the journal whose usage is in segments and whose details are not there.
 struct LostDetails: Equatable, CustomStringConvertible {
     let span: JournalSpan
@@ -89,6 +99,9 @@ struct LostDetails: Equatable, CustomStringConvertible {
 }
 
 extension Generation {
+    /// The position from which on details are live.
+    var liveStart: UInt64 { flushing?.span.to ?? checkpoint }
+
     /// The spans before the checkpoint that no readable file of details covers though there is usage.
     func missingDetails() -> [LostDetails] {
         var lost: [LostDetails] = []

@@ -21,6 +21,12 @@ package struct QuarterHour: Hashable, Comparable, Sendable {
         rawValue = minute.rawValue / Self.minuteCount
     }
 
+    /// The first quarter hour that begins with this minute or after it.
+    package init(from minute: Minute) {
+        let isStart = minute.rawValue.isMultiple(of: Self.minuteCount)
+        rawValue = minute.rawValue / Self.minuteCount + (isStart ? 0 : 1)
+    }
+
     /// The first moment of the quarter hour.
     package var start: Timestamp {
         Timestamp(milliseconds: Int64(rawValue) * Self.millisecondCount)

@@ -27,24 +27,37 @@ extension Engine {
     package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer
     {
         var accumulator = UsageAccumulator(query)
-        let pinned = pin(tenants: query.tenants) { live, _ in
-            live.add(to: &accumulator)
-        }
-        for flushing in pinned.generation.flushing?.counters ?? [] {
-            flushing.counters.add(to: &accumulator)
-        }
-        var damage: [String] = []
-        do throws(SegmentError) {
-            for segment in pinned.generation.segments {
-                let scan = try segment.scan(into: &accumulator)
-                damage += scan.damaged.map(\.error.description)
-            }
-        } catch { throw .segment(error) }
+        let pinned = pin(tenants: query.tenants) { live, _ in live.add(to: &accumulator) }
+        let (answer, damage) = try pinned.answer(accumulator, at: now)
         return PendingAnswer(
-            answer: UsageAnswer(
-                totals: accumulator.finish(), position: pinned.position, asOf: now,
-                completeThrough: pinned.completeThrough(at: now)),
-            epoch: pinned.epoch, position: pinned.position, damage: damage)
+            answer: answer, epoch: pinned.epoch, position: pinned.position, damage: damage)
+    }
+
+    /// Adds up usage and details at one position, so that what both say agrees: all calls of the details have
+    /// the amounts of the usage.
+    ///
+    /// - Parameter details: About the tenants of `query`; answered in their order.
+    /// - Throws: As `query` and `details` do.
+    /// - Complexity: That of all of them; the shards' locks are taken once.
+    package func query(
+        _ query: UsageQuery, with details: [DetailsQuery], at now: Timestamp
+    ) throws(EngineError) -> Pending<UsageWithDetails> {
+        var accumulator = UsageAccumulator(query)
+        var detailed = details.map { DetailsAccumulator($0) }
+        let erasures = erasures
+        let pinned = pin(tenants: query.tenants) { live, generation in
+            live.add(to: &accumulator)
+            let pending = erasures.pending(from: generation.liveStart)
+            for index in detailed.indices { live.addDetails(to: &detailed[index], pending) }
+        }
+        let (usage, damage) = try pinned.answer(accumulator, at: now)
+        var answers: [DetailsAnswer] = []
+        for accumulator in detailed {
+            answers.append(try pinned.answer(accumulator, erasures, at: now))
+        }
+        return Pending(
+            answer: UsageWithDetails(usage: usage, details: answers), epoch: pinned.epoch,
+            position: pinned.position, damage: damage)
     }
 
     /// What an answer rests on.
@@ -98,6 +111,30 @@ extension Engine {
     /// Whether a recovery came between: the question must be asked again.
     package func isOutlived<Answer>(_ pending: Pending<Answer>) -> Bool {
         epoch.load(ordering: .acquiring) != pending.epoch
+    }
+}
+
+extension Engine.Pinned {
+    /// Adds what is not live any more to what was found live; and damaged ranges that had to be left out, in
+    /// words.
+    fileprivate func answer(
+        _ live: UsageAccumulator, at now: Timestamp
+    ) throws(EngineError) -> (answer: UsageAnswer, damage: [String]) {
+        var accumulator = live
+        for flushing in generation.flushing?.counters ?? [] {
+            flushing.counters.add(to: &accumulator)
+        }
+        var damage: [String] = []
+        do throws(SegmentError) {
+            for segment in generation.segments {
+                let scan = try segment.scan(into: &accumulator)
+                damage += scan.damaged.map(\.error.description)
+            }
+        } catch { throw .segment(error) }
+        let answer = UsageAnswer(
+            totals: accumulator.finish(), position: position, asOf: now,
+            completeThrough: completeThrough(at: now))
+        return (answer, damage)
     }
 }
 

@@ -92,3 +92,15 @@ package struct UsageAnswer: Sendable {
         self.completeThrough = completeThrough
     }
 }
+
+/// Usage and details, true at the same position.
+package struct UsageWithDetails: Sendable {
+    package var usage: UsageAnswer
+    /// In the order of the queries.
+    package var details: [DetailsAnswer]
+
+    package init(usage: UsageAnswer, details: [DetailsAnswer]) {
+        self.usage = usage
+        self.details = details
+    }
+}

@@ -86,9 +86,30 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
     }
 
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {
+        try await answer { engine, now throws(EngineError) in try engine.query(query, at: now) }
+    }
+
+    func usage(
+        _ query: UsageQuery,
+        with details: [DetailsQuery]
+    ) async throws(Problem) -> UsageWithDetails {
+        try await answer { engine, now throws(EngineError) in
+            try engine.query(query, with: details, at: now)
+        }
+    }
+
+    func details(_ query: DetailsQuery) async throws(Problem) -> DetailsAnswer {
+        try await answer { engine, now throws(EngineError) in try engine.details(query, at: now) }
+    }
+
+    private typealias Question<Answer: Sendable> =
+        @Sendable (Engine, Timestamp) throws(EngineError) -> Pending<Answer>
+
+    /// Asks the engine, and again after a recovery; answers when what was found is durable.
+    private func answer<Answer>(_ question: Question<Answer>) async throws(Problem) -> Answer {
         for _ in 0..<Self.attemptCountMax {
             let epoch = context.waiters.epoch
-            let pending = try await ask(query)
+            let pending = try await ask(question)
             guard pending.damage.isEmpty else {
                 throw .unavailable(
                     "Damage was found in files that the answer needs; nothing is answered rather "
@@ -109,12 +130,20 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
         throw .unavailable("The disk failed while the answer was made.")
     }
 
-    /// Scanning segments takes time: not on the threads that serve connections.
+    /// Scanning files takes time: not on the threads that serve connections.
     @concurrent
-    private func ask(_ query: UsageQuery) async throws(Problem) -> PendingAnswer {
+    private func ask<Answer>(
+        _ question: Question<Answer>
+    ) async throws(Problem) -> Pending<Answer> {
         do throws(EngineError) {
-            return try context.engine.query(query, at: context.clock.now())
+            return try question(context.engine, context.clock.now())
         } catch {
+            if case .tooManyGroups(let limit) = error {
+                throw .queryCost(
+                    "The answer would have more than \(limit) groups; ask for a shorter period, or "
+                        + "keep less apart."
+                )
+            }
             throw .unavailable("A segment could not be read; `meterctl verify` names it.")
         }
     }

@@ -63,6 +63,27 @@ final class FakeUsage: UsageSource {
             completeThrough: moment.advanced(byMilliseconds: -5_000)
         )
     }
+
+    func usage(
+        _ query: UsageQuery,
+        with details: [DetailsQuery]
+    ) async throws(Problem) -> UsageWithDetails {
+        var answers: [DetailsAnswer] = []
+        for query in details { answers.append(try await self.details(query)) }
+        return UsageWithDetails(usage: try await usage(query), details: answers)
+    }
+
+    /// Its amounts are of no call: `Tests/API` ask a real server about details.
+    func details(_ query: DetailsQuery) async throws(Problem) -> DetailsAnswer {
+        DetailsAnswer(
+            totals: [:],
+            position: 77,
+            asOf: moment,
+            completeThrough: moment.advanced(byMilliseconds: -5_000),
+            missing: [],
+            retainedFrom: QuarterHour(rawValue: 0)
+        )
+    }
 }
 
 /// A way into no engine: remembers what came and answers as it is told.

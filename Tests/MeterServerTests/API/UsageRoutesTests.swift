@@ -207,7 +207,7 @@ struct UsageRoutesTests {
     }
 
     @Test(arguments: [
-        "/api/v1/meters/in/query?groupBy=model", "/api/v1/meters/in/query?groupby=agent",
+        "/api/v1/meters/in/query?groupBy=colour", "/api/v1/meters/in/query?groupby=agent",
         "/api/v1/meters/in/query?subject=", "/api/v1/meters/in/query?tenant=a%0Ab",
         "/api/v1/tenants/acme/agents/bot/usage?subject=x",
     ])

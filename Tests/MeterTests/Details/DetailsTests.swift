@@ -43,6 +43,11 @@ import Testing
             if naive.events.isEmpty { continue }
             let query = DetailsQuery.random(&random, about: naive.events)
             #expect(try harness.details(query) == naive.answer(query), "\(query)")
+            guard random.oneIn(4) else { continue }
+            let both = try harness.usage(with: [.everything, query])
+            #expect(both.details.map(\.totals) == [naive.answer(.everything), naive.answer(query)])
+            #expect(both.details.allSatisfy { $0.position == both.usage.position })
+            #expect(both.usage.totals == naive.usage)
         }
         #expect(try harness.details() == naive.answer(.everything))
         for file in harness.engine.detailsFiles { try file.verify() }

@@ -123,14 +123,11 @@ struct EventDraft {
     }
 
     private func checkedOutcome() throws(ItemRefusal) -> Outcome {
-        switch outcome {
-        case nil, "ok": return .ok
-        case "error": return .error
-        case "refused": return .refused
-        case "cached": return .cached
-        default:
+        guard let outcome else { return .ok }
+        guard let known = Outcome(text: outcome) else {
             throw ItemRefusal(.unknownOutcome, "data.outcome is ok, error, refused or cached")
         }
+        return known
     }
 
     private func missing(_ field: String) -> ItemRefusal {

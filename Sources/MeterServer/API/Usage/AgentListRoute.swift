@@ -1,8 +1,8 @@
 internal import Meter
 internal import MeterWire
 
-/// `GET /api/v1/tenants/{tenant}/agents`: a page of a tenant's agents, each with its totals and with where it
-/// is ordered and billed.
+/// `GET /api/v1/tenants/{tenant}/agents`: a page of a tenant's agents, each with its totals, its calls and how
+/// they ended, and with where it is ordered and billed.
 struct AgentListRoute {
     let source: any UsageSource
     let homePort: String?
@@ -36,16 +36,29 @@ struct AgentListRoute {
         var page = order.first(limit + 1, of: places, after: cursor)
         let hasNext = page.count > limit
         if hasNext { page.removeLast() }
-        let answer = try await source.usage(
+        let shown = Set(page.map(\.agent))
+        let (from, to) = (QuarterHour(of: period.from), QuarterHour(from: period.to))
+        let both = try await source.usage(
             UsageQuery(
                 tenants: [tenant],
-                agents: Set(page.map(\.agent)),
+                agents: shown,
                 components: components,
                 windows: period.boundaries,
                 grouping: [.agent, .component]
-            )
+            ),
+            with: [
+                DetailsQuery(
+                    tenants: [tenant],
+                    agents: shown,
+                    components: [],
+                    windows: [from, to],
+                    grouping: .agent,
+                    wantsHistograms: false
+                )
+            ]
         )
-        let rows = AgentRows(answer, components: components ?? [])
+        let answer = both.usage
+        let rows = AgentRows(both, components: components ?? [])
         let entries = page.map { place in
             AgentRows.Entry(
                 agent: place.agent,
@@ -63,6 +76,10 @@ struct AgentListRoute {
                     JSONMember("from", .string(RFC3339.text(period.from))),
                     JSONMember("to", .string(RFC3339.text(period.to))),
                     JSONMember("agents", .array(entries.map { rows.json($0, homePort) })),
+                    JSONMember(
+                        "details",
+                        .object(DetailsBasis(from: from, to: to, both.details).members)
+                    ),
                     JSONMember("next", .optional(next)),
                 ],
                 freshness
@@ -149,16 +166,25 @@ private struct AgentRows {
     }
 
     private let answer: UsageAnswer
+    private let details: DetailsAnswer?
     /// Those asked for, and those that any agent of the page used.
     private let components: [Name]
 
-    init(_ answer: UsageAnswer, components asked: Set<Name>) {
-        self.answer = answer
+    init(_ both: UsageWithDetails, components asked: Set<Name>) {
+        answer = both.usage
+        details = both.details.first
         components = asked.union(answer.totals.keys.compactMap(\.component)).sorted()
     }
 
     private func total(_ agent: Name, _ component: Name) -> UsageTotal? {
         answer.totals[UsageGroup(agent: agent, component: component)]
+    }
+
+    private func calls(_ agent: Name) -> DetailFigures {
+        DetailFigures(
+            total: details?.totals[DetailsGroup(agent: agent)] ?? DetailsTotal(),
+            showsTokens: false
+        )
     }
 
     func json(_ entry: Entry, _ homePort: String?) -> JSONOutput {
@@ -171,16 +197,20 @@ private struct AgentRows {
                 ])
             }
         }
-        return [
-            "agent": .string(entry.agent.description),
-            "state": .string(entry.placement.state.rawValue), "components": .array(totals),
-            "accesses": entry.placement.json(linkedAt: homePort),
-        ]
+        return .object(
+            [
+                JSONMember("agent", .string(entry.agent.description)),
+                JSONMember("state", .string(entry.placement.state.rawValue)),
+                JSONMember("components", .array(totals)),
+            ] + calls(entry.agent).callMembers + [
+                JSONMember("accesses", entry.placement.json(linkedAt: homePort))
+            ]
+        )
     }
 
     func csv(_ entries: [Entry], _ homePort: String?) -> CSVText {
         var table = CSVText(
-            ["agent", "state", "project", "resource", "link"]
+            ["agent", "state", "project", "resource", "link"] + DetailFigures.callColumns
                 + components.map { "total.\($0)" }
         )
         for entry in entries {
@@ -191,6 +221,7 @@ private struct AgentRows {
             row.append(.optional(project?.name ?? project?.id))
             row.append(.optional(place?.binding?.resource))
             row.append(.optional(place?.link(at: homePort)))
+            row += calls(entry.agent).callCells
             row += components.map { .number(total(entry.agent, $0)?.sum ?? 0) }
             table.add(row)
         }

@@ -1,13 +1,16 @@
 internal import Meter
 internal import MeterWire
 
-/// `GET /api/v1/tenants/{tenant}/agents/{agent}/usage`: every component of one agent, as totals and series.
+/// `GET /api/v1/tenants/{tenant}/agents/{agent}/usage`: every component of one agent, as totals and series, and
+/// what details say of its calls.
 struct AgentUsageRoute {
     let source: any UsageSource
 
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
-            UsagePeriod.parameters.union(["component", "compare", AnswerFormat.parameter])
+            UsagePeriod.parameters.union([
+                "component", "compare", DetailSplit.parameter, AnswerFormat.parameter,
+            ])
         )
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
@@ -17,15 +20,24 @@ struct AgentUsageRoute {
         let asked = call.query.all("component")
         let components = try reach.components(asked)
         let comparison = try Comparison(call.query, period)
-        let answer = try await source.usage(
+        let details = AgentDetails(
+            splits: try DetailSplit.read(call.query, reach),
+            showsTokens: reach.components == nil,
+            from: period.from,
+            to: period.to,
+            previous: comparison.previous
+        )
+        let both = try await source.usage(
             UsageQuery(
                 tenants: [tenant],
                 agents: [agent],
                 components: components,
                 windows: comparison.windows,
                 grouping: [.component, .window]
-            )
+            ),
+            with: details.queries(tenant, agent, components)
         )
+        let answer = both.usage
         // A component that was asked for is shown even where it has nothing.
         var shown = asked.isEmpty ? [] : components ?? []
         for group in answer.totals.keys {
@@ -35,9 +47,11 @@ struct AgentUsageRoute {
         let series = shown.sorted().map { Series($0, answer, period, comparison) }
         let freshness = source.freshness(answer)
         switch format {
+        case .csv where !details.splits.isEmpty:
+            return .usage(details.csv(both.details), freshness)
         case .csv:
             var table = CSVText(["component", "windowStart", "windowEnd", "value", "count"])
-            for each in series { each.add(to: &table, period) }
+            for each in series { each.add(to: &table, period, comparison) }
             return .usage(table, freshness)
         case .json:
             var members = [
@@ -47,6 +61,7 @@ struct AgentUsageRoute {
             members += period.members
             members += comparison.members
             members.append(JSONMember("components", .array(series.map { $0.json(period) })))
+            members.append(JSONMember("details", details.json(both.details)))
             return .usage(members, freshness)
         }
     }
@@ -58,7 +73,7 @@ private struct Comparison {
     let windows: [Minute]
     /// The number of the period's first window.
     let firstWindow: Int
-    private let previous: (from: Minute, to: Minute)?
+    let previous: (from: Minute, to: Minute)?
 
     init(_ query: QueryItems, _ period: UsagePeriod) throws(Problem) {
         guard let text = try query.one("compare") else {
@@ -147,7 +162,14 @@ private struct Series {
         return .object(members)
     }
 
-    func add(to table: inout CSVText, _ period: UsagePeriod) {
+    /// A row for each window; the period before comes first.
+    func add(to table: inout CSVText, _ period: UsagePeriod, _ comparison: Comparison) {
+        if let previous, let before = comparison.previous {
+            table.add([
+                .text(component.description), .plain(RFC3339.text(before.from)),
+                .plain(RFC3339.text(before.to)), .number(previous.sum), .number(previous.count),
+            ])
+        }
         for (window, part) in windows.enumerated() {
             table.add(
                 [.text(component.description)] + period.windowCells(window)

@@ -3,42 +3,81 @@ internal import MeterWire
 
 /// What a query keeps apart, in the order of the answer's members.
 struct UsageGrouping {
-    private(set) var names: [String] = []
-    private(set) var dimensions: UsageQuery.Grouping = []
+    enum Dimension: String, CaseIterable {
+        case tenant, agent, access, component, model, user, outcome
 
-    private static let known: [(name: String, dimension: UsageQuery.Grouping)] = [
-        ("tenant", .tenant), ("agent", .agent), ("access", .access), ("component", .component),
-    ]
+        /// nil for what only details know.
+        fileprivate var usage: UsageQuery.Grouping? {
+            switch self {
+            case .tenant: .tenant
+            case .agent: .agent
+            case .access: .access
+            case .component: .component
+            case .model, .user, .outcome: nil
+            }
+        }
+
+        /// Nothing for the component: details are asked about one.
+        fileprivate var details: DetailsQuery.Grouping {
+            switch self {
+            case .tenant: .tenant
+            case .agent: .agent
+            case .access: .access
+            case .component: []
+            case .model: .model
+            case .user: .user
+            case .outcome: .outcome
+            }
+        }
+    }
+
+    private(set) var dimensions: [Dimension] = []
 
     /// Reads `groupBy`, repeated or with commas; `subject` is OpenMeter's word for the agent.
     init(_ values: [String]) throws(Problem) {
         for value in values.flatMap({ $0.split(separator: ",") }) {
             let name = value == "subject" ? "agent" : String(value)
-            guard let known = Self.known.first(where: { $0.name == name }) else {
-                throw .badQuery("`groupBy` is tenant, agent (or subject), access or component.")
+            guard let dimension = Dimension(rawValue: name) else {
+                throw .badQuery(
+                    "`groupBy` is tenant, agent (or subject), access, component, model, user or "
+                        + "outcome."
+                )
             }
-            insert(known.dimension)
+            insert(dimension)
         }
     }
 
-    mutating func insert(_ dimension: UsageQuery.Grouping) {
-        dimensions.insert(dimension)
-        names = Self.known.filter { dimensions.contains($0.dimension) }.map(\.name)
+    mutating func insert(_ dimension: Dimension) {
+        dimensions = Dimension.allCases.filter { $0 == dimension || dimensions.contains($0) }
     }
 
+    var names: [String] { dimensions.map(\.rawValue) }
+
+    /// Whether only details can answer.
+    var needsDetails: Bool { dimensions.contains { $0.usage == nil } }
+
+    var usage: UsageQuery.Grouping {
+        dimensions.reduce(into: []) { $0.formUnion($1.usage ?? []) }
+    }
+
+    var details: DetailsQuery.Grouping { dimensions.reduce(into: []) { $0.formUnion($1.details) } }
+
     /// The group's name in each dimension that is kept apart; null where it has none.
-    func members(_ group: UsageGroup) -> [JSONMember] {
+    func members(_ group: MeterGroup) -> [JSONMember] {
         zip(names, values(group)).map { JSONMember($0, .optional($1)) }
     }
 
     /// The same, in the order of `names`.
-    func values(_ group: UsageGroup) -> [String?] {
-        names.map { name in
-            switch name {
-            case "tenant": group.tenant?.description
-            case "agent": group.agent?.description
-            case "access": group.access?.description
-            default: group.component?.description
+    func values(_ group: MeterGroup) -> [String?] {
+        dimensions.map { dimension in
+            switch dimension {
+            case .tenant: group.tenant?.description
+            case .agent: group.agent?.description
+            case .access: group.access?.description
+            case .component: group.component?.description
+            case .model: group.model?.description
+            case .user: group.user?.description
+            case .outcome: group.outcome?.text
             }
         }
     }
@@ -46,30 +85,30 @@ struct UsageGrouping {
 
 /// An answer as rows: every group in every window, zeros included.
 struct UsageRows {
-    private let groups: [UsageGroup]
-    private let totals: [UsageGroup: UsageTotal]
+    private let groups: [MeterGroup]
+    private let totals: [MeterGroup: UsageTotal]
 
     /// - Throws: ``Problem`` when there would be more than ``UsagePeriod/rowCountMax`` rows.
     init(
-        _ answer: UsageAnswer,
+        _ totals: [MeterGroup: UsageTotal],
         period: UsagePeriod,
         groups grouping: UsageGrouping,
         subjects: Set<Name>
     ) throws(Problem) {
-        var groups: Set<UsageGroup> = []
-        for var group in answer.totals.keys {
+        var groups: Set<MeterGroup> = []
+        for var group in totals.keys {
             group.window = nil
             groups.insert(group)
         }
         // A subject that was asked for by name is shown even where it used nothing, if its name alone
         // makes a group.
-        if grouping.dimensions == .agent {
-            for subject in subjects { groups.insert(UsageGroup(agent: subject)) }
+        if grouping.dimensions == [.agent] {
+            for subject in subjects { groups.insert(MeterGroup(agent: subject)) }
         }
-        if grouping.dimensions.isEmpty { groups.insert(UsageGroup()) }
+        if grouping.dimensions.isEmpty { groups.insert(MeterGroup()) }
         try period.checkCost(groupCount: groups.count)
-        self.groups = groups.sorted(by: Self.precedes)
-        totals = answer.totals
+        self.groups = groups.sorted(by: MeterGroup.precedes)
+        self.totals = totals
     }
 
     func json(_ period: UsagePeriod, _ grouping: UsageGrouping) -> [JSONOutput] {
@@ -112,21 +151,5 @@ struct UsageRows {
             }
         }
         return table
-    }
-
-    private static func precedes(_ left: UsageGroup, _ right: UsageGroup) -> Bool {
-        if left.tenant != right.tenant { return precedes(left.tenant, right.tenant) }
-        if left.agent != right.agent { return precedes(left.agent, right.agent) }
-        if left.access != right.access { return precedes(left.access, right.access) }
-        return precedes(left.component, right.component)
-    }
-
-    /// nil comes first.
-    private static func precedes<Value: Comparable>(_ left: Value?, _ right: Value?) -> Bool {
-        switch (left, right) {
-        case (_, nil): false
-        case (nil, _): true
-        case (let left?, let right?): left < right
-        }
     }
 }

@@ -20,8 +20,10 @@ package struct UsagePeriod: Sendable {
     package var windowCount: Int { boundaries.count - 1 }
 
     /// Reads the parameters. Without `from` the period begins with the month of `now` in the zone;
-    /// without `to` it ends with the minute that `now` lies in.
-    package init(_ items: QueryItems, now: Timestamp) throws(Problem) {
+    /// without `to` it ends with the minute that `now` lies in, or with a longer stretch of that.
+    ///
+    /// - Parameter grain: Minutes of the stretch.
+    package init(_ items: QueryItems, now: Timestamp, grain: Int = 1) throws(Problem) {
         zone = try items.one("windowTimeZone") ?? "UTC"
         if let text = try items.one("windowSize") {
             guard let known = WindowSize(rawValue: text) else {
@@ -36,7 +38,7 @@ package struct UsagePeriod: Sendable {
         if let given = try Self.minute(items, "to") {
             to = given
         } else {
-            to = Minute(rawValue: UInt32(clamping: nowSecond / 60 + 1))
+            to = Minute(rawValue: UInt32(clamping: (nowSecond / 60 / grain + 1) * grain))
         }
         let from: Minute
         if let given = try Self.minute(items, "from") {

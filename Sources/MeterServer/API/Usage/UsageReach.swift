@@ -10,8 +10,10 @@ struct UsageReach {
     let agents: Set<Name>?
     /// nil for every component.
     let components: Set<Name>?
+    private let seesUsers: Bool
 
     init(_ caller: Caller) {
+        seesUsers = caller.has(.usageUsers)
         var agents: Set<Name>?
         var components: Set<Name>?
         switch caller {
@@ -50,6 +52,11 @@ struct UsageReach {
         let name = try Self.name(text, "component")
         guard components?.contains(name) ?? true else { throw .unknownToToken("component") }
         return name
+    }
+
+    /// Whoever asks for something by user must be allowed to see users.
+    func users() throws(Problem) {
+        guard seesUsers else { throw .scope("usage-users") }
     }
 
     // MARK: - Several, as in a query; none for all that the caller reaches

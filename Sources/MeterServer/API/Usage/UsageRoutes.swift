@@ -5,6 +5,12 @@ package import MeterWire
 package protocol UsageSource: Sendable {
     /// The answer at a durable position.
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer
+    /// Usage and details of one moment; details are answered in the order of their queries.
+    func usage(
+        _ query: UsageQuery,
+        with details: [DetailsQuery]
+    ) async throws(Problem) -> UsageWithDetails
+    func details(_ query: DetailsQuery) async throws(Problem) -> DetailsAnswer
     /// Up to when Waldur was found to say the same; nil where nothing was reconciled.
     func reconciledThrough() -> Timestamp?
     func now() -> Timestamp
@@ -56,6 +62,15 @@ struct UsageRoutes {
 
 extension UsageSource {
     func freshness(_ answer: UsageAnswer) -> Freshness {
+        Freshness(
+            position: answer.position,
+            asOf: answer.asOf,
+            completeThrough: answer.completeThrough,
+            reconciledThrough: reconciledThrough()
+        )
+    }
+
+    func freshness(_ answer: DetailsAnswer) -> Freshness {
         Freshness(
             position: answer.position,
             asOf: answer.asOf,
