@@ -30,7 +30,7 @@ struct SourceGapTests {
     }
 
     private func gaps(_ state: SourceState) -> [SourceGap] {
-        SourceSummary(state).gaps(horizon: 62 * Self.day)
+        SourceSummary(state, retired: nil).gaps(horizon: 62 * Self.day)
     }
 
     private func touches(_ gap: SourceGap?, _ tenant: Name, _ days: Range<Int64>) -> Bool {
