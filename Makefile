@@ -1,5 +1,6 @@
 # make demo   a server, emitters and a Waldur double; a real trace, a kill -9, a reconciliation
 # make test   everything that CI runs
+# make waldur-check  each rule of Waldur that Meter relies on, tried on the double or on the Waldur that WALDUR_URL names
 # make bench  the engine and the wire, measured (release builds; quiet machine)
 # make format | lint | clean
 
@@ -9,7 +10,7 @@ SHELL := /bin/bash
 TRACE ?=
 SEED ?= 1
 
-.PHONY: demo test bench format lint setup clean
+.PHONY: demo test waldur-check bench format lint setup clean
 
 setup:
 	@scripts/setup
@@ -19,6 +20,9 @@ demo: setup
 
 test: setup
 	@scripts/test
+
+waldur-check: setup
+	@scripts/waldur-check
 
 bench: setup
 	@scripts/bench

@@ -134,7 +134,11 @@ if !engineOnly {
             dependencies: ["MeterWaldur", "Meter", "MeterTesting", "WaldurDouble"],
             swiftSettings: strict),
         .testTarget(
-            name: "WaldurDoubleTests", dependencies: ["WaldurDouble"], swiftSettings: strict),
+            name: "WaldurDoubleTests",
+            dependencies: [
+                "WaldurDouble", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio,
+            swiftSettings: strict),
         .testTarget(
             name: "MeterctlTests",
             dependencies: [

@@ -192,6 +192,66 @@ import Testing
         #expect(isSilent(ahead, .monthEnding) && ahead.transport.writeCount == 0)
     }
 
+    /// Lives from ten minutes to midnight to the first totals of December, and dies at one step.
+    ///
+    /// - Returns: Whether there was such a step.
+    private func live(
+        _ simulation: Simulation,
+        dyingAt step: Int,
+        afterStep: Bool
+    ) async throws -> Bool {
+        let tail = try #require(WaldurTime.parse("2026-11-30T23:59:00Z"))
+        let turn = try #require(WaldurTime.parse("2026-12-01T00:00:30Z"))
+        let end = try #require(WaldurTime.parse("2026-12-01T00:50:00Z"))
+        var ahead = [tail, turn, end]
+        var done = 0
+        while let next = ahead.first {
+            if simulation.now >= next {
+                ahead.removeFirst()
+                if next == tail { simulation.use("agent_calls", 2, by: "researcher") }
+                if next == turn {
+                    try simulation.world.runMonthlyTask()
+                    simulation.use("agent_calls", 5, by: "researcher")
+                }
+                continue
+            }
+            let action = simulation.next()
+            if case .rest(let until) = action {
+                simulation.handle(await simulation.perform(.rest(until: min(until, next))))
+                continue
+            }
+            let isLast = done == step
+            done += 1
+            if isLast, !afterStep {
+                simulation.crash()
+                continue
+            }
+            let event = await simulation.perform(action)
+            if isLast { simulation.crash() } else { simulation.handle(event) }
+        }
+        return done > step
+    }
+
+    @Test(arguments: [false, true])
+    func `a crash at any step over the boundary leads to the same figures`(
+        afterStep: Bool
+    ) async throws {
+        var step = 0
+        while true {
+            // Early enough for an intent that was never sent to be given up and told anew.
+            let simulation = try simulation("2026-11-30T23:50:00Z")
+            guard try await live(simulation, dyingAt: step, afterStep: afterStep) else { break }
+            await simulation.run(until: "2026-12-01T01:45:00Z")
+            // Three in time; five of December and the two that nobody could tell any more.
+            #expect(simulation.shown(0, "agent_calls") == ["3.00", "7.00"], "step \(step)")
+            #expect(simulation.carries.count == 1, "step \(step): \(simulation.carries)")
+            #expect(simulation.book.openIntents.isEmpty, "step \(step)")
+            #expect(simulation.violations.isEmpty, "step \(step)")
+            step += 1
+        }
+        #expect(step > 50)
+    }
+
     @Test func `an intent that finds the guard reached is not sent`() async throws {
         let simulation = try simulation("2026-11-30T23:57:55Z")
         var intended = false

@@ -7,8 +7,11 @@ import Testing
 
 /// The service, the client and the double over real HTTP, in real time.
 @Suite(.serialized) struct ServiceTests {
-    /// Runs the service against a double whose clock runs from mid-month.
+    /// Runs the service against a double whose clock runs from mid-month. A call's time is only up where
+    /// the test wants that.
     private func run(
+        callMilliseconds: Int64 = 60_000,
+        requestLifeMilliseconds: Int64 = 4_000,
         _ body: @Sendable (ReporterService, FakeEngine, ServedDouble, Minute) async throws -> Void
     ) async throws {
         let start = Simulation.midMonth
@@ -36,10 +39,10 @@ import Testing
                 token: .value(Secret(Array(DoubleWorld.providerToken.utf8)))
             )
             var limits = WaldurLimits()
-            limits.callMilliseconds = 1_500
+            limits.callMilliseconds = callMilliseconds
             let settings = ReporterSettings(
                 waldur: Simulation.waldur,
-                requestLifeMilliseconds: 4_000,
+                requestLifeMilliseconds: requestLifeMilliseconds,
                 lookMilliseconds: 200
             )
             let service = ReporterService(
@@ -157,13 +160,14 @@ import Testing
     @Test func `a call that times out and is applied later is confirmed, not repeated`()
         async throws
     {
-        try await run { service, engine, double, minute in
+        try await run(callMilliseconds: 5_000, requestLifeMilliseconds: 120_000) {
+            service, engine, double, minute in
             try Self.bind(engine, at: minute)
             Self.use(engine, "agent_calls", 3, at: minute)
-            double.slow(changedComponentMilliseconds: 2_500)
+            double.slow(changedComponentMilliseconds: 8_000)
             _ = try await service.submit()
             double.slow(changedComponentMilliseconds: nil)
-            for _ in 0..<100 where !engine.bookState.openIntents.isEmpty {
+            for _ in 0..<3_000 where !engine.bookState.openIntents.isEmpty {
                 try await Task.sleep(for: .milliseconds(100))
             }
             #expect(engine.bookState.openIntents.isEmpty)
@@ -181,7 +185,7 @@ import Testing
             Self.use(engine, "agent_calls", 3, at: minute)
             double.fail("set_usage", status: 502, applies: applies)
             _ = try await service.submit()
-            for _ in 0..<100 where !engine.bookState.openIntents.isEmpty {
+            for _ in 0..<3_000 where !engine.bookState.openIntents.isEmpty {
                 try await Task.sleep(for: .milliseconds(100))
             }
             _ = try await service.submit()
@@ -260,6 +264,19 @@ import Testing
             #expect(errors.contains { $0.contains("unpriced") })
             #expect(errors.contains { $0.contains("capped") })
             #expect(findings.contains { !$0.isError && $0.subject.contains("tool_seconds") })
+        }
+    }
+
+    @Test func `the map check says that the account sees no invoice items of what is told`()
+        async throws
+    {
+        try await run { service, engine, _, minute in
+            try Self.bind(engine, at: minute)
+            Self.use(engine, "agent_calls", 3, at: minute)
+            #expect(try await !service.checkMap().contains { $0.detail.contains("invoice items") })
+            _ = try await service.submit()
+            let found = try await service.checkMap().filter { $0.detail.contains("invoice items") }
+            #expect(found.map(\.isError) == [false])
         }
     }
 

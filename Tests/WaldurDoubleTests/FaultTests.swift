@@ -1,5 +1,4 @@
-import Foundation
-import FoundationNetworking
+import Synchronization
 import Testing
 
 @testable import WaldurDouble
@@ -23,17 +22,12 @@ import Testing
     }
 
     /// Reports as the provider; nil where no answer came.
-    private func report(
-        _ amount: String,
-        to double: RunningDouble,
-        timeout: TimeInterval = 20
-    ) async -> Int? {
+    private func report(_ amount: String, to double: RunningDouble) async -> Int? {
         try? await double.send(
             "POST",
             "/api/marketplace-component-usages/set_usage/",
             token: SmallWorld.providerToken,
-            body: SmallWorld.report(SmallWorld.first, ("agent_calls", amount)),
-            timeout: timeout
+            body: SmallWorld.report(SmallWorld.first, ("agent_calls", amount))
         ).status
     }
 
@@ -67,32 +61,36 @@ import Testing
         async throws
     {
         let faults = """
-            [{"path":"set_usage","kind":"hang","method":"POST"},
+            [{"path":"set_usage","kind":"hang","method":"POST","seconds":60},
              {"path":"set_usage","kind":"hang","seconds":2,"holds_token":true}]
             """
         try await with(faults: faults) { (double) async throws in
-            #expect(await report("1", to: double, timeout: 0.5) == nil)
+            async let lost = report("1", to: double)
+            try await double.wait { $0.faults.count == 1 }
             #expect(try await rows(double).isEmpty)
-            async let stuck = report("2", to: double, timeout: 0.5)
-            while double.state.with({ $0.faults.count }) > 0 {
-                try await Task.sleep(for: .milliseconds(10))
-            }
+            async let stuck = report("2", to: double)
+            try await double.wait { $0.faults.isEmpty }
             // The provider's own token waits behind it; staff's does not.
-            let own = try? await double.send(
-                "GET",
-                "/api/users/me/",
-                token: SmallWorld.providerToken,
-                timeout: 0.3
-            )
-            #expect(own == nil)
+            let calls = double.state.with { $0.calls }
+            let own = Task {
+                try await double.send("GET", "/api/users/me/", token: SmallWorld.providerToken)
+                    .status
+            }
+            try await double.wait { $0.calls > calls }
+            let answered = Mutex(false)
+            async let ownStatus = {
+                let status = try await own.value
+                answered.withLock { $0 = true }
+                return status
+            }()
             #expect(try await rows(double).isEmpty)
+            #expect(!answered.withLock { $0 })
+            _ = try await double.send("POST", "/double/clock", body: #"{"advance_seconds":2}"#)
             #expect(await stuck == nil)
-            let later = try await double.send(
-                "GET",
-                "/api/users/me/",
-                token: SmallWorld.providerToken
-            )
-            #expect(later.status == 200)
+            #expect(try await ownStatus == 200)
+            #expect(try await rows(double).isEmpty)
+            _ = try await double.send("POST", "/double/clock", body: #"{"advance_seconds":58}"#)
+            #expect(await lost == nil)
         }
     }
 
@@ -102,7 +100,8 @@ import Testing
         let evening = Moment(year: 2026, month: 12, day: 1).advanced(bySeconds: -30)
         let faults = #"[{"path":"set_usage","kind":"later","seconds":60}]"#
         try await with(at: evening, faults: faults) { (double) async throws in
-            #expect(await report("7", to: double, timeout: 0.5) == nil)
+            async let stuck = report("7", to: double)
+            try await double.wait { $0.faults.isEmpty }
             #expect(await report("8", to: double) == 201)
             #expect(try await rows(double) == ["2026-11 8.00"])
             _ = try await double.send("POST", "/double/clock", body: #"{"advance_seconds":59}"#)
@@ -110,11 +109,12 @@ import Testing
             #expect(try await rows(double) == ["2026-11 8.00"])
             _ = try await double.send("POST", "/double/clock", body: #"{"advance_seconds":1}"#)
             var found: [String] = []
-            for _ in 0..<200 where found.count < 2 {
+            for _ in 0..<20_000 where found.count < 2 {
                 try await Task.sleep(for: .milliseconds(10))
                 found = try await rows(double)
             }
             #expect(found == ["2026-12 7.00", "2026-11 8.00"])
+            #expect(await stuck == nil)
         }
     }
 

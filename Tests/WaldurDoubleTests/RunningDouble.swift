@@ -1,6 +1,7 @@
-import Foundation
-import FoundationNetworking
-import Synchronization
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 
 @testable import WaldurDouble
 
@@ -43,60 +44,52 @@ struct RunningDouble: Sendable {
         }
     }
 
-    private static let session = URLSession(
-        configuration: .ephemeral,
-        delegate: NoRedirects(),
-        delegateQueue: nil
-    )
+    /// Leaves redirects to the caller, as they are part of what is compared.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .minutes(10)),
+            decompression: .disabled
+        )
+        configuration.httpVersion = .http1Only
+        return HTTPClient(
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            configuration: configuration
+        )
+    }()
 
-    /// Sends one request over a real socket. `target` is the path with its query.
+    /// Sends one request over a real socket. `target` is the path with its query. The time it may take is
+    /// for a server that never answers; no test waits for it.
     func send(
         _ method: String,
         _ target: String,
         token: String? = nil,
         body: String? = nil,
-        headers: [String: String] = [:],
-        timeout: TimeInterval = 20
+        headers: [String: String] = [:]
     ) async throws -> HTTPAnswer {
-        guard let url = URL(string: "http://127.0.0.1:\(port)\(target)") else {
-            throw URLError(.badURL)
-        }
-        var request = URLRequest(url: url)
-        request.httpMethod = method
-        request.timeoutInterval = timeout
-        request.httpBody = body.map { Data($0.utf8) }
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        if let token { request.setValue("Token \(token)", forHTTPHeaderField: "Authorization") }
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let (data, response) = try await Self.session.data(for: request)
-        guard let http = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(target)")
+        request.method = HTTPMethod(rawValue: method)
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        request.headers.add(name: "Content-Type", value: "application/json")
+        if let token { request.headers.add(name: "Authorization", value: "Token \(token)") }
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+        let response = try await Self.client.execute(request, timeout: .minutes(10))
         var fields: [String: String] = [:]
-        for (name, value) in http.allHeaderFields {
-            if let name = name as? String, let value = value as? String {
-                fields[name.lowercased()] = value
-            }
-        }
+        for header in response.headers { fields[header.name.lowercased()] = header.value }
+        let bytes = try await response.body.collect(upTo: 64 << 20)
         return HTTPAnswer(
-            status: http.statusCode,
+            status: Int(response.status.code),
             headers: fields,
-            text: String(decoding: data, as: UTF8.self)
+            text: String(buffer: bytes)
         )
+    }
+
+    /// Waits until the double has come so far, however long that takes.
+    func wait(until isFarEnough: (DoubleState.Content) -> Bool) async throws {
+        while !state.with({ isFarEnough($0) }) { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     func setClock(_ moment: Moment) {
         state.with { $0.clock.set(moment, ticking: false) }
-    }
-}
-
-/// Leaves redirects to the caller, as they are part of what is compared.
-private final class NoRedirects: NSObject, URLSessionTaskDelegate {
-    func urlSession(
-        _ session: URLSession,
-        task: URLSessionTask,
-        willPerformHTTPRedirection response: HTTPURLResponse,
-        newRequest request: URLRequest,
-        completionHandler: @escaping (URLRequest?) -> Void
-    ) {
-        completionHandler(nil)
     }
 }

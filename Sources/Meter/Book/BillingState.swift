@@ -9,6 +9,8 @@ package struct BillingState: Sendable {
     package private(set) var offeringUnits: [OfferingComponent: OfferingUnitSet] = [:]
     /// By a component of Meter's in an offering: the offering's component that it is part of.
     private(set) var fed: [OfferingComponent: ComponentFeed] = [:]
+    /// By Waldur, the offerings whose new resources are bound by themselves.
+    package private(set) var followed: [WaldurID: [OfferingID: OfferingFollowed]] = [:]
     /// By Waldur, the cuts of its months.
     package private(set) var cuts: [WaldurID: [BillingMonth: PeriodCut]] = [:]
     /// The newest month that each Waldur was seen to have turned to.
@@ -78,6 +80,9 @@ package struct BillingState: Sendable {
             )
         case .periodReopened(let reopening): periods[reopening.key]?.isReopened = true
         case .statementKeySet(let key): statementKeys.append(key)
+        case .offeringFollowed(let follow):
+            followed[follow.waldur, default: [:]][follow.offering] =
+                follow.agentFrom == nil ? nil : follow
         default: break
         }
     }

@@ -80,7 +80,8 @@ package struct BookState: Sendable {
         case .priceSeen, .offeringUnitSet, .periodCut, .monthTurned, .carryMade, .carrySettled,
             .foreignFound, .orderSeen, .orderFlushed, .incidentFound,
             .adjustmentMade, .adjustmentAcknowledged, .resourceAdopted, .resourceReleased,
-            .periodClosed, .periodReopened, .statementKeySet:
+            .periodClosed, .periodReopened, .statementKeySet,
+            .offeringFollowed:
             billing.apply(entry)
         }
     }

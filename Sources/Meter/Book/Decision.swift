@@ -44,6 +44,7 @@ package enum Decision: Equatable, Sendable {
     case periodClosed(PeriodClosed)
     case periodReopened(PeriodReopened)
     case statementKeySet(StatementKeySet)
+    case offeringFollowed(OfferingFollowed)
 }
 
 /// A key opens nothing any more.
@@ -132,6 +133,7 @@ extension Decision {
         case periodClosed = "period-closed"
         case periodReopened = "period-reopened"
         case statementKeySet = "statement-key-set"
+        case offeringFollowed = "offering-followed"
     }
 
     package var kind: Kind {
@@ -175,6 +177,7 @@ extension Decision {
         case .periodClosed: .periodClosed
         case .periodReopened: .periodReopened
         case .statementKeySet: .statementKeySet
+        case .offeringFollowed: .offeringFollowed
         }
     }
 
@@ -220,6 +223,7 @@ extension Decision {
         case .periodClosed(let content): content
         case .periodReopened(let content): content
         case .statementKeySet(let content): content
+        case .offeringFollowed(let content): content
         }
     }
 }

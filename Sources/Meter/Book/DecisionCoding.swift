@@ -48,6 +48,7 @@ extension Decision: Codable {
         case .periodClosed: self = .periodClosed(try PeriodClosed(from: decoder))
         case .periodReopened: self = .periodReopened(try PeriodReopened(from: decoder))
         case .statementKeySet: self = .statementKeySet(try StatementKeySet(from: decoder))
+        case .offeringFollowed: self = .offeringFollowed(try OfferingFollowed(from: decoder))
         }
     }
 

@@ -70,6 +70,7 @@ struct API: Sendable {
         routes += LimitRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
+        routes += MapSyncRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
         routes += SourceRoutes(context: context, closing: closing).routes
         routes += DetailsRoutes(context: context).routes

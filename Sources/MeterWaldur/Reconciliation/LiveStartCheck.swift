@@ -143,6 +143,17 @@ package enum MapCheck {
         return findings
     }
 
+    /// Usage was told, and the account sees none of the items that it is billed by.
+    static func unseenItems(of offering: WaldurOffering, in month: BillingMonth) -> MapFinding {
+        MapFinding(
+            isError: false,
+            subject: "offering \(offering.name)",
+            detail:
+                "the account sees no invoice items of \(month), so that nobody can compare what is "
+                + "billed; make it owner or manager of the provider"
+        )
+    }
+
     /// What is worth knowing of the account.
     package static func findings(_ user: WaldurUser) -> [MapFinding] {
         var findings: [MapFinding] = []
@@ -168,6 +179,20 @@ package enum MapCheck {
             )
         }
         return findings
+    }
+}
+
+extension BookState {
+    /// Something of the resource that is billed was told and read back in the month.
+    fileprivate func hasConfirmedUsage(
+        of resource: ResourceID,
+        in month: BillingMonth,
+        _ waldur: WaldurID
+    ) -> Bool {
+        (submissions[month] ?? [:]).contains { key, standing in
+            key.resource == resource && key.waldur == waldur
+                && (standing.confirmed?.amount ?? .zero) > .zero
+        }
     }
 }
 
@@ -204,6 +229,7 @@ extension ReporterService {
         var reader = makeReader()
         let book = engine.bookState
         var findings: [MapFinding] = []
+        var offerings: Set<OfferingID> = []
         do throws(WaldurError) {
             findings += MapCheck.findings(try await client.user())
             for bound in BoundResource.all(in: month, of: settings, book: book) {
@@ -224,6 +250,12 @@ extension ReporterService {
                     waldur: settings.waldur,
                     book: book
                 )
+                if book.hasConfirmedUsage(of: bound.resource, in: month, settings.waldur),
+                    offerings.insert(offering.id).inserted,
+                    try await client.invoiceItems(of: offering.id, in: month).isEmpty
+                {
+                    findings.append(MapCheck.unseenItems(of: offering, in: month))
+                }
                 for tenant in bound.tenants.sorted() {
                     guard let customer = listing.customer, let id = CustomerID(tenant.description),
                         id != customer

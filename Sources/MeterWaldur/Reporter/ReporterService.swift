@@ -22,6 +22,10 @@ package actor ReporterService {
     private var waiters: [(cycle: Int, continuation: CheckedContinuation<Void, Never>)] = []
     private let published: Mutex<ReportStatus>
     private var publishedTrouble: String?
+    /// This Waldur takes the body of 8.1; the older one is sent until it has said so.
+    private var takesDate = false
+    /// Resources of followed offerings that a person has to look at, as last said.
+    private var knownConflicts: Set<String> = []
 
     /// Makes a service that does nothing before `run()`.
     ///
@@ -193,7 +197,12 @@ package actor ReporterService {
             }
         case .listResources:
             ledger.forget()
-            return await uncancelled(action)
+            let event = await uncancelled(action)
+            if case .resources(.success(let resources)) = event {
+                await learnForm()
+                await bindNew(resources)
+            }
+            return event
         case .readMonth(let month):
             var reader = ledger
             do throws(ReporterTrouble) {
@@ -203,9 +212,45 @@ package actor ReporterService {
             } catch {
                 return .month(.failure(error))
             }
+        case .setUsage(var call):
+            if takesDate, let clock = client.clock { call.form = .dated(clock.earliest(at: now())) }
+            return await uncancelled(.setUsage(call))
         case .readOffering, .readOrders, .readOrder, .readInvoices, .readPlanPeriods,
-            .readUsageRows, .setUsage:
+            .readUsageRows:
             return await uncancelled(action)
+        }
+    }
+
+    /// Learns, once a cycle, which body Waldur takes: it may be upgraded at any time. Where it does not say,
+    /// what was known holds; 8.1 takes the older body, too.
+    private func learnForm() async {
+        do throws(WaldurError) {
+            if let version = try await client.version() { takesDate = version.takesDate }
+        } catch {
+            logger.debug("version unknown", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Binds what is new of the offerings that are followed; what a person has to decide is said once.
+    private func bindNew(_ resources: [WaldurResource]) async {
+        do throws(ReporterTrouble) {
+            var conflicts: Set<String> = []
+            for row in try await follow(resources).flatMap(\.rows) {
+                if row.state == .new, let binding = row.binding {
+                    logger.info(
+                        "bound a new resource",
+                        metadata: ["resource": "\(binding.resource)", "agent": "\(binding.agent)"]
+                    )
+                } else if row.state.isConflict {
+                    conflicts.insert("\(row.resource.id): \(row.state)")
+                }
+            }
+            for conflict in conflicts.subtracting(knownConflicts).sorted() {
+                logger.warning("not bound, see map sync", metadata: ["reason": "\(conflict)"])
+            }
+            knownConflicts = conflicts
+        } catch {
+            logger.warning("new resources not bound", metadata: ["reason": "\(error)"])
         }
     }
 

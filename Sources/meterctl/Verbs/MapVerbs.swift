@@ -5,7 +5,9 @@ struct MapVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map",
         abstract: "Which agent's usage is told for which Waldur resource.",
-        subcommands: [Set.self, List.self, Check.self, Adopt.self, Release.self]
+        subcommands: [
+            Set.self, Sync.self, List.self, Followed.self, Check.self, Adopt.self, Release.self,
+        ]
     )
 
     struct Set: Verb {

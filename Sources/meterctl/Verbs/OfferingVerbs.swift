@@ -17,9 +17,9 @@ struct OfferingVerbs: AsyncParsableCommand {
                 What no name tells is asked for, never guessed. What was told once never changes.
 
                   meterctl offering sync 72925fae9a244fb88ffd23c31b572006 --dry-run
-                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \\
                       --feed tokens=input_tokens,output_tokens:500
-                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \\
                       --feed credits=input_tokens:7/3
 
                 After the colon: how many smallest units make one of the offering's. Exits 2 where a \

@@ -319,6 +319,14 @@ enum Fixture {
                 )
             ),
             .statementKeySet(StatementKeySet(publicKey: statement, label: "2026")),
+            .offeringFollowed(
+                OfferingFollowed(
+                    waldur: Fixture.waldur,
+                    offering: OfferingID(high: 3, low: 4),
+                    agentFrom: "attributes.agent_slug",
+                    class: .shadow
+                )
+            ),
         ]
     }
 

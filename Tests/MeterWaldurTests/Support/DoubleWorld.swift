@@ -253,6 +253,15 @@ struct DoubleWorld: Sendable {
         }
     }
 
+    /// The buyer orders one more, and the provider has approved it.
+    func addResource(_ name: String, uuid: String) throws {
+        var fixture = Fixture()
+        fixture.resources = [
+            .init(name: name, offering: "Agent", project: "One", plan: "Standard", uuid: uuid)
+        ]
+        try state.load(fixture)
+    }
+
     func terminate(_ resource: String) {
         state.with { content in
             content.model.begin(at: content.clock.now())

@@ -73,8 +73,8 @@ struct Answer: Sendable {
     /// What becomes of it on the connection.
     enum Delivery: Equatable, Sendable {
         case sent
-        /// The connection is closed after so many milliseconds, and nothing is sent.
-        case lost(afterMilliseconds: Int)
+        /// Nothing is sent, and the connection is closed at that time.
+        case lost(until: Moment)
     }
 
     var status: Int

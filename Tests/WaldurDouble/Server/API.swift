@@ -8,26 +8,30 @@ struct API: Sendable {
 
     /// `key` is what stands for `{uuid}`.
     func answer(_ request: APIRequest, at endpoint: Endpoint, key: String) async -> Answer {
-        state.with { $0.calls += 1 }
         if !request.path.hasSuffix("/") {
+            state.with { $0.calls += 1 }
             return Answer(status: 301, headers: [("Location", request.path + "/")])
         }
-        let fault = state.with { $0.takeFault(request) }
+        let (fault, now) = state.with { content in
+            content.calls += 1
+            return (content.takeFault(request), content.clock.now())
+        }
+        let due = now.advanced(bySeconds: Int64(fault?.seconds ?? 3600))
         let run = { @Sendable in await self.run(request, endpoint, key) }
         switch fault?.kind {
         case .later:
             // Whoever asked may be gone by then; the call goes on without it.
-            Task { await applyLater(request, fault, run) }
-            return lost(afterSeconds: fault?.seconds)
+            Task { await applyLater(request, fault, at: due, run) }
+            return lost(until: due)
         case .hang where fault?.holdsToken == true:
             return await locked(request, endpoint) {
                 if fault?.applies == true { _ = await run() }
-                await pause((fault?.seconds ?? 3600) * 1000)
-                return lost(afterSeconds: 0)
+                while state.now < due, !Task.isCancelled { await sleep(5) }
+                return lost(until: due)
             }
         case .hang, .drop:
             if fault?.applies == true { _ = await locked(request, endpoint, run) }
-            return lost(afterSeconds: fault?.kind == .drop ? 0 : fault?.seconds)
+            return lost(until: fault?.kind == .drop ? now : due)
         case .status, nil:
             return await locked(request, endpoint) {
                 await pause(state.with { $0.latency.request })
@@ -55,13 +59,13 @@ struct API: Sendable {
     private func applyLater(
         _ request: APIRequest,
         _ fault: Fault?,
+        at due: Moment,
         _ run: @escaping @Sendable () async -> Answer
     ) async {
         let token = request.authorization ?? ""
         let holds = fault?.holdsToken == true
         if holds { await locks.acquire(token) }
-        let due = state.now.advanced(bySeconds: Int64(fault?.seconds ?? 60))
-        while state.now < due { await pause(5) }
+        while state.now < due { await sleep(5) }
         if !holds { await locks.acquire(token) }
         _ = await run()
         await locks.release(token)
@@ -134,8 +138,8 @@ struct API: Sendable {
         }
     }
 
-    private func lost(afterSeconds seconds: Int?) -> Answer {
-        Answer(status: 0, delivery: .lost(afterMilliseconds: (seconds ?? 3600) * 1000))
+    private func lost(until due: Moment) -> Answer {
+        Answer(status: 0, delivery: .lost(until: due))
     }
 
     private func answer(_ fault: Fault) -> Answer {
@@ -149,9 +153,15 @@ struct API: Sendable {
         )
     }
 
-    /// A client that goes away does not stop its call: a real Waldur finishes it, too.
+    /// Lets time pass by the double's clock, which a test may hold.
     private func pause(_ milliseconds: Int?) async {
         guard let milliseconds, milliseconds > 0 else { return }
+        let due = Moment(micros: state.now.micros + Int64(milliseconds) * 1000)
+        while state.now < due { await sleep(min(milliseconds, 5)) }
+    }
+
+    /// A client that goes away does not stop its call: a real Waldur finishes it, too.
+    private func sleep(_ milliseconds: Int) async {
         await Task { try? await Task.sleep(for: .milliseconds(milliseconds)) }.value
     }
 }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How long calls take.
+/// How long calls take, by the double's clock.
 struct Latency: Codable, Sendable {
     /// Milliseconds before a call does anything.
     var request: Int?

@@ -3,11 +3,12 @@ struct Fault: Codable, Sendable {
     enum Kind: String, Codable, Sendable {
         /// Another status is answered.
         case status
-        /// Nothing is answered; the connection is closed after `seconds`, an hour by default.
+        /// Nothing is answered; the connection is closed after `seconds` of the double's clock, an hour by
+        /// default.
         case hang
         /// The connection is closed without an answer.
         case drop
-        /// Nothing is answered, and the call takes effect `seconds` later by the double's clock, also
+        /// Nothing is answered, and the call takes effect `seconds` later (an hour by default) by the double's clock, also
         /// when the client has long left, and with the time of then: after midnight in the new month.
         case later
     }

@@ -47,8 +47,8 @@ struct WaldurDoubleServer: Sendable {
             } catch {
                 response = Response(status: .notFound)
             }
-            if let pause = response.headers[Self.lost].flatMap({ Int($0) }) {
-                await Self.hold(channel, milliseconds: pause)
+            if let due = response.headers[Self.lost].flatMap({ Int64($0) }) {
+                await hold(channel, until: Moment(micros: due))
                 return
             }
             // What the router itself answered, on an unknown path or an over-long body.
@@ -65,13 +65,12 @@ struct WaldurDoubleServer: Sendable {
         try await server.run()
     }
 
-    /// Marks a response that is not sent: after how many milliseconds the connection is closed.
+    /// Marks a response that is not sent: when, by the double's clock, the connection is closed.
     private static let lost = HTTPField.Name("X-Double-Lost") ?? .date
 
     /// Holds a connection until its client leaves or the time is over.
-    private static func hold(_ channel: any Channel, milliseconds: Int) async {
-        let end = ContinuousClock.now + .milliseconds(milliseconds)
-        while channel.isActive, ContinuousClock.now < end, !Task.isCancelled {
+    private func hold(_ channel: any Channel, until due: Moment) async {
+        while channel.isActive, state.now < due, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
         try? await channel.close()
@@ -121,8 +120,8 @@ struct WaldurDoubleServer: Sendable {
         func set(_ name: String, _ value: String) {
             if let name = HTTPField.Name(name) { headers[name] = value }
         }
-        if case .lost(let milliseconds) = answer.delivery {
-            headers[Self.lost] = String(milliseconds)
+        if case .lost(let due) = answer.delivery {
+            headers[Self.lost] = String(due.micros)
             return Response(status: .ok, headers: headers)
         }
         set("Server", "waldur-double")

@@ -47,6 +47,8 @@ package protocol ReportingControl: Sendable {
         isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> OfferingSync
+    /// Binds the resources of an offering, or says what would be bound.
+    func syncMap(_ request: MapSyncRequest) async throws(ReportingFailure) -> MapSync
     /// Up to when the newest reconciliation found no difference; nil if there was none.
     func reconciledThrough() -> Timestamp?
 }

@@ -137,6 +137,22 @@ final class WaldurReporting: ReportingControl {
         }
     }
 
+    func syncMap(_ request: MapSyncRequest) async throws(ReportingFailure) -> MapSync {
+        do throws(ReporterTrouble) {
+            return try await service.syncMap(
+                request.offering,
+                agentFrom: request.agentFrom,
+                class: request.class,
+                from: request.from,
+                follows: request.follows,
+                isDryRun: request.isDryRun,
+                author: request.author
+            )
+        } catch {
+            throw ReportingFailure(.precondition, error.sentence)
+        }
+    }
+
     /// The newest of: a reconciliation that a person asked for, and a cycle after which everything that
     /// was to be told had been read back.
     func reconciledThrough() -> Timestamp? {
