@@ -39,6 +39,10 @@ struct Meterctl: AsyncParsableCommand {
                 ]
             ),
             CommandGroup(
+                name: "Month end",
+                subcommands: [PeriodVerbs.self, StatementVerbs.self]
+            ),
+            CommandGroup(
                 name: "Events in",
                 subcommands: [
                     KeysVerbs.self, LimitsVerbs.self, EmitVerb.self, ReplayVerb.self,

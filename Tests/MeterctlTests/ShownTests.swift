@@ -26,6 +26,9 @@ import Testing
 
     static let cases = [
         Case("status", "status"), Case("sources list", "sources"), Case("sources gaps", "gaps"),
+        Case("sources gaps --each", "gaps", name: "gaps-each"),
+        Case("period list", "periods"),
+        Case("period close 2026-11 --yes", "period-closed"),
         Case("sources conflicts", "conflicts"), Case("book tail", "book"),
         Case("details", "details"),
         Case("details erase --tenant a --user b --reason c", "details-erased"),

@@ -70,7 +70,12 @@ package struct BillingState: Sendable {
             released[adoption.resourceKey] = nil
         case .resourceReleased(let release): released[release.resourceKey] = release
         case .periodClosed(let closing):
-            periods[closing.key] = PeriodStanding(closed: closing)
+            let before = periods[closing.key].map { $0.earlier + [$0.closed] } ?? []
+            periods[closing.key] = PeriodStanding(
+                closed: closing,
+                closedAt: entry.time,
+                earlier: before
+            )
         case .periodReopened(let reopening): periods[reopening.key]?.isReopened = true
         case .statementKeySet(let key): statementKeys.append(key)
         default: break

@@ -104,4 +104,7 @@ package struct CarryStanding: Equatable, Sendable {
 
     /// Nobody has decided where it goes.
     package var waits: Bool { carry.to == nil && settled == nil }
+
+    /// One word: `waits`, `lands`, or what it was settled by.
+    package var state: String { settled?.settlement.rawValue ?? (waits ? "waits" : "lands") }
 }

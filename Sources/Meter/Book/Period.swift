@@ -51,6 +51,9 @@ package struct PeriodClosed: Equatable, Codable, Sendable {
     package let statement: String
     /// That of the revision before; nil for the first.
     package let previous: String?
+    /// The newest carry and adjustment that it could have: the next revision has those after them.
+    package let lastCarry: UInt64
+    package let lastAdjustment: UInt64
 
     package init(
         waldur: WaldurID,
@@ -58,7 +61,9 @@ package struct PeriodClosed: Equatable, Codable, Sendable {
         tenant: Name,
         revision: UInt32,
         statement: String,
-        previous: String? = nil
+        previous: String? = nil,
+        lastCarry: UInt64 = 0,
+        lastAdjustment: UInt64 = 0
     ) {
         self.waldur = waldur
         self.month = month
@@ -66,6 +71,8 @@ package struct PeriodClosed: Equatable, Codable, Sendable {
         self.revision = revision
         self.statement = statement
         self.previous = previous
+        self.lastCarry = lastCarry
+        self.lastAdjustment = lastAdjustment
     }
 
     package var key: TenantPeriod { TenantPeriod(waldur: waldur, month: month, tenant: tenant) }
@@ -122,10 +129,17 @@ package struct TenantPeriod: Hashable, Comparable, Sendable, CustomStringConvert
 package struct PeriodStanding: Equatable, Sendable {
     /// The newest revision.
     package internal(set) var closed: PeriodClosed
+    /// When that was.
+    package internal(set) var closedAt: Timestamp
+    /// Those before it, the first first.
+    package internal(set) var earlier: [PeriodClosed] = []
     /// Opened again since.
     package internal(set) var isReopened = false
 
-    init(closed: PeriodClosed) { self.closed = closed }
+    /// A revision by its number.
+    package func revision(_ number: UInt32) -> PeriodClosed? {
+        (earlier + [closed]).first { $0.revision == number }
+    }
 }
 
 /// A key that statements are signed with from now on; of the key itself only what verifies is booked.

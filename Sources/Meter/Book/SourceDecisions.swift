@@ -27,17 +27,44 @@ package struct SourceRetirement: Equatable, Codable, Sendable {
     }
 }
 
-/// A person accepts that the events `[from, to)` of a source will not come.
+/// Why something of a source may be missing.
+package enum GapCause: String, Codable, Sendable, CaseIterable {
+    /// Numbers below the highest have not come; the emitter may still send them.
+    case open
+    /// The emitter itself says that they will not come.
+    case givenUp = "given-up"
+    /// Recorded and dropped before it had numbers.
+    case dropped
+    /// Contradicts what was counted, and is kept as evidence.
+    case inConflict = "in-conflict"
+    /// The source never said that it ended: nobody knows what it still had.
+    case unclean
+
+    /// As it stands in the book: what has numbers of the source is the same whatever the cause.
+    var booked: GapCause? { self == .dropped || self == .inConflict ? self : nil }
+}
+
+/// A person accepts that events of a source will not come.
 package struct GapAcceptance: Equatable, Codable, Sendable {
     package let source: SourceKey
     package let from: UInt64
     package let to: UInt64
+    /// nil: the events numbered `[from, to)`. Otherwise `dropped` or `in-conflict`, whose events have no
+    /// numbers of their own and are counted from 0.
+    package let cause: GapCause?
     package let reason: String
 
-    package init(source: SourceKey, from: UInt64, to: UInt64, reason: String) {
+    package init(
+        source: SourceKey,
+        from: UInt64,
+        to: UInt64,
+        cause: GapCause? = nil,
+        reason: String
+    ) {
         self.source = source
         self.from = from
         self.to = to
+        self.cause = cause
         self.reason = reason
     }
 }

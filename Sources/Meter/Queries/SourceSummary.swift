@@ -18,6 +18,8 @@ package struct SourceSummary: Sendable, Equatable {
     /// Nil before the first claim.
     package var claim: Claim?
     package var claimTime: Timestamp?
+    /// Events sealed before the newest claim: of what is missing below, the claim's lines tell.
+    package var claimedThrough: UInt64
     /// Nil when unknown.
     package var completeThrough: Timestamp?
     package var tenants: [Name]
@@ -47,6 +49,7 @@ package struct SourceSummary: Sendable, Equatable {
         isQuarantined = state.quarantined
         claim = state.claimed?.claim
         claimTime = state.claimed?.time
+        claimedThrough = state.claimed?.sealedThrough ?? 0
         let through = state.completeThrough
         completeThrough = through.milliseconds <= 0 ? nil : through
         tenants = state.tenants

@@ -28,6 +28,14 @@ struct API: Sendable {
             )
         )
         access = ContextAccess(context: context, tokens: tokens)
+        let ledger = TenantLedger(
+            source: door,
+            waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
+            zone: context.configuration.waldur?.zone ?? .utc
+        )
+        let billingGate = QueryGate(limit: 1)
+        let statements = try StatementFiles(in: directory)
+        let closing = PeriodClosing(context: context, ledger: ledger, statements: statements)
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(
@@ -51,12 +59,9 @@ struct API: Sendable {
                 homePort: context.configuration.homePort
             ).routes
         routes +=
-            BillingRoutes(
-                source: door,
-                gate: QueryGate(limit: 1),
-                waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
-                zone: context.configuration.waldur?.zone ?? .utc
-            ).routes
+            BillingRoutes(ledger: ledger, gate: billingGate).routes
+        routes += PeriodRoutes(closing: closing, gate: billingGate).routes
+        routes += StatementRoutes(context: context, files: statements).routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route
         )
@@ -66,7 +71,7 @@ struct API: Sendable {
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
-        routes += SourceRoutes(context: context).routes
+        routes += SourceRoutes(context: context, closing: closing).routes
         routes += DetailsRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes

@@ -29,18 +29,18 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
     func openHoles(of tenant: Name) -> OpenHoles {
         let book = book
         var holes = OpenHoles()
+        let horizon = context.engine.options.frameHorizonMilliseconds
         for source in context.engine.sources() where !source.openHoles.isEmpty {
             let principal = book.principals[source.key.principal]
             guard source.mayTouch(tenant, isReachable: principal?.reaches(tenant) ?? false) else {
                 continue
             }
-            let accepted = book.acceptedGaps[source.key] ?? []
-            let open = source.openHoles.filter { hole in
-                !accepted.contains { $0.from <= hole.lowerBound && hole.upperBound <= $0.to }
+            let open = source.gaps(horizon: horizon).filter {
+                $0.cause == .open && !book.accepts($0)
             }
             guard !open.isEmpty else { continue }
             holes.sourceCount += 1
-            for hole in open { holes.eventCount += UInt128(hole.upperBound - hole.lowerBound) }
+            for hole in open { holes.eventCount += UInt128(hole.eventCount ?? 0) }
         }
         return holes
     }

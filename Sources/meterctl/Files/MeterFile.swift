@@ -89,6 +89,11 @@ enum JournalStart {
 }
 
 extension [UInt8] {
+    /// All of a small file.
+    static func all(of file: any DiskFile) throws(DiskError) -> [UInt8] {
+        try first(file.byteCount(), of: file)
+    }
+
     /// The file's first bytes; fewer where it is shorter.
     fileprivate static func first(
         _ wanted: Int,

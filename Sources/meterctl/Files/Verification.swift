@@ -50,6 +50,16 @@ struct Verification {
                 let start = try JournalStart.read(name, on: disk)
                 first = min(first ?? .max, start ?? live.checkpoint)
             case nil:
+                if StatementCheck.isName(name) {
+                    findings.append(
+                        StatementCheck.finding(
+                            try [UInt8].all(of: disk.open(name)),
+                            file: name,
+                            publicKeys: nil
+                        )
+                    )
+                    continue
+                }
                 // A file that should be one of Meter's and does not begin like it.
                 if Self.isNamedLikeOurs(name) {
                     add(name, "unknown", .damaged, "does not begin as its name says")

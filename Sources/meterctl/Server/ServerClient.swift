@@ -28,10 +28,8 @@ struct ServerClient {
         query: [(String, String)] = [],
         body: String? = nil
     ) async throws(CommandFailure) -> Answer {
-        let (status, bytes) = try await send(method, path, query, body)
-        let json = try? JSONParser.parse(bytes)
-        guard (200..<300).contains(status) else { throw Self.failure(status, json, address) }
-        guard let json else {
+        let bytes = try await document(method, path, query: query, body: body)
+        guard let json = try? JSONParser.parse(bytes) else {
             throw CommandFailure(
                 .failed,
                 "\(address.text) did not answer JSON",
@@ -39,6 +37,20 @@ struct ServerClient {
             )
         }
         return Answer(bytes: bytes, json: json)
+    }
+
+    /// The same where the answer need not be JSON.
+    func document(
+        _ method: Method,
+        _ path: String,
+        query: [(String, String)] = [],
+        body: String? = nil
+    ) async throws(CommandFailure) -> [UInt8] {
+        let (status, bytes) = try await send(method, path, query, body)
+        guard (200..<300).contains(status) else {
+            throw Self.failure(status, try? JSONParser.parse(bytes), address)
+        }
+        return bytes
     }
 
     private func send(

@@ -48,6 +48,14 @@ struct ServerOptions: ParsableArguments {
         try await ServerClient(address: address()).call(method, path, query: query, body: body)
     }
 
+    /// Asks for a document that is handed on as it is; see ``ServerClient/document(_:_:query:body:)``.
+    func document(
+        _ path: String,
+        query: [(String, String)]
+    ) async throws(CommandFailure) -> [UInt8] {
+        try await ServerClient(address: address()).document(.get, path, query: query)
+    }
+
     /// What the options and the environment say together; options win over environment.
     func address(
         _ environment: [String: String] = ProcessInfo.processInfo.environment

@@ -33,27 +33,66 @@ struct SourcesVerbs: AsyncParsableCommand {
 
     struct Gaps: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Events that were numbered and have not come.",
+            abstract: "What of emitters may be missing, and accepting that it is.",
             discussion: """
-                Open gaps may still be filled: the emitter sends again until it is told that its frames \
-                are durable, and from its spool after a restart. Given up are those of which the emitter \
-                itself says that they will not come. Exits 4 where a gap is neither filled nor accepted.
+                Grouped by principal and cause, with how many events are missing at most. Open ones may \
+                still come: the emitter sends again until it is told that its frames are durable, and \
+                from its spool after a restart. Given up and dropped are those of which the emitter \
+                itself says that they will not come; an unclean source never said that it ended, and \
+                counts as one. Exits 4 where anything but that is neither filled nor accepted.
+
+                What is accepted no longer keeps a month from being closed; what comes of it all the same \
+                is counted once. More than --max-events is refused: it has grown since you looked.
 
                   meterctl sources gaps
+                  meterctl sources gaps --each
+                  meterctl sources gaps --accept-gaps 3/given-up --max-events 45 \\
+                      --reason "host lost, ticket 311"
                 """
         )
+        @Flag(help: "Every gap instead of groups.")
+        var each = false
+        @Option(
+            help: ArgumentHelp(
+                "Accept what a selector of the list means: PRINCIPAL/CAUSE or SOURCE.",
+                valueName: "selector"
+            )
+        )
+        var acceptGaps: String?
+        @Option(help: "How many events are accepted as lost at most.")
+        var maxEvents: UInt64?
+        @Option(help: "Why; it stands in the book for ever.")
+        var reason: String?
+        @Flag(help: "Say what would be accepted, and accept nothing.")
+        var dryRun = false
+        @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
+        static let groups: [Column] = [
+            .text("selector"), .text("principal", "label"), .state("cause"), .number("sources"),
+            .number("at most"), .text("earliest"),
+            .prose("tenants") { gap in
+                gap.at("tenants").map { $0.isNull } ?? true ? "all of them" : gap.cell("tenants")
+            },
+        ]
         static let columns: [Column] = [
-            .text("source"), .number("from"), .number("to"), .number("events"), .state("kind"),
+            .text("source"), .number("from"), .number("to"), .number("events"), .state("cause"),
             .text("accepted"), .prose("tenants"),
         ]
 
         func perform() async throws(CommandFailure) {
+            if let acceptGaps { return try await accept(acceptGaps) }
             let answer = try await server.call(.get, "/admin/v1/sources/gaps")
-            output.show(answer, "gaps", Self.columns, nothing: "no gaps")
-            let open = answer.json.list("gaps").count { !$0.isTrue("accepted") }
+            if each {
+                output.show(answer, "gaps", Self.columns, nothing: "no gaps")
+            } else {
+                output.show(answer, "groups", Self.groups, nothing: "no gaps")
+            }
+            // A source that goes on is unclean, too.
+            let open = answer.json.list("gaps").count {
+                !$0.isTrue("accepted") && $0.cell("cause") != "unclean"
+            }
             guard open == 0 else {
                 throw CommandFailure(
                     .precondition,
@@ -61,6 +100,29 @@ struct SourcesVerbs: AsyncParsableCommand {
                     next: "start the emitter again so that it sends what it has spooled"
                 )
             }
+        }
+
+        private func accept(_ selector: String) async throws(CommandFailure) {
+            guard let maxEvents, let reason else {
+                throw CommandFailure(.usage, "--accept-gaps needs --max-events and --reason")
+            }
+            if !dryRun {
+                try confirmation.confirm(
+                    "Up to \(maxEvents) events that \(selector) means are accepted as lost for ever."
+                )
+            }
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/sources/gaps/accept",
+                body: RequestBody.object([
+                    ("selector", RequestBody.string(selector)), ("maxEvents", "\(maxEvents)"),
+                    ("reason", RequestBody.string(reason)), ("dryRun", dryRun ? "true" : nil),
+                ])
+            )
+            output.show(
+                answer,
+                [.text("selector"), .number("gaps"), .number("at most"), .prose("tenants")]
+            )
         }
     }
 

@@ -14,7 +14,11 @@ struct VerifyVerb: Verb {
 
             On a server that runs, a file may grow or go while it is read; stop it, or verify a copy.
 
+            With --public-key the paths are statements, whose signatures are checked against the keys of \
+            a file; damage is what was changed or signed by another.
+
               meterctl verify /var/lib/meter
+              meterctl verify --public-key meter.pub acme-2026-11.json
               meterctl verify segment-0000000000000000-0000000000a1b2c3.ms -o json
             """
     )
@@ -24,9 +28,20 @@ struct VerifyVerb: Verb {
         completion: .file()
     )
     var paths: [String] = []
+    @Option(
+        help: "Check statements: a file with the public keys that are trusted.",
+        completion: .file()
+    )
+    var publicKey: String?
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
+        let keys = try publicKey.map { path throws(CommandFailure) in
+            try StatementCheck.publicKeys(path)
+        }
+        if keys != nil && paths.isEmpty {
+            throw CommandFailure(.usage, "--public-key needs the statements to check")
+        }
         let named =
             paths.isEmpty ? [ProcessInfo.processInfo.environment["METER_DATA"] ?? "data"] : paths
         let path = Column.text("path")
@@ -39,7 +54,18 @@ struct VerifyVerb: Verb {
         )
         var damaged = 0
         for path in named {
-            let findings = try Self.findings(path, watched: true)
+            let findings =
+                if let keys {
+                    [
+                        StatementCheck.finding(
+                            try LocalFile.bytes(path),
+                            file: path,
+                            publicKeys: keys
+                        )
+                    ]
+                } else {
+                    try Self.findings(path, watched: true)
+                }
             for finding in findings {
                 table.add(finding.state.rawValue, finding.kind, path, finding.file, finding.detail)
             }
@@ -50,7 +76,9 @@ struct VerifyVerb: Verb {
             throw CommandFailure(
                 .damage,
                 damaged == 1 ? "damage was found" : "damage was found in \(damaged) places",
-                next: "keep the directory as it is, and restore the named files from a copy"
+                next: keys == nil
+                    ? "keep the directory as it is, and restore the named files from a copy"
+                    : "ask for the statement again: meterctl statement render"
             )
         }
     }

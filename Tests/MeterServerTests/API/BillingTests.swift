@@ -7,12 +7,12 @@ import Testing
 
 /// A month's usage beside what the book says that Waldur was told.
 struct BillingTests {
-    private static let own = "9f3c0000000000000000000000000001"
+    static let own = "9f3c0000000000000000000000000001"
     private static let shared = "9f3c0000000000000000000000000002"
     private let waldur = WaldurID("waldur")
 
     /// `acme` has two agents on a resource of its own and one on a resource that `other` is bound to too.
-    private func server() async throws -> (TestServer, key: String) {
+    func server() async throws -> (TestServer, key: String) {
         let server = try await TestServer()
         let key = try await server.makeKey(
             #"{"kind":"http","platform":["acme","other"],"scopes":["usage","ingest","finance"]}"#
@@ -79,7 +79,7 @@ struct BillingTests {
         return (server, key)
     }
 
-    private func intend(
+    func intend(
         _ server: TestServer,
         _ number: UInt64,
         _ hundredths: Int128

@@ -35,7 +35,7 @@ struct CarryRoutes {
         }
         let book = context.book.state
         let carries = book.billing.carries.values
-            .filter { state == nil || Self.state($0) == state }
+            .filter { state == nil || $0.state == state }
             .sorted { $0.carry.number < $1.carry.number }
         return .json(["carries": .array(carries.map { json($0, book) })])
     }
@@ -85,10 +85,6 @@ struct CarryRoutes {
         book.presentMonth(of: carry.from.waldur).map { CarryLanding(carry, book: book, into: $0) }
     }
 
-    private static func state(_ standing: CarryStanding) -> String {
-        standing.settled?.settlement.rawValue ?? (standing.waits ? "waits" : "lands")
-    }
-
     private func json(_ standing: CarryStanding, _ book: BookState) -> JSONOutput {
         let carry = standing.carry
         let units = book.unitsPerReported(carry.from.component, of: carry.from.resourceKey)
@@ -101,7 +97,7 @@ struct CarryRoutes {
         }
         return .object([
             JSONMember("number", .decimal(carry.number)),
-            JSONMember("state", .string(Self.state(standing))),
+            JSONMember("state", .string(standing.state)),
             JSONMember("cause", .string(carry.cause.rawValue)),
             JSONMember("waldur", .string(carry.from.waldur.name)),
             JSONMember("resource", .string(carry.from.resource.description)),

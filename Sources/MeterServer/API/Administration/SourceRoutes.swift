@@ -4,6 +4,7 @@ internal import MeterWire
 /// `/admin/v1/sources`: what came from whom, what is missing, what contradicts.
 struct SourceRoutes {
     let context: ServerContext
+    let closing: PeriodClosing
 
     var routes: [APIRoute] {
         [
@@ -13,8 +14,14 @@ struct SourceRoutes {
             },
             APIRoute(.get, "/admin/v1/sources/gaps", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                return .json(["gaps": .array(gaps())])
+                return .json(gaps())
             },
+            APIRoute(
+                .post,
+                "/admin/v1/sources/gaps/accept",
+                scopes: .admin,
+                bodyByteCountMax: 1 << 12
+            ) { call throws(Problem) in try accept(call) },
             APIRoute(.get, "/admin/v1/sources/conflicts", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
                 let conflicts = context.engine.sources().filter {
@@ -51,30 +58,89 @@ struct SourceRoutes {
         )
     }
 
-    private func gaps() -> [JSONOutput] {
-        let accepted = context.book.state.acceptedGaps
-        return context.engine.sources().flatMap { source -> [JSONOutput] in
-            let holes = source.openHoles.map { ($0, "open") }
-            let named = source.givenUp.map { ($0, "given-up") }
-            return (holes + named).map { range, kind in
-                let isAccepted = accepted[source.key, default: []].contains {
-                    $0.from <= range.lowerBound && range.upperBound <= $0.to
-                }
-                return .object(
-                    Self.identity(source) + [
-                        JSONMember("from", .decimal(range.lowerBound)),
-                        JSONMember("to", .decimal(range.upperBound)),
-                        JSONMember("events", .decimal(range.upperBound - range.lowerBound)),
-                        JSONMember("kind", .string(kind)),
-                        JSONMember("accepted", .boolean(isAccepted)),
-                        JSONMember(
-                            "tenants",
-                            .array(source.tenants.sorted().map { .string($0.description) })
-                        ),
-                    ]
-                )
-            }
+    /// Every gap, and those that nobody has accepted in groups by principal and cause.
+    private func gaps() -> JSONOutput {
+        let book = context.book.state
+        let gaps = closing.gaps()
+        let open = Dictionary(grouping: gaps.filter { !book.accepts($0) }) { GapSelector($0) }
+        let groups = open.sorted { $0.key.description < $1.key.description }.map { selector, gaps in
+            JSONOutput.object([
+                JSONMember("selector", .string(selector.description)),
+                JSONMember("label", .optional(gaps.first.flatMap { label($0.source.principal) })),
+                JSONMember("cause", .optional(selector.cause?.rawValue)),
+                JSONMember("sources", .count(Set(gaps.map(\.source)).count)),
+                JSONMember("atMost", .decimal(Self.bound(of: gaps))),
+                JSONMember("tenants", Self.tenants(of: gaps)),
+                JSONMember(
+                    "earliest",
+                    .optional(
+                        gaps.flatMap(\.reach).map(\.earliest).min().map { RFC3339.text($0) }
+                    )
+                ),
+            ])
         }
+        let each = gaps.map { gap -> JSONOutput in
+            guard case .object(let members) = gap.json else { return gap.json }
+            return .object(
+                members + [
+                    JSONMember("accepted", .boolean(book.accepts(gap))),
+                    JSONMember("tenants", Self.tenants(of: [gap])),
+                ]
+            )
+        }
+        return ["groups": .array(groups), "gaps": .array(each)]
+    }
+
+    private static func bound(of gaps: [SourceGap]) -> UInt64 {
+        gaps.reduce(0) { sum, gap in
+            let (total, overflow) = sum.addingReportingOverflow(gap.bound)
+            return overflow ? .max : total
+        }
+    }
+
+    /// Whose usage it may be; null for everybody that the principals may send for.
+    private static func tenants(of gaps: [SourceGap]) -> JSONOutput {
+        let tenants = gaps.flatMap(\.reach).map(\.tenant)
+        if tenants.contains(nil) { return .null }
+        return .array(Set(tenants.compactMap { $0 }).sorted().map { .string($0.description) })
+    }
+
+    /// Accepts by name that what a selector means will not come.
+    private func accept(_ call: APICall) throws(Problem) -> APIAnswer {
+        let fields = try RequestFields(
+            call.body,
+            allowed: ["selector", "maxEvents", "reason", "dryRun"]
+        )
+        guard let selector = GapSelector(try fields.text("selector")) else {
+            throw .badBody(
+                "`selector` is a principal's number or a source's 32 digits, and a cause if only "
+                    + "one is meant, such as 3/given-up."
+            )
+        }
+        guard let limit = try fields.natural("maxEvents") else {
+            throw .badBody("`maxEvents` says how many events are accepted as lost at most.")
+        }
+        let reason = try fields.text("reason")
+        guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
+        let book = context.book.state
+        let gaps = closing.gaps().filter { selector.matches($0) && !book.accepts($0) }
+        guard !gaps.isEmpty else {
+            throw .precondition("Nothing that \(selector) means is open; nothing was accepted.")
+        }
+        let bound = Self.bound(of: gaps)
+        guard bound <= limit else {
+            throw .precondition(
+                "\(selector) means up to \(bound) events by now, and not \(limit); nothing was "
+                    + "accepted. Look again: `meterctl sources gaps`."
+            )
+        }
+        if try fields.boolean("dryRun") != true {
+            _ = try context.book.decide(gaps.map { $0.acceptance(reason: reason) }, call.caller)
+        }
+        return .json([
+            "selector": .string(selector.description), "gaps": .count(gaps.count),
+            "atMost": .decimal(bound), "tenants": Self.tenants(of: gaps),
+        ])
     }
 
     private func label(_ principal: PrincipalID) -> String? {

@@ -72,7 +72,7 @@ struct BillingLine {
     let told: Told?
     private let isForeign: Bool
     private let component: Component?
-    private let planPeriod: PlanPeriod?
+    let planPeriod: PlanPeriod?
     private let resourceState: String?
 
     init(

@@ -18,10 +18,8 @@ struct OpenHoles: Equatable {
 ///
 /// Prices and invoices are Waldur's.
 struct BillingRoutes {
-    let source: any BillingSource
+    let ledger: TenantLedger
     let gate: QueryGate
-    let waldur: WaldurID
-    let zone: ZoneOffset
 
     var routes: [APIRoute] {
         let paths = [
@@ -41,23 +39,18 @@ struct BillingRoutes {
         let tenant = try reach.tenant(call.parts["tenant"])
         let agent = call.parts["agent"] == nil ? nil : try reach.agent(call.parts["agent"])
         let period = try period(call.query)
-        let (month, book, answer) = try await ledger(of: tenant, in: period)
-        let statement: BillingStatement
-        do throws(LedgerError) {
-            statement = try BillingStatement(month, book, tenant: tenant, agent: agent)
-        } catch {
-            throw .unavailable("The ledger of \(period.month) cannot be added up: \(error).")
-        }
-        let freshness = source.freshness(answer)
+        let reading = try await ledger.read(tenant, in: period)
+        let statement = try BillingStatement(reading, tenant: tenant, agent: agent)
+        let freshness = ledger.source.freshness(reading.answer)
         if format == .csv { return .usage(statement.csv, freshness) }
-        let holes = source.openHoles(of: tenant)
+        let holes = ledger.source.openHoles(of: tenant)
         var members = [JSONMember("tenant", .string(tenant.description))]
         if let agent { members.append(JSONMember("agent", .string(agent.description))) }
         members += [
             JSONMember("period", .string(period.month.description)),
             JSONMember("from", .string(RFC3339.text(period.start))),
             JSONMember("to", .string(RFC3339.text(period.end))),
-            JSONMember("waldur", .string(waldur.name)),
+            JSONMember("waldur", .string(ledger.waldur.name)),
             JSONMember("lines", .array(statement.lines.map(\.json))),
             JSONMember("unassigned", .array(statement.unassigned.map(BillingStatement.json))),
             JSONMember(
@@ -70,39 +63,9 @@ struct BillingRoutes {
 
     /// The month that is asked for, or the one that is now, on Waldur's calendar.
     private func period(_ query: QueryItems) throws(Problem) -> BillingPeriod {
-        let month: BillingMonth?
-        if let text = try query.one("period") {
-            month = BillingMonth(text)
-        } else {
-            month = BillingMonth(of: source.now(), in: zone)
+        guard let text = try query.one("period") else {
+            return try ledger.period(ledger.present)
         }
-        guard let month, let start = Minute(month.start(in: zone)),
-            let end = Minute(month.end(in: zone)),
-            let period = BillingPeriod(waldur: waldur, month: month, start: start, end: end)
-        else { throw .badQuery("`period` is a month since 1970, such as 2026-11.") }
-        return period
-    }
-
-    /// The ledger over one tenant's usage. Its figures are whole for resources that only this tenant uses.
-    private func ledger(
-        of tenant: Name,
-        in period: BillingPeriod
-    ) async throws(Problem) -> (LedgerMonth, BookState, UsageAnswer) {
-        // A decision may come between the question and its answer; then the windows may not fit.
-        for _ in 0..<3 {
-            var query = Ledger.query(source.book, period)
-            query.tenants = [tenant]
-            let answer = try await source.usage(query)
-            let book = source.book
-            do throws(LedgerError) {
-                let month = try Ledger.attribute(answer, to: query, book: book, period: period)
-                return (month, book, answer)
-            } catch {
-                guard case .windowsStale = error else {
-                    throw .unavailable("The ledger of \(period.month): \(error).")
-                }
-            }
-        }
-        throw .unavailable("Bindings change faster than the ledger can be asked.", retryAfter: 1)
+        return try ledger.period(BillingMonth(text))
     }
 }

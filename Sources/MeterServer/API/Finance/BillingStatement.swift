@@ -57,6 +57,17 @@ struct BillingStatement {
         }
     }
 
+    /// - Throws: ``Problem`` where a sum is too large.
+    init(_ reading: TenantLedger.Reading, tenant: Name, agent: Name?) throws(Problem) {
+        do throws(LedgerError) {
+            try self.init(reading.month, reading.book, tenant: tenant, agent: agent)
+        } catch {
+            throw .unavailable(
+                "The ledger of \(reading.month.period.month) cannot be added up: \(error)."
+            )
+        }
+    }
+
     /// The resources that the tenant's accesses, or one agent's, are bound to in the period, and whether
     /// nobody else's are.
     private static func resources(
@@ -90,12 +101,15 @@ struct BillingStatement {
         ]
     }
 
+    /// What ``BillingLine/cells`` are called.
+    static let columns = [
+        "resource", "component", "planPeriod", "plan", "class", "metered", "unit", "adjusted",
+        "carriedIn", "carriedOut", "toTell", "submitted", "confirmed", "reportedUnit",
+        "difference", "causes",
+    ]
+
     var csv: CSVText {
-        var table = CSVText([
-            "resource", "component", "planPeriod", "plan", "class", "metered", "unit", "adjusted",
-            "carriedIn", "carriedOut", "toTell", "submitted", "confirmed", "reportedUnit",
-            "difference", "causes",
-        ])
+        var table = CSVText(Self.columns)
         for line in lines { table.add(line.cells) }
         return table
     }

@@ -1,0 +1,179 @@
+internal import Meter
+internal import MeterWire
+
+/// `/admin/v1/periods`: billing periods from open through cut to closed.
+struct PeriodRoutes {
+    let closing: PeriodClosing
+    let gate: QueryGate
+
+    var routes: [APIRoute] {
+        let one = "/admin/v1/periods/{month}"
+        return [
+            APIRoute(.get, "/admin/v1/periods", scopes: .admin) { call throws(Problem) in
+                try call.query.allow([])
+                return try list()
+            },
+            APIRoute(.get, one, scopes: .admin) { call throws(Problem) in
+                try call.query.allow([])
+                let period = try period(call)
+                return .json([
+                    "month": .string(period.month.description),
+                    "from": .string(RFC3339.text(period.start)),
+                    "to": .string(RFC3339.text(period.end)),
+                    "tenants": .array(closing.standings(in: period).map(\.json)),
+                ])
+            },
+            APIRoute(.get, one + "/preview", scopes: .admin) { call async throws(Problem) in
+                try call.query.allow([])
+                return try await gate.pass { () async throws(Problem) in try await preview(call) }
+            },
+            APIRoute(.post, one + "/close", scopes: .admin, bodyByteCountMax: 1 << 20) {
+                call async throws(Problem) in
+                try await gate.pass { () async throws(Problem) in try await close(call) }
+            },
+            APIRoute(.post, one + "/reopen", scopes: .admin, bodyByteCountMax: 1 << 12) {
+                call throws(Problem) in try reopen(call)
+            },
+        ]
+    }
+
+    private func period(_ call: APICall) throws(Problem) -> BillingPeriod {
+        try closing.ledger.period(call.parts["month"].flatMap { BillingMonth($0) })
+    }
+
+    private func list() throws(Problem) -> APIAnswer {
+        let book = closing.context.book.state
+        var rows: [JSONOutput] = []
+        for month in closing.months(book) {
+            let period = try closing.ledger.period(month)
+            let tenants = closing.tenants(in: period, book)
+            let closed = tenants.count { tenant in
+                let key = TenantPeriod(waldur: period.waldur, month: month, tenant: tenant)
+                return book.billing.periods[key].map { !$0.isReopened } ?? false
+            }
+            let isCut = book.billing.isCut(month, of: period.waldur)
+            let isClosed = isCut && closed == tenants.count && closed > 0
+            rows.append([
+                "month": .string(month.description), "waldur": .string(period.waldur.name),
+                "state": .string(isClosed ? "closed" : isCut ? "cut" : "open"),
+                "tenants": .count(tenants.count), "closed": .count(closed),
+            ])
+        }
+        return .json(["periods": .array(rows)])
+    }
+
+    // MARK: - Preview
+
+    /// Everything that can still be put right before the month is cut or closed.
+    private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let period = try period(call)
+        let reading = try await closing.ledger.read(nil, in: period)
+        let book = reading.book
+        var items: [JSONOutput] = []
+        func item(_ kind: String, _ subject: String, _ detail: String) {
+            items.append([
+                "kind": .string(kind), "subject": .string(subject), "detail": .string(detail),
+            ])
+        }
+        for standing in closing.standings(in: period) {
+            for obstacle in standing.obstacles where obstacle.cause != "not-cut" {
+                item(obstacle.cause, standing.tenant.description, obstacle.detail)
+            }
+        }
+        for usage in reading.month.unassigned {
+            item(
+                "unassigned",
+                "\(usage.key.tenant)/\(usage.key.agent)",
+                "\(usage.total) of \(usage.key.component) belong to no resource "
+                    + "(\(usage.key.reason.rawValue)); meterctl map set"
+            )
+        }
+        for key in book.billing.foreign.keys.sorted()
+        where key.month == period.month && key.waldur == period.waldur {
+            item(
+                "foreign",
+                key.description,
+                "somebody else wrote this figure; meterctl report foreign list"
+            )
+        }
+        for standing in book.billing.carries.values.sorted(by: { $0.carry.number < $1.carry.number }
+        )
+        where standing.waits && standing.carry.from.month == period.month
+            && standing.carry.from.waldur == period.waldur
+        {
+            item(
+                "carry",
+                standing.carry.from.description,
+                "carry \(standing.carry.number) waits; meterctl carry show \(standing.carry.number)"
+            )
+        }
+        for figure in reading.month.figures where figure.balance != .zero {
+            let plan = book.plan(of: figure.key)
+            let price = plan.flatMap {
+                book.billing.price(
+                    PriceKey(waldur: period.waldur, plan: $0, component: figure.key.component)
+                )
+            }
+            guard price == nil else { continue }
+            item(
+                "unpriced",
+                figure.key.description,
+                "nobody has seen a price for it; what is told may not be billed: meterctl map check"
+            )
+        }
+        let guardTime = closing.context.configuration.waldur?.guardTime.components.seconds ?? 0
+        let isCut = book.billing.isCut(period.month, of: period.waldur)
+        let until = period.end.start.advanced(byMilliseconds: -guardTime * 1_000)
+        return .json([
+            "month": .string(period.month.description),
+            "state": .string(isCut ? "cut" : "open"),
+            "fixableUntil": isCut ? .null : .string(RFC3339.text(until)),
+            "items": .array(items),
+        ])
+    }
+
+    // MARK: - Closing
+
+    private func close(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let period = try period(call)
+        let fields = try RequestFields(call.body, allowed: ["tenants", "dryRun"])
+        let isDryRun = try fields.boolean("dryRun") ?? false
+        var wanted: Set<Name>?
+        if let texts = try fields.texts("tenants") {
+            var names: Set<Name> = []
+            for text in texts { names.insert(try RequestFields.name(text, "tenants")) }
+            wanted = names
+        }
+        let standings = closing.standings(in: period)
+        if let stranger = wanted?.subtracting(standings.map(\.tenant)).sorted().first {
+            throw .precondition("\(stranger) has no binding in \(period.month).")
+        }
+        var rows: [JSONOutput] = []
+        for standing in standings where wanted?.contains(standing.tenant) ?? true {
+            let after =
+                isDryRun
+                ? standing
+                : try await closing.close(standing.tenant, in: period, for: call.caller)
+            rows.append(after.json)
+        }
+        return .json([
+            "month": .string(period.month.description), "dryRun": .boolean(isDryRun),
+            "tenants": .array(rows),
+        ])
+    }
+
+    private func reopen(_ call: APICall) throws(Problem) -> APIAnswer {
+        let period = try period(call)
+        let fields = try RequestFields(call.body, allowed: ["tenant", "reason"])
+        let reason = try fields.text("reason")
+        guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
+        return .json(
+            try closing.reopen(
+                fields.name("tenant"),
+                in: period,
+                reason: reason,
+                for: call.caller
+            ).json
+        )
+    }
+}

@@ -1,0 +1,238 @@
+internal import Meter
+internal import MeterWaldur
+internal import MeterWire
+
+/// What a statement says: the contents that are signed, as JSON and as CSV.
+///
+/// The first revision has the lines of the month; a later one has the carries and adjustments that were
+/// made since the one before, and its hash.
+struct StatementContents {
+    let closing: PeriodClosed
+    private let reading: TenantLedger.Reading
+    private let billing: BillingStatement
+    private let carries: [CarryStanding]
+    private let adjustments: [AdjustmentStanding]
+    private let accepted: [SourceGap]
+
+    /// - Parameter gaps: Those that touch the tenant in the period.
+    init(
+        _ reading: TenantLedger.Reading,
+        of tenant: Name,
+        gaps: [SourceGap]
+    ) throws(Problem) {
+        self.reading = reading
+        let period = reading.month.period
+        let book = reading.book
+        billing = try BillingStatement(reading, tenant: tenant, agent: nil)
+        let key = TenantPeriod(waldur: period.waldur, month: period.month, tenant: tenant)
+        let before = book.billing.periods[key]
+        closing = PeriodClosed(
+            waldur: period.waldur,
+            month: period.month,
+            tenant: tenant,
+            revision: (before?.closed.revision ?? 0) + 1,
+            statement: "",
+            previous: before?.closed.statement,
+            lastCarry: book.billing.lastCarryNumber,
+            lastAdjustment: book.billing.lastAdjustmentNumber
+        )
+        let own = Set(billing.lines.filter { $0.told != nil }.map(\.key.account.resource))
+        let isOwn = { (row: SubmissionKey) in
+            row.waldur == period.waldur && row.month == period.month
+                && own.contains(row.resourceKey)
+        }
+        carries = book.billing.carries.values
+            .filter { isOwn($0.carry.from) || $0.target.map(isOwn) ?? false }
+            .filter { standing in
+                guard let before else { return true }
+                return standing.carry.number > before.closed.lastCarry
+                    || standing.settledAt.map { $0 > before.closedAt } ?? false
+            }
+            .sorted { $0.carry.number < $1.carry.number }
+        adjustments = book.billing.adjustments.values
+            .filter { isOwn($0.adjustment.key) }
+            .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
+            .sorted { $0.adjustment.number < $1.adjustment.number }
+        accepted = gaps.filter { book.accepts($0) }
+    }
+
+    private var lines: [BillingLine] { closing.revision == 1 ? billing.lines : [] }
+
+    // MARK: - JSON
+
+    var json: [UInt8] {
+        let period = reading.month.period
+        return JSONOutput.object([
+            JSONMember("version", .integer(1)),
+            JSONMember("waldur", .string(period.waldur.name)),
+            JSONMember("tenant", .string(closing.tenant.description)),
+            JSONMember("period", .string(period.month.description)),
+            JSONMember("from", .string(RFC3339.text(period.start))),
+            JSONMember("to", .string(RFC3339.text(period.end))),
+            JSONMember("revision", .integer(Int64(closing.revision))),
+            JSONMember("previous", .optional(closing.previous)),
+            JSONMember(
+                "exactAt",
+                [
+                    "position": .decimal(reading.answer.position),
+                    "time": .string(RFC3339.text(reading.answer.asOf)),
+                    "bookEntry": .decimal(reading.book.head.number),
+                    "bookHash": .string(reading.book.head.hash.description),
+                ]
+            ),
+            JSONMember(
+                "rows",
+                [
+                    "count": .count(reading.answer.totals.count),
+                    "sha256": .string(reading.answer.rowHash(reading.query).description),
+                ]
+            ),
+            JSONMember(
+                "rounding",
+                "down to 0.01 of the reported unit, on the running total; the rest is the residue"
+            ),
+            JSONMember("lines", .array(lines.map(json))),
+            JSONMember("carries", .array(carries.map(json))),
+            JSONMember("adjustments", .array(adjustments.map(json))),
+            JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
+            JSONMember("acceptedGaps", .array(accepted.map(\.json))),
+        ]).encoded
+    }
+
+    /// A line with the newest price that Waldur showed before the period's end, and what it comes to.
+    private func json(_ line: BillingLine) -> JSONOutput {
+        guard case .object(let members) = line.json else { return line.json }
+        let price = price(line)
+        return .object(
+            members + [
+                JSONMember("price", .optional(price)),
+                JSONMember("amount", .optional(amount(line, price))),
+            ]
+        )
+    }
+
+    private func price(_ line: BillingLine) -> String? {
+        let period = reading.month.period
+        return line.planPeriod?.plan.flatMap { plan in
+            reading.book.billing.price(
+                PriceKey(
+                    waldur: period.waldur,
+                    plan: plan,
+                    component: line.key.account.component
+                ),
+                before: period.end.start
+            )?.price
+        }
+    }
+
+    private func amount(_ line: BillingLine, _ price: String?) -> ExactDecimal? {
+        guard let price = price.flatMap({ ExactDecimal($0) }),
+            let told = line.told?.figure.confirmed.flatMap({ ExactDecimal($0.description) })
+        else { return nil }
+        return told.multiplied(by: price)
+    }
+
+    private func isComingIn(_ standing: CarryStanding) -> Bool {
+        standing.carry.from.month != reading.month.period.month
+    }
+
+    private func json(_ standing: CarryStanding) -> JSONOutput {
+        let carry = standing.carry
+        return [
+            "number": .decimal(carry.number),
+            "direction": .string(isComingIn(standing) ? "in" : "out"),
+            "cause": .string(carry.cause.rawValue),
+            "state": .string(standing.state),
+            "resource": .string(carry.from.resource.description),
+            "component": .string(carry.from.component.description),
+            "month": .string(carry.from.month.description),
+            "planPeriod": .string(carry.from.planPeriod.description),
+            "landsIn": .optional(standing.target?.month),
+            "amount": .string(carry.amount.description),
+            "price": .optional(carry.price),
+            "reason": .optional(standing.settled?.reason),
+        ]
+    }
+
+    private func json(_ standing: AdjustmentStanding) -> JSONOutput {
+        let adjustment = standing.adjustment
+        return [
+            "number": .decimal(adjustment.number),
+            "kind": .string(adjustment.kind.rawValue),
+            "resource": .string(adjustment.key.resource.description),
+            "component": .string(adjustment.key.component.description),
+            "planPeriod": .string(adjustment.key.planPeriod.description),
+            "amount": .string(adjustment.amount.description),
+            "reverts": .optional(adjustment.reverts),
+            "reason": .string(adjustment.reason),
+            "author": .string(standing.author),
+            "made": .string(RFC3339.text(standing.made)),
+        ]
+    }
+
+    // MARK: - CSV
+
+    /// - Parameter hash: That of the JSON contents, which the table belongs to.
+    func csv(_ hash: String) -> [UInt8] {
+        var table = CSVText(
+            ["record", "period", "tenant", "revision"] + BillingStatement.columns
+                + ["price", "amount", "number", "reason"]
+        )
+        let head: [CSVText.Cell] = [
+            .plain(closing.month.description), .text(closing.tenant.description),
+            .number(closing.revision),
+        ]
+        func row(
+            _ record: String,
+            _ cells: [CSVText.Cell],
+            _ price: String? = nil,
+            _ amount: String? = nil,
+            number: UInt64? = nil,
+            reason: String? = nil
+        ) {
+            table.add(
+                [.plain(record)] + head + cells + [
+                    price.map { .plain($0) } ?? .none, amount.map { .plain($0) } ?? .none,
+                    number.map { .number($0) } ?? .none, .optional(reason),
+                ]
+            )
+        }
+        for line in lines {
+            let price = price(line)
+            row("line", line.cells, price, amount(line, price)?.description)
+        }
+        for standing in carries {
+            row(
+                isComingIn(standing) ? "carry-in" : "carry-out",
+                cells(standing.carry.from, "\(standing.carry.cause.rawValue): \(standing.state)"),
+                standing.carry.price,
+                standing.carry.amount.description,
+                number: standing.carry.number,
+                reason: standing.settled?.reason
+            )
+        }
+        for standing in adjustments {
+            row(
+                "adjustment",
+                cells(standing.adjustment.key, standing.adjustment.kind.rawValue),
+                nil,
+                standing.adjustment.amount.description,
+                number: standing.adjustment.number,
+                reason: standing.adjustment.reason
+            )
+        }
+        row("statement", cells(nil, "sha256 \(hash)"))
+        return table.bytes
+    }
+
+    private func cells(_ row: SubmissionKey?, _ causes: String) -> [CSVText.Cell] {
+        let count = BillingStatement.columns.count
+        guard let row else {
+            return [CSVText.Cell](repeating: .none, count: count - 1) + [.plain(causes)]
+        }
+        return [
+            .plain(row.resource.description), .text(row.component.description),
+            .plain(row.planPeriod.description),
+        ] + [CSVText.Cell](repeating: .none, count: count - 4) + [.plain(causes)]
+    }
+}

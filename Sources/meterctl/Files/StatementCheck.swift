@@ -1,0 +1,48 @@
+internal import Meter
+internal import MeterWaldur
+
+/// Checks a statement against its signature, without a server.
+enum StatementCheck {
+    /// The public keys of a file: a line each.
+    static func publicKeys(_ path: String) throws(CommandFailure) -> Set<String> {
+        let text = String(decoding: try LocalFile.bytes(path), as: UTF8.self)
+        let keys = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard !keys.isEmpty, keys.allSatisfy({ BookHash($0) != nil }) else {
+            throw CommandFailure(
+                .failed,
+                "\(path) does not hold public keys",
+                detail: "Each line is one key of 64 hexadecimal digits.",
+                next: "meterctl statement keys export > meter.pub"
+            )
+        }
+        return Set(keys)
+    }
+
+    /// Whether a file of a data directory is named like a statement.
+    static func isName(_ name: String) -> Bool {
+        name.hasPrefix("statement-") && (name.hasSuffix(".json") || name.hasSuffix(".csv"))
+    }
+
+    /// - Parameter publicKeys: nil where nobody says whom to trust: only the contents are checked then.
+    static func finding(_ bytes: [UInt8], file: String, publicKeys: Set<String>?) -> Finding {
+        let state: Finding.State
+        let detail: String
+        do throws(StatementDefect) {
+            let statement = try SignedStatement(bytes, publicKeys: publicKeys)
+            state = .good
+            detail = "\(summary(statement)), signed with \(statement.publicKey)"
+        } catch {
+            state = .damaged
+            detail = error.description
+        }
+        return Finding(file: file, kind: "statement", state: state, detail: detail)
+    }
+
+    private static func summary(_ statement: SignedStatement) -> String {
+        guard statement.form == .json, let json = try? JSONParser.parse(statement.contents) else {
+            return "\(statement.form.rawValue), SHA-256 \(statement.hash)"
+        }
+        return "\(json.cell("period")) of \(json.cell("tenant")), revision "
+            + "\(json.cell("revision")), SHA-256 \(statement.hash)"
+    }
+}

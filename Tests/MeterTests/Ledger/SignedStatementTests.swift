@@ -1,0 +1,78 @@
+import MeterTesting
+import MeterWire
+import Testing
+
+@testable import Meter
+
+/// A statement's file and its signature.
+struct SignedStatementTests {
+    private static let contents: [SignedStatement.Form: String] = [
+        .json: #"{"version":1,"tenant":"a","lines":[{"metered":"12"}]}"#,
+        .csv: "record,tenant\r\nline,a\r\n",
+    ]
+
+    private func key(_ byte: UInt8) throws -> StatementKey {
+        try #require(StatementKey(seed: [UInt8](repeating: byte, count: 32)))
+    }
+
+    private func statement(_ form: SignedStatement.Form) throws -> SignedStatement {
+        let contents = Array((Self.contents[form] ?? "").utf8)
+        return try #require(SignedStatement(contents, form, key: key(1)))
+    }
+
+    @Test(arguments: SignedStatement.Form.allCases)
+    func `a statement reads back, and the same contents and key give the same bytes`(
+        form: SignedStatement.Form
+    ) throws {
+        let statement = try statement(form)
+        let trusted: Set = [try key(2).publicKey, try key(1).publicKey]
+        #expect(try SignedStatement(statement.bytes, publicKeys: trusted) == statement)
+        #expect(try self.statement(form).bytes == statement.bytes)
+        #expect(String(decoding: statement.contents, as: UTF8.self) == Self.contents[form])
+    }
+
+    @Test(arguments: SignedStatement.Form.allCases)
+    func `no bit of the file can change, and nothing can be added or cut off`(
+        form: SignedStatement.Form
+    ) throws {
+        let bytes = try statement(form).bytes
+        let trusted: Set = [try key(1).publicKey]
+        for index in bytes.indices {
+            for bit in 0..<8 {
+                var changed = bytes
+                changed[index] ^= 1 << UInt8(bit)
+                #expect(throws: StatementDefect.self, "byte \(index), bit \(bit)") {
+                    try SignedStatement(changed, publicKeys: trusted)
+                }
+            }
+        }
+        for count in 0..<bytes.count {
+            #expect(throws: StatementDefect.self) {
+                try SignedStatement(Array(bytes.prefix(count)), publicKeys: trusted)
+            }
+        }
+        for more in [[0x0A], bytes] {
+            #expect(throws: StatementDefect.self) {
+                try SignedStatement(bytes + more, publicKeys: trusted)
+            }
+        }
+    }
+
+    @Test func `a key that is not trusted is named, and one form is no other`() throws {
+        let statement = try statement(.json)
+        #expect(throws: StatementDefect.otherKey(try key(1).publicKey)) {
+            try SignedStatement(statement.bytes, publicKeys: [try key(2).publicKey])
+        }
+        // Its contents signed as JSON, put into the frame of a table.
+        let table = try #require(SignedStatement(statement.contents, .csv, key: try key(1)))
+        let asTable =
+            statement.contents
+            + Array(
+                "signature,Ed25519,\(table.publicKey),\(table.hash),".utf8
+            ) + Array(statement.bytes.dropLast(4).suffix(128)) + Array("\r\n".utf8)
+        #expect(throws: StatementDefect.signature) {
+            try SignedStatement(asTable, publicKeys: nil)
+        }
+        #expect(StatementKey(seed: [1, 2, 3]) == nil)
+    }
+}
