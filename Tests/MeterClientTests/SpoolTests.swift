@@ -251,7 +251,7 @@ import Testing
             spool: Setting(directory: directory, byteCountMax: 16 << 20)
         ) { $0.frameByteCount = 30_000 }
         simulation.network.isCut = true
-        for _ in 0..<50 {
+        for _ in 0..<70 {
             simulation.record(3_000)
             simulation.tick(partial: false)
         }
@@ -324,7 +324,7 @@ import Testing
         var without = Simulation(13, spool: Setting(directory: directory)) {
             $0.protection = .signed(WireKey.derived(fromMaster: [9], id: KeyID(rawValue: 3)))
         }
-        for _ in 0..<50 { without.tick(partial: true) }
+        for _ in 0..<70 { without.tick(partial: true) }
         #expect(without.state.statistics.foreignSources == 1)
         #expect(directory.files == left)
         without.killEmitter()
