@@ -7,7 +7,7 @@ internal import MeterWaldur
 /// once, in a section of their own.
 struct ManualPage {
     private let root: JSONValue
-    /// Options by their synopsis that more than this many verbs have are common.
+    /// Options that more than this many verbs have, and describe alike, are common.
     private static let commonCount = 8
     private let common: [JSONValue]
 
@@ -24,7 +24,7 @@ struct ManualPage {
         var order: [String] = []
         for verb in Self.verbs(of: root) {
             for option in Self.options(of: verb) {
-                let name = Self.synopsis(option)
+                let name = Self.described(option)
                 if counts[name] == nil { order.append(name) }
                 counts[name, default: (0, option)].count += 1
             }
@@ -73,7 +73,7 @@ struct ManualPage {
     private func section(_ verb: JSONValue) -> String {
         let path = (verb.list("superCommands") + [verb["commandName"] ?? .null]).map(\.cell)
         let own = Self.options(of: verb).filter { option in
-            !common.contains { Self.synopsis($0) == Self.synopsis(option) }
+            !common.contains { Self.described($0) == Self.described(option) }
         }
         let arguments = Self.arguments(of: verb)
         var line = path.joined(separator: " ") + (own.isEmpty ? "" : " [options]")

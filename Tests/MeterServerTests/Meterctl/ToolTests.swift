@@ -16,6 +16,7 @@ import Testing
 
     private func json(_ arguments: [String], _ server: ServerProcess) throws -> [String: Any] {
         let shown = try run(arguments + ["-o", "json"], server)
+        try #require(!shown.output.isEmpty, "\(arguments): \(shown.errors)")
         let object = try JSONSerialization.jsonObject(with: Data(shown.output.utf8))
         return try #require(object as? [String: Any], "\(arguments): \(shown.errors)")
     }
@@ -32,7 +33,8 @@ import Testing
     }
 
     @Test func `every column of a listing is a member of the server's answer`() throws {
-        let (_, server, _) = try site()
+        let (site, server, _) = try site()
+        defer { withExtendedLifetime(site) {} }
         #expect(
             try run(["components", "set", "input_tokens", "--unit", "token"], server).code == 0)
         let resource = String(repeating: "a", count: 32)
@@ -103,7 +105,8 @@ import Testing
     }
 
     @Test func `names are completed, and a mistyped one finds the one that was meant`() throws {
-        let (_, server, _) = try site()
+        let (site, server, _) = try site()
+        defer { withExtendedLifetime(site) {} }
         let names = try json(["usage", "agent_calls", "--by", "agent"], server)["data"]
         let group = (names as? [[String: Any]])?.first?["groupBy"] as? [String: Any]
         let agent = try #require(group?["agent"] as? String)
