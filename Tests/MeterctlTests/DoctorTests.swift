@@ -13,8 +13,11 @@ struct DoctorTests {
         try JSONParser.parse(Array(text.utf8))
     }
 
-    private func verdicts(_ body: (inout ServerChecks) throws -> Void) rethrows -> [String] {
-        var checks = ServerChecks(now: now)
+    private func verdicts(
+        asked: Timestamp? = nil,
+        _ body: (inout ServerChecks) throws -> Void
+    ) rethrows -> [String] {
+        var checks = ServerChecks(asked: asked ?? now, now: now)
         try body(&checks)
         return checks.found.map { "\($0.check): \($0.verdict)" }
     }
@@ -50,6 +53,12 @@ struct DoctorTests {
             #"{"settings":[{"setting":"clock-offset-seconds","value":"600"}]}"#
         )
         #expect(verdicts { $0.status(status, settings: settings) }.contains("clock: note"))
+        // The server's time is between, however long the answer took.
+        let asked = now.advanced(byMilliseconds: -500_000)
+        #expect(
+            verdicts(asked: asked) { $0.status(status, settings: .null) }.contains("clock: good")
+                == (skew < 2_000)
+        )
     }
 
     @Test func `conditions of the server are told by how bad they are`() throws {
@@ -79,9 +88,15 @@ struct DoctorTests {
         )
         #expect(verdicts { $0.sources(sources.list("s")) } == ["sources: good"])
         #expect(verdicts { $0.sources(sources.list("t")) } == ["sources: warning"])
-        let gaps = try parse(#"{"g":[{"accepted":false}],"h":[{"accepted":true}]}"#)
+        let gaps = try parse(
+            """
+            {"g":[{"accepted":false,"cause":"given-up"}],"h":[{"accepted":true}],\
+            "u":[{"accepted":false,"cause":"unclean"}]}
+            """
+        )
         #expect(verdicts { $0.gaps(gaps.list("g")) } == ["gaps: warning"])
         #expect(verdicts { $0.gaps(gaps.list("h")) } == ["gaps: good"])
+        #expect(verdicts { $0.gaps(gaps.list("u")) } == ["gaps: good"])
         let keys = try parse(
             """
             {"a":[{"id":"1","state":"valid","ends":null}],"b":[{"id":"1","state":"revoked"}],\

@@ -4,11 +4,15 @@ internal import MeterWire
 
 /// What a running server's answers say about its health. Pure: answers in, diagnoses out.
 struct ServerChecks {
-    /// This machine's clock when the status was asked for.
-    let now: Timestamp
+    /// This machine's clock when the status was asked for, and when it had come.
+    private let asked: Timestamp
+    private let now: Timestamp
     private(set) var found: [Diagnosis] = []
 
-    init(now: Timestamp) { self.now = now }
+    init(asked: Timestamp, now: Timestamp) {
+        self.asked = asked
+        self.now = now
+    }
 
     /// A living emitter claims every few seconds.
     private static let silence: Int64 = 5 * 60_000
@@ -47,7 +51,12 @@ struct ServerChecks {
             return add("clock", .note, "moved by \(offset) s on purpose (clock-offset-seconds)")
         }
         guard let time = TimeText.timestamp(status.cell("time")) else { return }
-        let skew = abs(time.milliseconds - now.milliseconds)
+        // What an answer that took long cannot tell is no difference of clocks.
+        let skew = max(
+            0,
+            asked.milliseconds - time.milliseconds,
+            time.milliseconds - now.milliseconds
+        )
         let text = "\(skew) ms from this machine's"
         switch skew {
         case ..<2_000: add("clock", .good, text)
@@ -104,7 +113,7 @@ struct ServerChecks {
     }
 
     mutating func gaps(_ gaps: [JSONValue]) {
-        // Every running emitter is unclean; silent ones are told with the sources.
+        // A source that goes on is unclean, too; silence is looked at with the sources.
         let open = gaps.filter { !$0.isTrue("accepted") && $0.cell("cause") != "unclean" }
         if open.isEmpty { return add("gaps", .good, "no events are missing") }
         add(

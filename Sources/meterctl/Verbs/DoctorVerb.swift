@@ -64,10 +64,13 @@ struct DoctorVerb: Verb {
     private func askServer() async throws(CommandFailure) -> ([Diagnosis], settings: JSONValue?) {
         // A wrong command line is no finding.
         _ = try server.address()
+        let asked = Clocks.wall()
+        let answered: Timestamp
         let status: JSONValue
         let settings: JSONValue
         do throws(CommandFailure) {
             status = try await server.call(.get, "/admin/v1/status").json
+            answered = Clocks.wall()
             settings = try await server.call(.get, "/admin/v1/config").json
         } catch {
             let verdict: Diagnosis.Verdict = error.status == .unavailable ? .unreachable : .error
@@ -75,7 +78,7 @@ struct DoctorVerb: Verb {
                 .joined(separator: ": ")
             return ([Diagnosis("server", verdict, detail, advice: error.next ?? "")], nil)
         }
-        var checks = ServerChecks(now: Clocks.wall())
+        var checks = ServerChecks(asked: asked, now: answered)
         checks.status(status, settings: settings)
         checks.masterKey(settings)
         checks.keys(try await list("/admin/v1/keys", "keys"))

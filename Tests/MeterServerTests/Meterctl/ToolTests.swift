@@ -16,7 +16,7 @@ import Testing
 
     private func json(_ arguments: [String], _ server: ServerProcess) throws -> [String: Any] {
         let shown = try run(arguments + ["-o", "json"], server)
-        try #require(!shown.output.isEmpty, "\(arguments): \(shown.errors)")
+        try #require(shown.code == 0, "\(arguments): \(shown.errors)")
         let object = try JSONSerialization.jsonObject(with: Data(shown.output.utf8))
         return try #require(object as? [String: Any], "\(arguments): \(shown.errors)")
     }
@@ -34,6 +34,7 @@ import Testing
 
     @Test func `every column of a listing is a member of the server's answer`() throws {
         let (site, server, _) = try site()
+        // Its directory goes with it.
         defer { withExtendedLifetime(site) {} }
         #expect(
             try run(["components", "set", "input_tokens", "--unit", "token"], server).code == 0)
@@ -106,6 +107,7 @@ import Testing
 
     @Test func `names are completed, and a mistyped one finds the one that was meant`() throws {
         let (site, server, _) = try site()
+        // Its directory goes with it.
         defer { withExtendedLifetime(site) {} }
         let names = try json(["usage", "agent_calls", "--by", "agent"], server)["data"]
         let group = (names as? [[String: Any]])?.first?["groupBy"] as? [String: Any]
@@ -136,22 +138,33 @@ import Testing
         #expect(try complete("--tenant", [], "ac") == [])
     }
 
+    /// What depends on the machine, and on how busy it is, may be as it is.
+    private static let ofTheMachine: Set = ["disk space", "sync time"]
+
+    private static func expectHealthy(_ shown: Program.Outcome) {
+        let rows = shown.output.split(separator: "\n").dropFirst().map {
+            $0.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        #expect(rows.count > ofTheMachine.count, "\(shown.errors)")
+        for row in rows where row.count > 1 && !ofTheMachine.contains(String(row[0])) {
+            // Of a source that has not said how far it is nobody knows up to when usage is complete.
+            if row[0] == "completeness" { continue }
+            #expect(["good", "note"].contains(String(row[1])), "\(row)")
+        }
+    }
+
     @Test func `doctor finds nothing wrong with a healthy server, and names what is wrong`() throws
     {
         let (site, server, _) = try site()
         unsafe chmod(site.data, 0o700)
         unsafe chmod(site.masterKeyFile, 0o600)
         let healthy = try run(["doctor", "--data", site.data, "-o", "csv"], server)
-        for line in healthy.output.split(separator: "\n").dropFirst() {
-            let state = line.split(separator: ",", omittingEmptySubsequences: false)[1]
-            // Of a source that has not said how far it is nobody knows up to when usage is complete.
-            if line.hasPrefix("completeness,") { continue }
-            #expect(["good", "note"].contains(state), "\(line)")
-        }
+        Self.expectHealthy(healthy)
         unsafe chmod(site.masterKeyFile, 0o644)
         unsafe chmod(site.data, 0o755)
         let open = try run(["doctor", "--data", site.data], server)
-        #expect(open.code == ExitStatus.precondition.rawValue)
+        // A disk that takes long is worse than a file that others may open.
+        #expect([ExitStatus.precondition, .failed].map(\.rawValue).contains(open.code))
         #expect(open.output.contains("chmod 600 \(site.masterKeyFile)"))
         #expect(open.output.contains("chmod 700 \(site.data)"))
         unsafe chmod(site.data, 0o700)
@@ -160,8 +173,9 @@ import Testing
         #expect(gone.code == ExitStatus.unavailable.rawValue)
         #expect(gone.output.contains("unreachable"))
         #expect(gone.output.contains("sync time"))
-        let offline = try Self.program.run(["doctor", "--offline", "--data", site.data])
-        #expect(offline.code == 0, "\(offline.output)\(offline.errors)")
+        Self.expectHealthy(
+            try Self.program.run(["doctor", "--offline", "--data", site.data, "-o", "csv"])
+        )
         let nowhere = try Self.program.run(["doctor", "--offline", "--data", "/nowhere"])
         #expect(nowhere.code == 1)
     }
