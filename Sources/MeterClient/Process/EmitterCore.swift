@@ -8,6 +8,8 @@ internal import MeterWire
 final class EmitterCore: @unchecked Sendable {
     let options: EmitterOptions
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    /// Held by the thread but while it waits, so that a fork finds it waiting.
+    private let turn: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var recorder: Recorder
     private var generation: Int
@@ -27,6 +29,7 @@ final class EmitterCore: @unchecked Sendable {
     init(_ options: EmitterOptions) {
         self.options = options
         unsafe lock = Lock.make()
+        unsafe turn = Lock.make()
         recorder = Recorder(
             payloadByteCount: options.parameters.payloadByteCount,
             byteCountMax: options.memoryByteCountMax
@@ -35,17 +38,19 @@ final class EmitterCore: @unchecked Sendable {
         unsafe changed.initialize(to: pthread_cond_t())
         generation = ForkGuard.generation
         makeCondition()
-        unsafe ForkGuard.register(lock)
+        unsafe ForkGuard.register(lock, turn: turn)
         withLock { start() }
     }
 
     deinit {
-        unsafe ForkGuard.unregister(lock)
+        unsafe ForkGuard.unregister(lock, turn: turn)
         closePipe()
         unsafe pthread_cond_destroy(changed)
         unsafe changed.deallocate()
         unsafe pthread_mutex_destroy(lock)
         unsafe lock.deallocate()
+        unsafe pthread_mutex_destroy(turn)
+        unsafe turn.deallocate()
     }
 
     private func makeCondition() {
@@ -140,6 +145,10 @@ final class EmitterCore: @unchecked Sendable {
     }
 
     // MARK: The thread
+
+    func enterTurn() { unsafe pthread_mutex_lock(turn) }
+
+    func leaveTurn() { unsafe pthread_mutex_unlock(turn) }
 
     /// What the thread takes with it for one turn.
     struct Turn {

@@ -15,8 +15,11 @@ enum EmitterThread {
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                var loop = EmitterLoop(start.core, wake: start.wake)
+                let core = start.core
+                core.enterTurn()
+                var loop = EmitterLoop(core, wake: start.wake)
                 loop.run()
+                core.leaveTurn()
                 return nil
             },
             start.toOpaque()
@@ -113,7 +116,8 @@ private struct EmitterLoop: ~Copyable {
             let wakeAt = exchange(now: now)
             finishFlush()
             if isFinishing, state.isFinished || SystemClock.monotonic() >= lastChance { break }
-            Link.wait(links, milliseconds: wakeAt - SystemClock.monotonic(), wake: wake)
+            Link.wait(
+                links, milliseconds: wakeAt - SystemClock.monotonic(), wake: wake, between: core)
             drainWake()
         }
         state.close()

@@ -167,8 +167,10 @@ final class Link {
     // MARK: Waiting
 
     /// Waits until something comes in over one of the links, a socket takes more, `wake` is written to, or
-    /// the time is over.
-    static func wait(_ links: [Link], milliseconds: Int64, wake: CInt) {
+    /// the time is over. An emitter's thread is between two turns meanwhile.
+    static func wait(
+        _ links: [Link], milliseconds: Int64, wake: CInt, between core: EmitterCore? = nil
+    ) {
         var descriptors = [pollfd(fd: wake, events: Int16(POLLIN), revents: 0)]
         for link in links where link.descriptor >= 0 {
             let wantsWrite = link.isConnecting || link.unwrittenStart < link.unwritten.count
@@ -181,7 +183,9 @@ final class Link {
             )
         }
         let timeout = CInt(clamping: max(0, milliseconds))
+        core?.leaveTurn()
         _ = unsafe poll(&descriptors, nfds_t(descriptors.count), timeout)
+        core?.enterTurn()
     }
 
     // MARK: Connecting
