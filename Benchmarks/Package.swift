@@ -26,7 +26,7 @@ let package = Package(
         .target(
             name: "Meter", dependencies: ["MeterWire", "MeterDisk", "CMeter", "CLZ4", crypto],
             swiftSettings: strict),
-        // Counts calls of malloc; linked into benchmarks only.
+        // Counts calls of malloc and retains; linked into benchmarks only.
         .target(name: "CAllocationCounter"),
         .target(
             name: "CanonicalWorkload", dependencies: ["MeterWire"], swiftSettings: strict),

@@ -66,6 +66,27 @@ import Testing
         #expect(readme.contains("http://127.0.0.1:7480/api/v1/events"), "--http")
     }
 
+    /// What each event of a frame passes between its tag and its counters. Allocations and reference
+    /// counts of the same way are counted by `make bench` while it runs.
+    @Test func `what every event passes makes no string and takes no lock`() throws {
+        let files = [
+            "MeterWire/EntryTable", "MeterWire/EventDecoding", "MeterWire/ReusableBuffer",
+            "MeterWire/WireReader", "Meter/Admission/FrameJudge", "Meter/Counters/BatchCounter",
+            "Meter/Counters/CounterKey", "Meter/Counters/LiveCounters",
+            "Meter/Counters/LiveNames", "Meter/Counters/MappedMemory",
+            "Meter/Counters/NameTable", "Meter/Counters/RowTable", "Meter/Details/DetailGuard",
+            "Meter/Details/DetailKey", "Meter/Details/GroupTable", "Meter/Details/Histogram",
+            "Meter/Details/LiveDetails", "Meter/Details/LiveHistograms",
+            "Meter/Details/PagedNames", "Meter/Details/QuarterHour",
+        ]
+        for path in files {
+            let file = try Project.file("Sources/\(path).swift")
+            for text in ["String", "withLock", "Mutex"] {
+                #expect(!file.hasCode(text), "\(file.path) has \(text)")
+            }
+        }
+    }
+
     @Test func `the engine and the wire end no process and ask no clock`() throws {
         let files = try Project.swiftFiles(under: [
             "Sources/Meter", "Sources/MeterDisk", "Sources/MeterWire",

@@ -17,6 +17,8 @@ package struct CanonicalWorkload {
     package let sources: [Int]
     package let ends: [UInt64]
     package let eventCount: Int
+    /// Agents and tenants in the frames' dictionaries.
+    package let nameCount: Int
     package let totals: [String: UInt128]
 
     /// The sources by their numbers: other ones in each run, so that a server counts each run anew.
@@ -47,10 +49,14 @@ package struct CanonicalWorkload {
         var ends: [UInt64] = []
         var totals: [String: UInt128] = [:]
         var encoder = PayloadEncoder(byteCountMax: 1 << 19)
+        var nameCount = 0
         for number in 0..<frameCount {
             encoder.removeAll()
+            var agents: Set<Int> = []
             for _ in 0..<eventsPerFrame {
-                let event = CanonicalWorkload.event(zipf, start, &random)
+                let agent = zipf.draw(&random)
+                agents.insert(agent)
+                let event = CanonicalWorkload.event(of: agent, start, &random)
                 for amount in event.amounts {
                     totals[amount.component, default: 0] += UInt128(amount.amount)
                 }
@@ -63,6 +69,7 @@ package struct CanonicalWorkload {
             sequences[source] += UInt64(eventsPerFrame)
             numbers.append(source)
             ends.append(sequences[source])
+            nameCount += agents.count + Set(agents.map { $0 % CanonicalWorkload.tenantCount }).count
         }
         self.frames = frames
         sources = numbers
@@ -70,12 +77,12 @@ package struct CanonicalWorkload {
         sourceIDs = sealers.map(\.source)
         self.totals = totals
         eventCount = frameCount * eventsPerFrame
+        self.nameCount = nameCount
     }
 
     private static func event(
-        _ zipf: Zipf, _ start: Int64, _ random: inout SplitMix
+        of agent: Int, _ start: Int64, _ random: inout SplitMix
     ) -> UsageEvent {
-        let agent = zipf.draw(&random)
         let minute = Int64.random(in: 0..<Int64(minuteCount), using: &random)
         return UsageEvent(
             time: Timestamp(

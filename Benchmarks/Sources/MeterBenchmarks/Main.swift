@@ -9,7 +9,8 @@ import MeterWire
 ///     MeterBenchmarks [events per frame] [frames] [rounds]
 ///
 /// Prints millions of amounts a second of the thread's own processor time for each tag suite, after
-/// comparing the totals with the generator's, and allocations per event once everything is warm.
+/// comparing the totals with the generator's, and, once everything is warm, allocations per event and
+/// retains per frame; events that allocate or retain end it with 1.
 @main
 struct MeterBenchmarks {
     /// 2026-11-16T00:00Z.
@@ -28,10 +29,12 @@ struct MeterBenchmarks {
                 start: start)
             var rates: [Double] = []
             var allocations: [Double] = []
+            var retains = 0.0
             for _ in 0..<rounds {
                 let result = try run(workload, key: key)
                 rates.append(result.amountsPerSecond / 1e6)
                 allocations.append(result.allocationsPerEvent)
+                retains = max(retains, result.retainsPerFrame)
             }
             rates.sort()
             let bytes = workload.frames.reduce(0) { $0 + $1.count }
@@ -40,11 +43,19 @@ struct MeterBenchmarks {
                     + "\(rounded(Double(bytes) / Double(workload.eventCount))) B an event: "
                     + "\(rounded(rates[rates.count / 2])) M amounts/s/core "
                     + "[\(rounded(rates[0]))-\(rounded(rates[rates.count - 1]))], "
-                    + "\(rounded(allocations.max() ?? 0)) allocations an event, totals equal")
+                    + "\(rounded(allocations.max() ?? 0)) allocations an event, "
+                    + "\(rounded(retains)) retains a frame, totals equal")
             // Some allocations a frame come from the tag, more from opening suite 2; none may come from
             // an event.
             if (allocations.max() ?? 0) * Double(eventsPerFrame) >= 48 {
                 print("events allocate memory: \(allocations) an event in the rounds")
+                exit(1)
+            }
+            // What is held once more are a frame's own objects and its names'. One retain an event would
+            // go beyond this.
+            let names = Double(workload.nameCount) / Double(workload.frames.count)
+            if retains > 2 * names + 128 {
+                print("events retain objects: \(retains) a frame of \(names) names")
                 exit(1)
             }
         }
@@ -55,9 +66,15 @@ struct MeterBenchmarks {
         return String(scaled)
     }
 
+    struct Result {
+        let amountsPerSecond: Double
+        let allocationsPerEvent: Double
+        let retainsPerFrame: Double
+    }
+
     static func run(
         _ workload: CanonicalWorkload, key: WireKey
-    ) throws -> (amountsPerSecond: Double, allocationsPerEvent: Double) {
+    ) throws -> Result {
         let principal = PrincipalID(rawValue: 1)
         let insecure = PrincipalID.insecureLoopback
         var options = EngineOptions()
@@ -77,9 +94,11 @@ struct MeterBenchmarks {
         let half = workload.frames.count / 2
         var cpu = 0.0
         var allocations: UInt64 = 0
+        var retains: UInt64 = 0
         for (part, range) in [0..<half, half..<workload.frames.count].enumerated() {
             let before = processorSeconds()
             let allocationsBefore = meter_allocation_count()
+            let retainsBefore = meter_retain_count()
             for index in range {
                 let outcome = unsafe workload.frames[index].withUnsafeBytes {
                     unsafe receiver.ingest(frame: $0, at: now, by: .tcp)
@@ -91,13 +110,16 @@ struct MeterBenchmarks {
             if part == 1 {
                 cpu = processorSeconds() - before
                 allocations = meter_allocation_count() - allocationsBefore
+                retains = meter_retain_count() - retainsBefore
             }
         }
         try compare(workload, engine, now)
         let events =
             Double(workload.frames.count - half) * Double(workload.eventCount)
             / Double(workload.frames.count)
-        return (events * 4 / cpu, Double(allocations) / events)
+        return Result(
+            amountsPerSecond: events * 4 / cpu, allocationsPerEvent: Double(allocations) / events,
+            retainsPerFrame: Double(retains) / Double(workload.frames.count - half))
     }
 
     static func compare(

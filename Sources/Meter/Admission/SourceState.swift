@@ -228,8 +228,11 @@ struct SourceState {
 
     /// Whether a retirement holds: nothing has come since it was decided.
     func isRetired(at decided: Timestamp?) -> Bool {
-        guard let decided else { return false }
-        return max(lastSeen, lastRepeated) <= decided
+        Self.isRetired(at: decided, lastSeen: max(lastSeen, lastRepeated))
+    }
+
+    static func isRetired(at decided: Timestamp?, lastSeen: Timestamp) -> Bool {
+        decided.map { lastSeen <= $0 } ?? false
     }
 
     /// Whether what has not come of this source may belong to one of these tenants: those for whom it was

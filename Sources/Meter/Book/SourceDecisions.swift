@@ -31,7 +31,6 @@ package struct SourceRetirement: Equatable, Codable, Sendable {
 /// A retirement, and when it was decided.
 package struct RetiredSource: Equatable, Sendable {
     package let reason: String
-    /// It holds for a source of which nothing came after this.
     package let time: Timestamp
 }
 

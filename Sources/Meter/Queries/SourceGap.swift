@@ -17,6 +17,8 @@ package struct SourceGap: Equatable, Sendable {
     /// an unclean source, of which nobody knows it.
     package let range: Range<UInt64>
     package let reach: [Reach]
+    /// When something came of the source last.
+    package let lastSeen: Timestamp
 
     /// How many events are missing at most; nil where nobody knows.
     package var eventCount: UInt64? {
@@ -68,7 +70,8 @@ extension SourceSummary {
                     source: key,
                     cause: .unclean,
                     range: 0..<0,
-                    reach: everybody(from: since, to: Timestamp(milliseconds: .max))
+                    reach: everybody(from: since, to: Timestamp(milliseconds: .max)),
+                    lastSeen: lastSeen
                 )
             )
         }
@@ -90,13 +93,25 @@ extension SourceSummary {
                     latest: Timestamp(milliseconds: line.latest)
                 )
             }
-            return SourceGap(source: key, cause: cause, range: range, reach: reach)
+            return SourceGap(
+                source: key,
+                cause: cause,
+                range: range,
+                reach: reach,
+                lastSeen: lastSeen
+            )
         }
         let reach = everybody(
             from: firstSeen.advanced(byMilliseconds: -horizon),
             to: lastSeen.advanced(byMilliseconds: 300_000)
         )
-        return SourceGap(source: key, cause: cause, range: range, reach: reach)
+        return SourceGap(
+            source: key,
+            cause: cause,
+            range: range,
+            reach: reach,
+            lastSeen: lastSeen
+        )
     }
 
     private func everybody(from: Timestamp, to: Timestamp) -> [SourceGap.Reach] {
@@ -108,9 +123,13 @@ extension SourceSummary {
 }
 
 extension BookState {
-    /// Whether somebody has accepted by name that it will not come. One that has grown since has not been.
+    /// Whether somebody has accepted by name that it will not come. One that has grown since has not been,
+    /// nor a source that spoke again after it was retired.
     package func accepts(_ gap: SourceGap) -> Bool {
-        if gap.cause == .unclean { return retiredSources[gap.source] != nil }
+        if gap.cause == .unclean {
+            let retired = retiredSources[gap.source]?.time
+            return SourceState.isRetired(at: retired, lastSeen: gap.lastSeen)
+        }
         return (acceptedGaps[gap.source] ?? []).contains {
             $0.cause == gap.cause.booked && $0.from <= gap.range.lowerBound
                 && gap.range.upperBound <= $0.to

@@ -131,10 +131,25 @@ struct SourceGapTests {
         #expect(gaps(source).allSatisfy { book.accepts($0) })
     }
 
+    @Test func `a retired source that speaks again is unclean again`() throws {
+        var source = state()
+        source.received.insert(10..<20)
+        var book = BookState()
+        let unclean = try #require(gaps(source).last)
+        book.apply(Self.entry(1, unclean.acceptance(reason: "host is gone")))
+        #expect(gaps(source).map(\.cause) == [.unclean])
+        #expect(gaps(source).allSatisfy { book.accepts($0) })
+        source.lastSeen = Self.decided.advanced(byMilliseconds: 1)
+        #expect(!gaps(source).contains { book.accepts($0) })
+    }
+
+    /// When people of these tests decide: after everything of ``state(_:sealed:)`` has come.
+    private static let decided = Timestamp(milliseconds: 111 * day)
+
     private static func entry(_ number: UInt64, _ decision: Decision) -> BookEntry {
         BookEntry(
             number: number,
-            time: Timestamp(milliseconds: 0),
+            time: decided,
             previous: .zero,
             author: "test",
             decision: decision,
