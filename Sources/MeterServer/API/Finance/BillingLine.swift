@@ -56,7 +56,7 @@ struct BillingLine {
         /// What is to be told and not confirmed, in the unit that is told.
         var difference: Hundredths {
             let confirmed = figure.confirmed ?? .zero
-            let (difference, overflow) = figure.amount.rawValue
+            let (difference, overflow) = figure.told.rawValue
                 .subtractingReportingOverflow(confirmed.rawValue)
             return Hundredths(overflow ? .max : difference)
         }
@@ -106,7 +106,8 @@ struct BillingLine {
         } else if told.figure.inFlight != nil {
             causes.append("in-flight")
         }
-        if told.figure.amount != (told.submitted ?? .zero) {
+        if told.figure.amount < .zero { causes.append("corrections-left-over") }
+        if told.figure.told != (told.submitted ?? .zero) {
             causes.append(told.figure.isPlanPeriodOver ? "plan-period-over" : "not-told-yet")
         }
         if told.amount(.opening) != .zero { causes.append("opening-balance") }
@@ -132,7 +133,7 @@ struct BillingLine {
             JSONMember(name, .optional(told?.amount(term)))
         }
         members += [
-            JSONMember("toTell", .optional(told?.figure.amount)),
+            JSONMember("toTell", .optional(told?.figure.told)),
             JSONMember("submitted", .optional(told?.submitted)),
             JSONMember("confirmed", .optional(told?.figure.confirmed)),
             JSONMember("difference", .optional(told?.difference)),
@@ -166,7 +167,7 @@ struct BillingLine {
             plain(key.planPeriod), .optional(planPeriod?.planName),
             plain(key.notBillable?.rawValue), plain(metered), .optional(component?.unit),
             plain(told?.amount(.adjusted)), plain(told?.amount(.carriedIn)),
-            plain(told?.amount(.carriedOut)), plain(told?.figure.amount),
+            plain(told?.amount(.carriedOut)), plain(told?.figure.told),
             plain(told?.submitted), plain(told?.figure.confirmed),
             .optional(component?.reportedUnit), plain(told?.difference),
             .plain(causes.joined(separator: "; ")),
