@@ -30,7 +30,11 @@ import Testing
         let because = simulation.actions.compactMap { action -> String? in
             guard case .book(let decisions) = action else { return nil }
             return decisions.compactMap { decision in
-                if case .submissionIntended(let intent) = decision { intent.lowersBecause } else { nil }
+                if case .submissionIntended(let intent) = decision {
+                    intent.lowersBecause
+                } else {
+                    nil
+                }
             }.first
         }
         #expect(because == ["adjusted -4.00, carried in 0.00"])
@@ -45,7 +49,8 @@ import Testing
         #expect(simulation.violations.isEmpty)
     }
 
-    @Test func `a figure whose usage is gone is not lowered, whatever was corrected`() async throws {
+    @Test func `a figure whose usage is gone is not lowered, whatever was corrected`() async throws
+    {
         let simulation = try simulation()
         simulation.use("agent_calls", 9, by: "researcher")
         await simulation.cycle()
@@ -64,7 +69,8 @@ import Testing
         #expect(try simulation.findings(0).contains(.lowered))
     }
 
-    @Test func `a correction of a cut month is taken from the next totals down to zero`() async throws
+    @Test func `a correction of a cut month is taken from the next totals down to zero`()
+        async throws
     {
         let simulation = try simulation("2026-11-30T23:00:00Z")
         let november = simulation.minute
@@ -106,7 +112,8 @@ import Testing
         #expect(settled?.reason == "not taken from the totals of two months: totals were too small")
     }
 
-    @Test func `at another price a correction waits, and then a credit is requested`() async throws {
+    @Test func `at another price a correction waits, and then a credit is requested`() async throws
+    {
         let simulation = try simulation("2026-11-30T23:00:00Z")
         let november = simulation.minute
         try simulation.world.announce("agent_calls", hundredths: 5)
@@ -126,7 +133,8 @@ import Testing
         #expect(simulation.violations.isEmpty)
     }
 
-    @Test func `the billed row of an ended plan period is left alone by a correction`() async throws {
+    @Test func `the billed row of an ended plan period is left alone by a correction`() async throws
+    {
         let simulation = try simulation()
         let before = simulation.minute
         simulation.use("agent_calls", 9, by: "researcher")

@@ -10,6 +10,8 @@ package struct CorrectionPlan: Sendable {
     package let lines: [CorrectionLine]
     package let reverts: UInt64?
     package let effects: [CorrectionEffect]
+    /// The newest adjustment when it was made: what was booked is not booked again by the same digest.
+    private let after: UInt64
 
     /// - Parameters:
     ///   - lines: In the order in which they are booked; several of one cell are added up.
@@ -25,6 +27,7 @@ package struct CorrectionPlan: Sendable {
         self.kind = kind
         self.lines = lines
         self.reverts = reverts
+        after = book.billing.lastAdjustmentNumber
         effects = try CorrectionEffect.effects(of: lines, book: book, period: period)
     }
 
@@ -42,7 +45,7 @@ package struct CorrectionPlan: Sendable {
         func add(_ fields: [String]) {
             hash.update(data: Array((fields.joined(separator: "\t") + "\n").utf8))
         }
-        add(["correction", kind.rawValue, reverts.map { "\($0)" } ?? ""])
+        add(["correction", kind.rawValue, reverts.map { "\($0)" } ?? "", "\(after)"])
         for line in lines {
             add([
                 line.tenant.description, line.agent.description,

@@ -4,7 +4,8 @@ internal import MeterWaldur
 struct AdjustVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adjust",
-        abstract: "Corrections of what was metered: append-only, looked at before they are applied.",
+        abstract:
+            "Corrections of what was metered: append-only, looked at before they are applied.",
         subcommands: [List.self, Show.self, Amend.self, Revert.self],
         defaultSubcommand: List.self
     )
@@ -72,7 +73,8 @@ struct AdjustVerbs: AsyncParsableCommand {
         var agent: String
         @Argument(help: "The component.")
         var component: String
-        @Option(parsing: .unconditional, help: "How much in smallest units: 500 more, or -500 less.")
+        @Option(
+            parsing: .unconditional, help: "How much in smallest units: 500 more, or -500 less.")
         var amount: String
         @Option(help: "The minute in which it was used.")
         var at: String

@@ -230,7 +230,8 @@ import Testing
         #expect(refusal(book, revert([line(5), line(6, at: 1020)], of: 2)) == .notARevert(3))
     }
 
-    @Test func `a correction of many lines is several entries of one append, and is reverted whole`()
+    @Test
+    func `a correction of many lines is several entries of one append, and is reverted whole`()
         throws
     {
         let book = try book()

@@ -111,7 +111,8 @@ final class Simulation {
         let zone = settings.zone
         let plan = try CorrectionPlan(.amend, [line], book: book) { _, minute in
             BillingMonth(of: minute.start, in: zone).flatMap { month in
-                guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone))
+                guard let start = Minute(month.start(in: zone)),
+                    let end = Minute(month.end(in: zone))
                 else { return nil }
                 return BillingPeriod(waldur: Self.waldur, month: month, start: start, end: end)
             }

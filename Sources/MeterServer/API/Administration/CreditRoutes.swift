@@ -116,7 +116,8 @@ private struct Credit {
             quantity?.multiplied(by: price)
         }
         unit = book.components[from.component]?.reportedUnit
-        plan = book.resources[from.resourceKey]?.periods
+        plan =
+            book.resources[from.resourceKey]?.periods
             .first { $0.id == from.planPeriod }?.planName
     }
 

@@ -66,6 +66,8 @@ struct BillingLine {
 
     let key: Key
     let metered: Quantity
+    /// What corrections of this tenant's or agent's usage add to that, in smallest units.
+    let corrected: LedgerAmount
     /// Other agents of the tenant are in the row too.
     let isShared: Bool
     /// nil where the row is in no usage of Waldur's, or not this tenant's alone.
@@ -78,6 +80,7 @@ struct BillingLine {
     init(
         key: Key,
         metered: Quantity,
+        corrected: LedgerAmount,
         isShared: Bool,
         told: Told?,
         isForeign: Bool,
@@ -85,6 +88,7 @@ struct BillingLine {
     ) {
         self.key = key
         self.metered = metered
+        self.corrected = corrected
         self.isShared = isShared
         self.told = told
         self.isForeign = isForeign
@@ -127,6 +131,7 @@ struct BillingLine {
             JSONMember("unit", .optional(component?.unit)),
             JSONMember("reportedUnit", .optional(component?.reportedUnit)),
             JSONMember("metered", .optional(metered)),
+            JSONMember("corrected", .string(corrected.description)),
             JSONMember("shared", .boolean(isShared)),
         ]
         members += Self.terms.map { name, term in
@@ -165,7 +170,8 @@ struct BillingLine {
         return [
             plain(key.account.resource.resource), .text(key.account.component.description),
             plain(key.planPeriod), .optional(planPeriod?.planName),
-            plain(key.notBillable?.rawValue), plain(metered), .optional(component?.unit),
+            plain(key.notBillable?.rawValue), plain(metered), plain(corrected),
+            .optional(component?.unit),
             plain(told?.amount(.adjusted)), plain(told?.amount(.carriedIn)),
             plain(told?.amount(.carriedOut)), plain(told?.figure.told),
             plain(told?.submitted), plain(told?.figure.confirmed),
