@@ -40,7 +40,7 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Month end",
-                subcommands: [PeriodVerbs.self, StatementVerbs.self]
+                subcommands: [PeriodVerbs.self, StatementVerbs.self, RecountVerb.self]
             ),
             CommandGroup(
                 name: "Events in",
@@ -50,7 +50,9 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Files and configuration",
-                subcommands: [VerifyVerb.self, InspectVerb.self, ConfigVerbs.self]
+                subcommands: [
+                    VerifyVerb.self, InspectVerb.self, RetentionVerbs.self, ConfigVerbs.self,
+                ]
             ),
             CommandGroup(
                 name: "Help",

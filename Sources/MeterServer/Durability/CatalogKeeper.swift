@@ -43,6 +43,21 @@ final class CatalogKeeper: Sendable {
         }
     }
 
+    /// What the catalog says that each segment adds up to; nil where it cannot be read.
+    func listedSums() -> [String: [Name: UsageTotal]]? {
+        let files = catalog.withLock { catalog in try? catalog?.files() }
+        guard let files else { return nil }
+        var listed: [String: [Name: UsageTotal]] = [:]
+        for file in files where file.kind == DataFileKind.segment.rawValue {
+            var sums: [Name: UsageTotal] = [:]
+            for sum in file.sums {
+                sums[sum.component] = UsageTotal(sum: sum.sum, count: sum.count)
+            }
+            listed[file.name] = sums
+        }
+        return listed
+    }
+
     private func follow(
         _ catalog: Catalog, _ files: [CatalogFile], _ sources: [CatalogSource]
     ) throws {
