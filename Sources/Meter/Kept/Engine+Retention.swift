@@ -7,6 +7,8 @@ package struct RetentionSummary: Sendable, Equatable {
     package var removedFiles: [String] = []
     /// Names of segments that were written anew, without rows whose retention has passed.
     package var rewrittenSegments: [String] = []
+
+    package init() {}
 }
 
 /// What the next pass of retention would do.
@@ -46,6 +48,8 @@ package struct KeptJournalFacts: Sendable, Equatable {
     package var keptSince: Timestamp?
     /// Bytes that the journal has grown by a day, by the files of the last week; nil where there are none.
     package var bytesPerDay: Int?
+
+    package init() {}
 }
 
 extension Engine {
@@ -150,11 +154,14 @@ extension Engine {
                 continue
             }
             facts.indexedFileCount += 1
-            guard let received = index.contents.received, received.upperBound > week else { continue }
+            guard let received = index.contents.received, received.upperBound > week else {
+                continue
+            }
             first = min(first ?? received.lowerBound, received.lowerBound)
             let length = max(
                 1, received.upperBound.milliseconds - received.lowerBound.milliseconds)
-            let inside = received.upperBound.milliseconds
+            let inside =
+                received.upperBound.milliseconds
                 - max(received.lowerBound, week).milliseconds
             grown += size * Double(max(1, inside)) / Double(length)
         }

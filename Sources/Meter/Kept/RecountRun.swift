@@ -91,7 +91,8 @@ package struct RecountRun {
         for (number, part) in parts.enumerated() {
             let query = recount.query(of: part)
             let stored = try ask(query)
-            let segments = number == 0 ? engine.segments.filter { $0.span.to <= stored.position } : []
+            let segments =
+                number == 0 ? engine.segments.filter { $0.span.to <= stored.position } : []
             let journal = try read(query, stored.position, segments)
             found += Recount.differences(journal.totals, stored.totals, windows: query.windows)
             found += Recount.differences(journal.segments, segments)

@@ -87,7 +87,9 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
 
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {
         try checkKept(query)
-        return try await answer { engine, now throws(EngineError) in try engine.query(query, at: now) }
+        return try await answer { engine, now throws(EngineError) in
+            try engine.query(query, at: now)
+        }
     }
 
     func usage(

@@ -1,6 +1,7 @@
 internal import Logging
 internal import Meter
 internal import MeterCatalog
+internal import MeterWire
 internal import Synchronization
 
 /// Keeps the SQLite catalog beside the data: an index for people and tools, which nothing depends on.

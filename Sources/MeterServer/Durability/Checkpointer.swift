@@ -47,7 +47,9 @@ final class Checkpointer: Sendable {
         while !stopSignal.wait(Self.look) {
             // One file at a time, so that a checkpoint that is due waits for one at most.
             if !isIndexed { isIndexed = !retention.indexNext() }
-            if isIndexed, lastPass.map({ .now - $0 >= Self.retentionInterval }) ?? true {
+            if isIndexed,
+                lastPass.map({ ContinuousClock.now - $0 >= Self.retentionInterval }) ?? true
+            {
                 retention.pass()
                 lastPass = .now
             }

@@ -54,7 +54,8 @@ final class RetentionKeeper: Sendable {
     func indexNext() -> Bool {
         do throws(EngineError) { return try context.engine.indexNext() != nil } catch {
             context.metrics.retentionFailures.add()
-            context.logger.error("a journal file could not be indexed", metadata: ["error": "\(error)"])
+            context.logger.error(
+                "a journal file could not be indexed", metadata: ["error": "\(error)"])
             return false
         }
     }
@@ -184,7 +185,8 @@ final class RetentionKeeper: Sendable {
             + "\(TimeText.text(standing.rule.journalReleasedBefore) ?? "the beginning") on; explain, void "
             + "and recount refuse what is older. Give it more room: retention.journal-size, a larger disk"
         if !context.readiness.entries.contains(where: { $0.reason == .journalShort }) {
-            context.logger.warning("the journal is kept too short", metadata: ["detail": "\(detail)"])
+            context.logger.warning(
+                "the journal is kept too short", metadata: ["detail": "\(detail)"])
         }
         context.readiness.set(.journalShort, detail)
     }

@@ -1,5 +1,6 @@
 internal import Meter
 internal import MeterWire
+internal import Synchronization
 
 /// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, what the
 /// engine holds, how reporting stands, and the kernel's facts of process and disk.

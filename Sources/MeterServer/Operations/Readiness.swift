@@ -47,7 +47,8 @@ final class Readiness: Sendable {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
             case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .journalShort,
-                .notConserved, .ledgerNotConserved, .certificateFailing, .certificateEnding, .reportingHeld,
+                .notConserved, .ledgerNotConserved, .certificateFailing, .certificateEnding,
+                .reportingHeld,
                 .reportingFailing:
                 false
             }

@@ -45,7 +45,7 @@ struct RecountVerb: Verb {
 
     func perform() async throws(CommandFailure) {
         if let offline { return try recount(offline) }
-        let begun = try await server.call(
+        var answer = try await server.call(
             .post,
             "/admin/v1/recounts",
             body: RequestBody.object([
@@ -53,20 +53,9 @@ struct RecountVerb: Verb {
                 ("tenant", RequestBody.string(tenant)),
             ])
         )
-        let path = "/admin/v1/recounts/\(begun.json.cell("number"))"
+        let path = "/admin/v1/recounts/\(answer.json.cell("number"))"
         var progress: Progress?
-        defer { progress?.finish() }
-        while true {
-            let answer = try await server.call(.get, path)
-            if answer.json.cell("state") == "done" {
-                progress?.finish()
-                output.show(answer, "differences", Self.columns, nothing: "no differences")
-                return try conclude(
-                    differences: answer.json.list("differences").count,
-                    damage: answer.json.list("damage").map(\.cell),
-                    facts: Self.facts(answer.json)
-                )
-            }
+        while answer.json.cell("state") == "running" {
             if let total = UInt64(answer.json.cell("bytes")), total > 0 {
                 if progress == nil { progress = Progress("recounting", total: total, .bytes) }
                 progress?.advance(to: UInt64(answer.json.cell("readBytes")) ?? 0)
@@ -74,7 +63,15 @@ struct RecountVerb: Verb {
             do { try await Task.sleep(for: .milliseconds(100)) } catch {
                 throw CommandFailure(.interrupted, "interrupted; the server recounts to the end")
             }
+            answer = try await server.call(.get, path)
         }
+        progress?.finish()
+        output.show(answer, "differences", Self.columns, nothing: "no differences")
+        try conclude(
+            differences: answer.json.list("differences").count,
+            damage: answer.json.list("damage").map(\.cell),
+            facts: Self.facts(answer.json)
+        )
     }
 
     private static func facts(_ json: JSONValue) -> String {

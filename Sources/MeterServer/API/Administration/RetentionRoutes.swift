@@ -81,7 +81,8 @@ struct RetentionRoutes {
                 "files": .count(details.count),
                 "bytes": .decimal(details.reduce(0) { $0 + $1.byteCount }),
                 "limitBytes": .null,
-                "since": .optional(since(details.map(\.retainedFrom.start).max().flatMap { Minute($0) })),
+                "since": .optional(
+                    since(details.map(\.retainedFrom.start).max().flatMap { Minute($0) })),
                 "releasedBefore": .string(
                     RFC3339.text(engine.options.detailsReleasedBefore(context.clock.now()))),
             ],

@@ -60,7 +60,9 @@ final class RecountJobs: Sendable {
             return job
         }
         guard let job else {
-            throw .busy("Another recount is running; it reads the journal from one end to the other.", retryAfter: 5)
+            throw .busy(
+                "Another recount is running; it reads the journal from one end to the other.",
+                retryAfter: 5)
         }
         do throws(SystemCallError) {
             // It ends by itself; nobody waits for it.
