@@ -27,6 +27,8 @@ final class RecountJobs: Sendable {
     private struct Held {
         var jobs: [Job] = []
         var lastNumber = 0
+        /// Of the newest job.
+        var thread: WorkerThread?
     }
 
     /// Times 5 ms that stored usage may take to become durable.
@@ -48,25 +50,28 @@ final class RecountJobs: Sendable {
     /// Begins a recount of a month.
     func begin(_ month: BillingMonth, of tenant: Name?) throws(Problem) -> Job {
         let period = try ledger.period(month)
-        let job: Job? = held.withLock { held in
+        let (job, ended) = held.withLock { held -> (Job?, WorkerThread?) in
             let isBusy = held.jobs.contains {
                 if case .running = $0.state { true } else { false }
             }
-            if isBusy { return nil }
+            if isBusy { return (nil, nil) }
             held.lastNumber += 1
             let job = Job(number: held.lastNumber, month: month, tenant: tenant)
             held.jobs.append(job)
             if held.jobs.count > Self.countMax { held.jobs.removeFirst() }
-            return job
+            defer { held.thread = nil }
+            return (job, held.thread)
         }
+        // What it had to do is done.
+        ended?.join()
         guard let job else {
             throw .busy(
                 "Another recount is running; it reads the journal from one end to the other.",
                 retryAfter: 5)
         }
         do throws(SystemCallError) {
-            // It ends by itself; nobody waits for it.
-            _ = try WorkerThread("meter-recount") { [self] in run(job, period) }
+            let thread = try WorkerThread("meter-recount") { [self] in run(job, period) }
+            held.withLock { $0.thread = thread }
         } catch {
             end(job, .failed(.unavailable("The recount could not be started: \(error).")))
         }
