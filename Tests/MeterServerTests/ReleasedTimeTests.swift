@@ -21,7 +21,8 @@ import Testing
         in waldur: WaldurID = "first"
     ) throws {
         let access = AccessID(high: 1, low: number)
-        let start = try #require(Minute(Self.time(from)))
+        let began = try Self.time(from)
+        let start = try #require(Minute(began))
         let end = try to.flatMap { try Minute(Self.time($0)) }
         let text = String(repeating: "0", count: 31) + "\(number)"
         let binding = Binding(

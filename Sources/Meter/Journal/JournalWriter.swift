@@ -90,11 +90,12 @@ struct JournalWriter: Sendable {
             } catch  where error.reason == .notFound {
                 // An attempt whose directory sync failed has removed it.
             }
+            // One by one: a power cut must not bring back a file whose neighbour is gone for good.
+            try disk.syncDirectory()
             bytes -= size
             files.removeFirst()
             removed.append(first.name)
         }
-        if !removed.isEmpty { try disk.syncDirectory() }
         return removed
     }
 

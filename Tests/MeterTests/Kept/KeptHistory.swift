@@ -19,7 +19,7 @@ final class KeptHistory {
     private var random: Seed
     private var workload: EventWorkload
     private var makers: [FrameMaker]
-    private var sent: [[UInt8]] = []
+    private var sent: [SentFrame] = []
     private var nextID: UInt64 = 1
     private var batches: [(IngestBatch, [UsageEvent])] = []
     private let options: EngineOptions
@@ -81,16 +81,32 @@ final class KeptHistory {
 
     private func sendFrame(of index: Int) {
         let first = makers[index].nextSequence
-        let source = makers[index].source
         let events = events()
-        let frame = makers[index].frame(events)
+        let frame = SentFrame(
+            bytes: makers[index].frame(events),
+            source: makers[index].source,
+            first: first,
+            events: events
+        )
         sent.append(frame)
-        let outcome = harness.receive(frame)
+        send(frame)
+    }
+
+    private struct SentFrame {
+        var bytes: [UInt8]
+        var source: SourceID
+        var first: UInt64
+        var events: [UsageEvent]
+    }
+
+    private func send(_ frame: SentFrame) {
+        let outcome = harness.receive(frame.bytes)
+        // What is in conflict is evidence each time that it comes, as far as it is not known as such.
         guard [.new, .inConflict].contains(outcome.disposition) else { return }
-        for (offset, event) in events.enumerated() {
+        for (offset, event) in frame.events.enumerated() {
             entries.append(
                 Entry(
-                    identity: .sequence(source, first + UInt64(offset)),
+                    identity: .sequence(frame.source, frame.first + UInt64(offset)),
                     principal: EngineHarness.principal,
                     event: event,
                     receivedAt: harness.now,
@@ -101,7 +117,7 @@ final class KeptHistory {
     }
 
     private func sendAgain() {
-        if let frame = sent.randomElement(using: &random) { harness.receive(frame) }
+        if let frame = sent.randomElement(using: &random) { send(frame) }
         if let (batch, events) = batches.randomElement(using: &random) { send(batch, events) }
     }
 

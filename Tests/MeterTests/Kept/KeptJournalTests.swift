@@ -45,7 +45,8 @@ import Testing
         let all = history.entries.map(\.told)
         var foundCount = 0
         for _ in 0..<60 {
-            let selection = try #require(KeptSelection.random(of: all, using: &random))
+            let drawn = KeptSelection.random(of: all, using: &random)
+            let selection = try #require(drawn)
             let (entries, reading) = try found(journal, selection)
             let expected = all.filter { $0.isSelected(by: selection) }
             #expect(entries == expected, "\(selection)")
