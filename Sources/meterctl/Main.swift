@@ -40,7 +40,10 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Month end",
-                subcommands: [PeriodVerbs.self, StatementVerbs.self, RecountVerb.self]
+                subcommands: [
+                    PeriodVerbs.self, AdjustVerbs.self, CreditVerbs.self, StatementVerbs.self,
+                    RecountVerb.self,
+                ]
             ),
             CommandGroup(
                 name: "Events in",
