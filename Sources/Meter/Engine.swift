@@ -25,8 +25,11 @@ package final class Engine: Sendable {
     let generation: Mutex<Generation>
     private let currentPolicy: Mutex<AdmissionPolicy>
     private let currentErasures = Mutex(DetailsErasures())
+    private let currentRetention: Mutex<RetentionRule>
     /// Held while files are made the state that counts: a checkpoint's end, a merge, a recovery.
     let maintenance = Mutex<Void>(())
+    /// Of finished journal files, as far as they are written.
+    let keptIndexes = Mutex<KeptIndexes>(KeptIndexes())
     /// Live and flushing counters together.
     let held = HeldCounters()
     /// Grows with each recovery: what was pinned before says nothing of the state after it.
@@ -43,6 +46,7 @@ package final class Engine: Sendable {
         self.identifiers = Mutex(identifiers)
         self.generation = Mutex(generation)
         currentPolicy = Mutex(policy)
+        currentRetention = Mutex(RetentionRule(options))
         self.options = options
         self.seed = seed
         registry = NameRegistry(tenantCountMax: options.tenantCountMax)
@@ -69,6 +73,13 @@ package final class Engine: Sendable {
     package var erasures: DetailsErasures {
         get { currentErasures.withLock { $0 } }
         set { currentErasures.withLock { $0 = newValue } }
+    }
+
+    /// What is needed no more, by the book and the settings. Files are removed at the next checkpoint or
+    /// merge, and by ``applyRetention()``.
+    package var retention: RetentionRule {
+        get { currentRetention.withLock { $0 } }
+        set { currentRetention.withLock { $0 = newValue } }
     }
 
     /// Where the next record will begin.

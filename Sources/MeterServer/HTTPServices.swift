@@ -13,13 +13,15 @@ enum HTTPServices {
     static func make(
         _ context: ServerContext,
         _ start: StartBarrier,
-        _ reporter: ReporterService?
+        _ reporter: ReporterService?,
+        _ files: DataKeepers
     ) throws -> [any Service] {
         let configuration = context.configuration
         let clock = context.clock
         let api = try API(
             context,
-            reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) }
+            reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) },
+            files: files
         )
         var services: [any Service] = [
             application(

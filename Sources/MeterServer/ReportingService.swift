@@ -85,6 +85,9 @@ private struct ReporterDoor: ReportingEngine {
     }
 
     func usage(_ query: UsageQuery) async throws(ReporterTrouble) -> UsageAnswer {
+        if let first = query.windows.first, first < context.engine.usageRetainedFrom {
+            throw ReporterTrouble("usage of that month is kept no longer, so nothing is told of it")
+        }
         let epoch = context.waiters.epoch
         let pending = try await ask(query)
         guard pending.damage.isEmpty else {

@@ -31,7 +31,11 @@ enum Server {
         let catalog = CatalogKeeper(
             context: context,
             disk: try POSIXDisk(path: configuration.dataDirectory, access: .readOnly))
-        let checkpointer = Checkpointer(context: context, catalog: catalog)
+        let keeper = RetentionKeeper(
+            context: context,
+            disk: try POSIXDisk(path: configuration.dataDirectory)
+        )
+        let checkpointer = Checkpointer(context: context, catalog: catalog, retention: keeper)
         try committer.start()
         try checkpointer.start()
         let watchdog = Watchdog(context: context, manager: manager)
@@ -52,7 +56,8 @@ enum Server {
             try ReportingService(waldur, context: context)
         }
         if let reporting { services.append(reporting) }
-        services += try HTTPServices.make(context, start, reporting?.reporter)
+        services += try HTTPServices.make(
+            context, start, reporting?.reporter, DataKeepers(catalog: catalog, retention: keeper))
         services += [DoorService(context: context, doors: doors), start]
 
         var group = ServiceGroupConfiguration(
@@ -220,6 +225,7 @@ extension EngineOptions {
         detailLimits.modelsPerTenant = configuration.limits.detailModelCount
         detailLimits.usersPerTenant = configuration.limits.detailUserCount
         detailLimits.keysPerTenant = configuration.limits.detailKeyCount
+        keptJournalBytes = configuration.retention.journalByteCount
         detailsRetentionMilliseconds = Int64(configuration.detailsRetentionDays) * 86_400_000
     }
 }

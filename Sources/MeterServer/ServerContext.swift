@@ -1,5 +1,6 @@
 internal import Logging
 internal import Meter
+internal import Synchronization
 
 /// What every part of one running server shares.
 ///
@@ -17,6 +18,8 @@ final class ServerContext: Sendable {
     let readiness: Readiness
     /// The parts that have to keep moving.
     let vitals = Vitals()
+    /// What the last pass of retention saw; nil before the first.
+    let retention = Mutex<RetentionStanding?>(nil)
     let logger: Logger
 
     init(

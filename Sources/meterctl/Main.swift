@@ -42,6 +42,7 @@ struct Meterctl: AsyncParsableCommand {
                 name: "Month end",
                 subcommands: [
                     PeriodVerbs.self, AdjustVerbs.self, CreditVerbs.self, StatementVerbs.self,
+                    RecountVerb.self,
                 ]
             ),
             CommandGroup(
@@ -52,7 +53,9 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Files and configuration",
-                subcommands: [VerifyVerb.self, InspectVerb.self, ConfigVerbs.self]
+                subcommands: [
+                    VerifyVerb.self, InspectVerb.self, RetentionVerbs.self, ConfigVerbs.self,
+                ]
             ),
             CommandGroup(
                 name: "Help",

@@ -59,7 +59,7 @@ struct ManualTests {
             return shown.output.split(separator: "\n")
                 .map { $0.trimmingCharacters(in: .whitespaces) }
         }
-        #expect(try complete("meterctl", "rec") == ["reconcile"])
+        #expect(try complete("meterctl", "recon") == ["reconcile"])
         #expect(Set(try complete("meterctl", "keys", "r")) == ["rotate", "revoke"])
         #expect(try complete("meterctl", "completions", "f") == ["fish"])
         #expect(try complete("meterctl", "status", "-o", "c") == ["csv"])

@@ -29,6 +29,8 @@ import Testing
         Case("sources gaps --each", "gaps", name: "gaps-each"),
         Case("period list", "periods"),
         Case("period close 2026-11 --yes", "period-closed"),
+        Case("recount --period 2026-11", "recount"), Case("retention show", "retention"),
+        Case("retention apply --dry-run", "retention-applied"),
         Case("sources conflicts", "conflicts"), Case("book tail", "book"),
         Case("details", "details"),
         Case("details erase --tenant a --user b --reason c", "details-erased"),

@@ -15,7 +15,9 @@ package struct EventIdentity: Hashable, Sendable {
     }
 
     /// What the id files know the event by.
-    var hash: IdentifierHash { IdentifierHash(rawValue: UInt128(high) << 64 | UInt128(low)) }
+    package var hash: IdentifierHash {
+        IdentifierHash(rawValue: UInt128(high) << 64 | UInt128(low))
+    }
 }
 
 /// What was decided about one event of a batch.

@@ -10,6 +10,8 @@ package enum DataFileKind: String, CaseIterable, Sendable {
     case identifiers = "ids"
     /// Calls, amounts and histograms of a span by model, user and outcome.
     case details
+    /// What a kept journal file has, so that it need not be read to know.
+    case kept
 
     /// The first two bytes of such a file.
     var magic: (UInt8, UInt8) {
@@ -18,6 +20,7 @@ package enum DataFileKind: String, CaseIterable, Sendable {
         case .dedup: (UInt8(ascii: "M"), UInt8(ascii: "D"))
         case .identifiers: (UInt8(ascii: "M"), UInt8(ascii: "I"))
         case .details: (UInt8(ascii: "M"), UInt8(ascii: "T"))
+        case .kept: (UInt8(ascii: "M"), UInt8(ascii: "K"))
         }
     }
 
@@ -27,6 +30,7 @@ package enum DataFileKind: String, CaseIterable, Sendable {
         case .dedup: "md"
         case .identifiers: "mi"
         case .details: "mt"
+        case .kept: "mk"
         }
     }
 
@@ -43,7 +47,7 @@ package enum DataFileKind: String, CaseIterable, Sendable {
 /// A file name of the data directory, the one place where kinds and spans are written down:
 ///
 ///     journal-<number>   segment-<from>-<to>.ms   dedup-<0>-<to>.md
-///     ids-<from>-<to>.mi   details-<from>-<to>.mt   <any of them>.tmp
+///     ids-<from>-<to>.mi   details-<from>-<to>.mt   kept-<from>-<to>.mk   <any of them>.tmp
 ///
 /// Positions are 16 lower-case hexadecimal digits, so that names sort like positions. Exactly one text
 /// stands for one name: what parses is formatted back to the same text.

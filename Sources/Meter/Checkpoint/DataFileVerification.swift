@@ -55,6 +55,7 @@ package enum DataFileVerification {
         case .segment: describeSegment(file, &report)
         case .identifiers: describeIdentifiers(file, &report)
         case .details: describeDetails(file, &report)
+        case .kept: describeKept(file, &report)
         case .dedup: break
         }
         return report
@@ -115,6 +116,33 @@ extension DataFileVerification {
                 report.add("count of \(entry.component)", entry.total.count)
             }
             if report.isSound { try details.verify() }
+        } catch {
+            report.note(error.description)
+        }
+    }
+}
+
+extension DataFileVerification {
+    private static func describeKept(_ file: SealedFile, _ report: inout DataFileReport) {
+        do throws(SealedFileError) {
+            let index = try KeptIndexFile(file)
+            let contents = index.contents
+            report.add("records", contents.recordCount)
+            report.add("events", contents.eventCount)
+            report.add("counted events", contents.countedEventCount)
+            report.add("sources", contents.listsSources ? "\(contents.sourceCount)" : "not listed")
+            let times: [(String, ClosedRange<Timestamp>?)] = [
+                ("received", contents.received), ("counted events happened", contents.counted),
+                ("events happened", contents.any),
+            ]
+            for (label, times) in times {
+                guard let times else { continue }
+                let first = TimeText.text(times.lowerBound) ?? "\(times.lowerBound.milliseconds) ms"
+                let last = TimeText.text(times.upperBound) ?? "\(times.upperBound.milliseconds) ms"
+                report.add(label, "\(first) to \(last)")
+            }
+            if contents.isDamaged { report.add("the journal file", "is damaged") }
+            if report.isSound { try index.check(file) }
         } catch {
             report.note(error.description)
         }

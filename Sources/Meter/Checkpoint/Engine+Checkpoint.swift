@@ -160,6 +160,21 @@ extension Engine {
         _ = try writer.seal()
     }
 
+    /// Removes journal files that are kept no longer, from the oldest on: those that concern closed periods
+    /// alone, and what goes beyond the limit.
+    private func removeJournalFiles(below checkpoint: UInt64) throws(DiskError) -> [String] {
+        let rule = retention
+        let indexes = keptIndexes.withLock { $0 }
+        var removed = try journal.removeFiles(below: checkpoint) { span in
+            rule.releases(span, by: indexes)
+        }
+        removed += try journal.removeFiles(
+            below: checkpoint, keepingBytes: rule.journalByteCountMax)
+        let from = journal.keptFrom
+        if !removed.isEmpty { keptIndexes.withLock { $0.remove(before: from) } }
+        return removed
+    }
+
     /// Removes files that wider or newer ones replace, and journal files that are kept no longer.
     ///
     /// Segments that a query still reads stay readable: their files are open. A failure changes nothing
@@ -172,10 +187,13 @@ extension Engine {
         do throws(DiskError) {
             let present = generation.withLock { $0 }
             let checkpoint = present.checkpoint
+            removed += try removeJournalFiles(below: checkpoint)
+            let journalFileCount = removed.count
             var needed = Set(present.segments.map(\.name))
             needed.formUnion(identifiers.withLock { $0.files.map(\.name) })
             needed.formUnion(present.details.map(\.name))
             needed.formUnion(present.damagedDetails.keys)
+            needed.formUnion(keptIndexes.withLock { $0.files.values.map(\.name) })
             for name in try disk.list() where !needed.contains(name) {
                 guard case .sealed(let kind, let span) = DataFileName(name),
                     kind == .dedup ? span.to < checkpoint : span.to <= checkpoint
@@ -183,9 +201,7 @@ extension Engine {
                 try disk.remove(name)
                 removed.append(name)
             }
-            if !removed.isEmpty { try disk.syncDirectory() }
-            removed += try journal.removeFiles(
-                below: checkpoint, keepingBytes: options.keptJournalBytes)
+            if removed.count > journalFileCount { try disk.syncDirectory() }
         } catch { return (removed, .disk(error)) }
         return (removed, nil)
     }
@@ -218,7 +234,8 @@ extension Engine {
         let range = first..<(first + names.count)
         let merged: Segment
         do throws(SegmentError) {
-            let summary = try SegmentMerger.merge(Array(segments[range]), to: disk)
+            let summary = try SegmentMerger.merge(
+                Array(segments[range]), to: disk, retainedFrom: retention.segmentsReleasedBefore)
             merged = try Segment.open(summary.name, on: disk)
         } catch { throw .segment(error) }
         generation.withLock {

@@ -22,6 +22,8 @@ package struct LiveFiles: Equatable, Sendable {
     package private(set) var dedup: File?
     /// Details before the checkpoint, in order, without overlap; gaps are where a file was lost.
     package private(set) var details: [File] = []
+    /// Of journal files, whatever the checkpoint is; each is worth something beside its file only.
+    package private(set) var kept: [File] = []
     /// The numbers of the journal's files, ascending.
     package private(set) var journalNumbers: [UInt64] = []
     /// Files before the checkpoint that a wider one replaces. They may be removed.
@@ -72,7 +74,9 @@ package struct LiveFiles: Equatable, Sendable {
         identifiers = Self.chain(identifierFiles, to: checkpoint)
         details = Self.widest(files[.details] ?? [], before: checkpoint)
 
-        var counting = Set((segments + identifiers + details).map(\.name))
+        kept = files[.kept] ?? []
+
+        var counting = Set((segments + identifiers + details + kept).map(\.name))
         if let dedup { counting.insert(dedup.name) }
         for file in files.values.joined().sorted(by: { $0.name < $1.name })
         where !counting.contains(file.name) {

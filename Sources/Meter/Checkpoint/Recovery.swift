@@ -50,6 +50,7 @@ extension Engine {
             identifiers: rebuilding.identifiers,
             generation: rebuilding.generation, policy: policy, options: options, seed: seed)
         engine.adopt(rebuilding.segments)
+        engine.findKeptIndexes()
         for shard in engine.shards { shard.state.withLock { engine.held.add($0.live.held) } }
         return (engine, summary)
     }
@@ -236,70 +237,46 @@ struct Rebuilding {
 /// Applies journal records to a state by the verdicts that they hold.
 struct Replaying: ~Copyable {
     private let options: EngineOptions
-    private var batch = EventBatch()
+    private var reader = AdmittedRecordReader()
 
     init(options: EngineOptions) { self.options = options }
 
     mutating func apply(
         _ journalled: JournalRecord, to rebuilding: inout Rebuilding
     ) throws(EngineError) {
-        do throws(FrameError) {
-            switch journalled.kind {
-            case RecordKind.frame:
-                let (record, payload) = try unsafe FrameRecord.parse(journalled.payload)
-                try unsafe apply(record, payload, end: journalled.end, to: rebuilding.shards)
-            case RecordKind.batch:
-                let (record, payload) = try unsafe BatchRecord.parse(journalled.payload)
-                try unsafe apply(record, payload, to: &rebuilding)
-            default: throw .unknownKind(journalled.kind)
-            }
-        } catch {
+        let admitted: AdmittedRecord
+        do throws(FrameError) { admitted = try reader.read(journalled) } catch {
             throw .record(position: journalled.position, error)
         }
-    }
-
-    private mutating func apply(
-        _ record: FrameRecord, _ payload: UnsafeRawBufferPointer, end: UInt64, to shards: [Shard]
-    ) throws(FrameError) {
-        let header = record.header
-        let key = SourceKey(principal: record.principal, source: header.source)
-        let shard = shards[key.shardIndex(of: shards.count)]
-        if header.kind == .claim {
-            let claim = try unsafe Claim.decode(
-                payload: payload, baseTime: header.baseTime, sealedThrough: header.firstSequence)
-            shard.state.withLock {
-                $0.apply(record, claim, end: end)
-                $0.settle(key, durablePosition: end)
+        let end = journalled.end
+        switch admitted {
+        case .claim(let record, let claim):
+            Self.change(record, rebuilding.shards, end: end) { state in
+                state.apply(record, claim, end: end)
             }
-            return
-        }
-        var isWellFormed = true
-        do throws(FrameError) {
-            try unsafe batch.decode(
-                payload: payload, eventCount: header.eventCount, baseTime: header.baseTime)
-        } catch {
-            guard record.verdict == .refused(.malformed) || record.verdict == .inConflict else {
-                throw error
+        case .frame(let record, isWellFormed: true):
+            Self.change(record, rebuilding.shards, end: end) { state in
+                _ = state.apply(record, reader.batch, end: end, options: options)
             }
-            isWellFormed = false
-        }
-        shard.state.withLock { state in
-            if isWellFormed {
-                _ = state.apply(record, batch, end: end, options: options)
-            } else {
+        case .frame(let record, isWellFormed: false):
+            Self.change(record, rebuilding.shards, end: end) { state in
                 state.applyMalformed(record, end: end)
             }
-            state.settle(key, durablePosition: end)
+        case .batch(let record):
+            let shard = rebuilding.shards[record.principal.shardIndex(of: rebuilding.shards.count)]
+            shard.state.withLock { _ = $0.apply(record, reader.batch, options: options) }
+            rebuilding.identifiers.insert(acceptedIn: record)
         }
     }
 
-    private mutating func apply(
-        _ record: BatchRecord, _ payload: UnsafeRawBufferPointer, to rebuilding: inout Rebuilding
-    ) throws(FrameError) {
-        try unsafe batch.decode(
-            payload: payload, eventCount: record.outcomes.count, baseTime: record.baseTime)
-        let shard = rebuilding.shards[record.principal.shardIndex(of: rebuilding.shards.count)]
-        shard.state.withLock { _ = $0.apply(record, batch, options: options) }
-        rebuilding.identifiers.insert(acceptedIn: record)
+    /// Changes the state of a frame's source, and settles it: what is replayed is durable.
+    private static func change(
+        _ record: FrameRecord, _ shards: [Shard], end: UInt64, _ body: (inout ShardState) -> Void
+    ) {
+        let key = SourceKey(principal: record.principal, source: record.header.source)
+        shards[key.shardIndex(of: shards.count)].state.withLock { state in
+            body(&state)
+            state.settle(key, durablePosition: end)
+        }
     }
 }

@@ -36,7 +36,24 @@ extension Journal {
         keepingBytes keptBytes: Int
     ) throws(DiskError) -> [String] {
         try back.withLock { back throws(DiskError) in
-            try back.writer.remove(below: min(position, durable), keeping: keptBytes)
+            try back.writer.remove(below: min(position, durable)) { $1 >= keptBytes }
+        }
+    }
+
+    /// Removes whole files, from the oldest, that end at or below `position`, as long as `isReleased` says of
+    /// a file's span that it is needed no more.
+    ///
+    /// - Returns: the names of the removed files.
+    /// - Throws: what the disk refused; the journal goes on, and it can be tried again.
+    func removeFiles(
+        below position: UInt64,
+        where isReleased: (JournalSpan) -> Bool
+    ) throws(DiskError) -> [String] {
+        try back.withLock { back throws(DiskError) in
+            try back.writer.remove(below: min(position, durable)) { file, _ in
+                let start = file.header.start
+                return isReleased(JournalSpan(from: start, to: file.end ?? start))
+            }
         }
     }
 }

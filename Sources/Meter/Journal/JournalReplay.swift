@@ -20,19 +20,29 @@ struct JournalReplay {
             )
         }
         for index in files.files.indices {
-            let file = files.files[index]
-            let from = max(position, file.header.start)
-            let to = files.end(index, newestEnd: end)
-            guard from < to else { continue }
-            if files.isReplaced(index) {
-                reading.damaged.append(
-                    JournalDamage(file: file.name, from: from, to: to, cause: .foreign)
-                )
-                continue
-            }
-            try read(file, from: from, to: to, into: &reading, body)
+            try read(index, from: position, into: &reading, body)
         }
         return reading
+    }
+
+    /// Reads what one file has from a position on.
+    func read<Failure: Error>(
+        _ index: Int,
+        from position: UInt64,
+        into reading: inout JournalReading,
+        _ body: (JournalRecord) throws(Failure) -> Void
+    ) throws(ReplayError<Failure>) {
+        let file = files.files[index]
+        let from = max(position, file.header.start)
+        let to = files.end(index, newestEnd: end)
+        guard from < to else { return }
+        if files.isReplaced(index) {
+            reading.damaged.append(
+                JournalDamage(file: file.name, from: from, to: to, cause: .foreign)
+            )
+            return
+        }
+        try read(file, from: from, to: to, into: &reading, body)
     }
 
     private func read<Failure: Error>(

@@ -74,27 +74,28 @@ struct JournalWriter: Sendable {
         fileBytes += group.count
     }
 
-    /// Removes files from the oldest on that end at or below `position`, as long as at least `keptBytes`
-    /// remain.
+    /// Removes files from the oldest on that end at or below `position`, as long as `isRemovable` says so of
+    /// the oldest and of the bytes that would remain.
     mutating func remove(
         below position: UInt64,
-        keeping keptBytes: Int
+        where isRemovable: (JournalFile, Int) -> Bool
     ) throws(DiskError) -> [String] {
         var removed: [String] = []
         var bytes = byteCount
         while let first = files.files.first, let end = first.end, end <= position {
             let size = Self.byteCount(first, end: end)
-            guard bytes - size >= keptBytes else { break }
+            guard isRemovable(first, bytes - size) else { break }
             do throws(DiskError) {
                 try disk.remove(first.name)
             } catch  where error.reason == .notFound {
                 // An attempt whose directory sync failed has removed it.
             }
+            // One by one: a power cut must not bring back a file whose neighbour is gone for good.
+            try disk.syncDirectory()
             bytes -= size
             files.removeFirst()
             removed.append(first.name)
         }
-        if !removed.isEmpty { try disk.syncDirectory() }
         return removed
     }
 

@@ -8,7 +8,8 @@ package enum SegmentMerger {
     /// name its sums are compared with those in the inputs' footers.
     ///
     /// - Parameters:
-    ///   - segments: At least one, in the order of their spans, without gap or overlap.
+    ///   - segments: At least one, in the order of their spans, without gap or overlap. One alone is
+    ///     replaced by the result, which has its name.
     ///   - retainedFrom: Rows of earlier minutes are left out, and names that only they referred to.
     /// - Throws: ``SegmentError``, also where any block of an input is damaged; they are as they were.
     /// - Complexity: O(rows × inputs) at worst; memory for the names and one block of each input.
@@ -39,7 +40,7 @@ package enum SegmentMerger {
         )
         let dropped = try copyRows(of: segments, retainedFrom, usage, to: &builder)
         try check(builder.totals, and: dropped, against: segments, file: builder.name)
-        return try builder.finish()
+        return try builder.finish(isReplacement: segments.count == 1)
     }
 
     /// Which names of the union the result keeps, and under which index.

@@ -131,7 +131,9 @@ struct SegmentBuilder: ~Copyable {
     }
 
     /// Writes what is left, the names and the footer, and names the file.
-    consuming func finish() throws(SegmentError) -> SegmentSummary {
+    ///
+    /// - Parameter isReplacement: The name is another segment's, whose place this one takes.
+    consuming func finish(isReplacement: Bool = false) throws(SegmentError) -> SegmentSummary {
         if !rows.isEmpty { try writeBlock() }
         for start in stride(from: 0, to: series.count, by: SeriesPage.nameCount) {
             let end = min(start + SeriesPage.nameCount, series.count)
@@ -140,7 +142,7 @@ struct SegmentBuilder: ~Copyable {
         }
         try write(footer.encode())
         do throws(SealedFileError) {
-            let file = try writer.seal()
+            let file = try writer.seal(isReplacement: isReplacement)
             return SegmentSummary(
                 name: file.name,
                 span: span,

@@ -10,9 +10,15 @@ struct API: Sendable {
     private let counters = APICounters()
     private let limits: RequestLimits
 
-    /// - Parameter reporting: nil where no Waldur is configured.
+    /// - Parameters:
+    ///   - reporting: nil where no Waldur is configured.
+    ///   - files: nil where nobody keeps files, as in tests of single routes.
     /// - Throws: ``StartError`` when the key of the id hashes can neither be read nor made.
-    init(_ context: ServerContext, reporting: (any ReportingControl)? = nil) throws {
+    init(
+        _ context: ServerContext,
+        reporting: (any ReportingControl)? = nil,
+        files: DataKeepers? = nil
+    ) throws {
         self.context = context
         let clock = context.clock
         limits = RequestLimits(limiters: context.engine.limiters) { clock.now() }
@@ -61,6 +67,11 @@ struct API: Sendable {
         routes +=
             BillingRoutes(ledger: ledger, gate: billingGate).routes
         routes += PeriodRoutes(closing: closing, gate: billingGate).routes
+        routes += RetentionRoutes(context: context, keeper: files?.retention).routes
+        routes +=
+            RecountRoutes(
+                jobs: RecountJobs(context: context, ledger: ledger, catalog: files?.catalog)
+            ).routes
         routes += StatementRoutes(context: context, files: statements).routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route

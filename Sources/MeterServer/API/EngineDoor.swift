@@ -86,16 +86,30 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
     }
 
     func usage(_ query: UsageQuery) async throws(Problem) -> UsageAnswer {
-        try await answer { engine, now throws(EngineError) in try engine.query(query, at: now) }
+        try checkKept(query)
+        return try await answer { engine, now throws(EngineError) in
+            try engine.query(query, at: now)
+        }
     }
 
     func usage(
         _ query: UsageQuery,
         with details: [DetailsQuery]
     ) async throws(Problem) -> UsageWithDetails {
-        try await answer { engine, now throws(EngineError) in
+        try checkKept(query)
+        return try await answer { engine, now throws(EngineError) in
             try engine.query(query, with: details, at: now)
         }
+    }
+
+    /// Too little is never answered for what is kept no longer.
+    private func checkKept(_ query: UsageQuery) throws(Problem) {
+        let since = context.engine.usageRetainedFrom
+        guard let first = query.windows.first, first < since else { return }
+        throw .keptNoLonger(
+            "Usage by the minute is kept from \(RFC3339.text(since)) on; ask from there. What was billed "
+                + "before stands in statements and the book."
+        )
     }
 
     func details(_ query: DetailsQuery) async throws(Problem) -> DetailsAnswer {

@@ -32,6 +32,7 @@ struct ServerConfiguration: Sendable {
     var udpReceiveBufferByteCount: Int
     var checkpointInterval: Duration
     var detailsRetentionDays: Int
+    var retention: Retention
     var stopTimeout: Duration
     var clockOffsetSeconds: Int
     var portFile: String?
@@ -55,6 +56,15 @@ struct ServerConfiguration: Sendable {
         /// Waldur's figure stands, rather than Meter's being sent again, where nobody decided.
         var acceptsForeign: Bool
         var foreignDecideHours: Int
+    }
+
+    /// How long what is kept; details have a setting of their own.
+    struct Retention: Sendable {
+        var journalDays: Int
+        var journalAgeDays: Int
+        var journalByteCount: Int
+        var segmentsMonths: Int
+        var statementsMonths: Int
     }
 
     struct Limits: Sendable {
@@ -111,6 +121,13 @@ struct ServerConfiguration: Sendable {
         udpReceiveBufferByteCount = try Self.count(values, Settings.udpReceiveBuffer) << 20
         checkpointInterval = try Self.seconds(values, Settings.checkpointSeconds)
         detailsRetentionDays = try Self.count(values, Settings.detailsRetentionDays)
+        retention = Retention(
+            journalDays: try Self.count(values, Settings.journalDays),
+            journalAgeDays: try Self.count(values, Settings.journalAgeDays),
+            journalByteCount: try Self.count(values, Settings.journalSize) << 30,
+            segmentsMonths: try Self.count(values, Settings.segmentsMonths),
+            statementsMonths: try Self.count(values, Settings.statementsMonths)
+        )
         stopTimeout = try Self.seconds(values, Settings.stopSeconds)
         clockOffsetSeconds = try Self.count(values, Settings.clockOffsetSeconds)
         portFile = values.value(Settings.portFile)?.text
@@ -138,6 +155,11 @@ struct ServerConfiguration: Sendable {
         waldur = try Self.waldur(values)
         if tcpTLS != nil || https != nil { tls = try Self.tls(values) }
         try checkAuthentication(values)
+    }
+
+    /// The zones of the configured Waldurs.
+    var zones: [WaldurID: ZoneOffset] {
+        waldur.map { [WaldurID($0.id): $0.zone] } ?? [:]
     }
 
     /// Where the administration socket is; nil where neither it nor the data directory is set.

@@ -228,6 +228,42 @@ enum Settings {
         "How long details (models, users, outcomes, percentiles) are kept. Usage and what is billed "
             + "are not touched by it."
     )
+    static let journalDays = Setting(
+        ["retention", "journal-days"],
+        .count(0...36_500),
+        default: "35",
+        unit: "days",
+        "How long journal files are kept after every billing period that they concern is closed."
+    )
+    static let journalAgeDays = Setting(
+        ["retention", "journal-age-days"],
+        .count(1...36_500),
+        default: "100",
+        unit: "days",
+        "How long journal files are kept after their events, where no Waldur has a binding."
+    )
+    static let journalSize = Setting(
+        ["retention", "journal-size"],
+        .count(1...1_000_000),
+        default: "64",
+        unit: "GiB",
+        "What the kept journal may take. Beyond it, or when less than a tenth of the disk is free, the oldest "
+            + "files go, and an alarm names the date from which on it is kept."
+    )
+    static let segmentsMonths = Setting(
+        ["retention", "segments-months"],
+        .count(13...1_200),
+        default: "25",
+        unit: "months",
+        "How long usage by the minute is kept, of closed periods only; sums, carries and statements stay."
+    )
+    static let statementsMonths = Setting(
+        ["retention", "statements-months"],
+        .count(13...1_200),
+        default: "120",
+        unit: "months",
+        "How long files of statements are kept; their hashes stay in the book for ever."
+    )
     static let stopSeconds = Setting(
         ["stop-seconds"],
         .count(1...300),
@@ -389,7 +425,8 @@ enum Settings {
             waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
             waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
             udpReceiveBuffer,
-            checkpointSeconds, detailsRetentionDays, stopSeconds,
+            checkpointSeconds, journalDays, journalAgeDays, journalSize, segmentsMonths,
+            statementsMonths, detailsRetentionDays, stopSeconds,
             connections, connectionsPerAddress, firstFrameSeconds, frameSeconds, idleSeconds,
             journalQueue, liveKeys, detailsMemory, detailModels, detailUsers, detailKeys, httpBody,
             httpSeconds, httpConnections, liveStreams,

@@ -1,6 +1,7 @@
 internal import Logging
 internal import Meter
 internal import MeterCatalog
+internal import MeterWire
 internal import Synchronization
 
 /// Keeps the SQLite catalog beside the data: an index for people and tools, which nothing depends on.
@@ -41,6 +42,21 @@ final class CatalogKeeper: Sendable {
                     "the catalog could not be brought up to date", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    /// What the catalog says that each segment adds up to; nil where it cannot be read.
+    func listedSums() -> [String: [Name: UsageTotal]]? {
+        let files = catalog.withLock { catalog in try? catalog?.files() }
+        guard let files else { return nil }
+        var listed: [String: [Name: UsageTotal]] = [:]
+        for file in files where file.kind == DataFileKind.segment.rawValue {
+            var sums: [Name: UsageTotal] = [:]
+            for sum in file.sums {
+                sums[sum.component] = UsageTotal(sum: sum.sum, count: sum.count)
+            }
+            listed[file.name] = sums
+        }
+        return listed
     }
 
     private func follow(

@@ -7,15 +7,19 @@ internal import Synchronization
 final class Checkpointer: Sendable {
     private let context: ServerContext
     private let catalog: CatalogKeeper
+    private let retention: RetentionKeeper
     private let stopSignal = StopSignal()
     private let thread = Mutex<WorkerThread?>(nil)
 
     private static let look = Duration.milliseconds(100)
     private static let pauseAfterFailure = Duration.seconds(2)
+    /// Periods are closed and disks fill up without a checkpoint, too.
+    private static let retentionInterval = Duration.seconds(600)
 
-    init(context: ServerContext, catalog: CatalogKeeper) {
+    init(context: ServerContext, catalog: CatalogKeeper, retention: RetentionKeeper) {
         self.context = context
         self.catalog = catalog
+        self.retention = retention
     }
 
     func start() throws(SystemCallError) {
@@ -38,7 +42,17 @@ final class Checkpointer: Sendable {
         var last = ContinuousClock.now
         var lastPosition = context.engine.durable
         var erased = DetailsErasures()
+        var lastPass: ContinuousClock.Instant?
+        var isIndexed = false
         while !stopSignal.wait(Self.look) {
+            // One file at a time, so that a checkpoint that is due waits for one at most.
+            if !isIndexed { isIndexed = !retention.indexNext() }
+            if isIndexed,
+                lastPass.map({ ContinuousClock.now - $0 >= Self.retentionInterval }) ?? true
+            {
+                retention.pass()
+                lastPass = .now
+            }
             let isDue =
                 ContinuousClock.now - last >= context.configuration.checkpointInterval
                 && context.engine.durable != lastPosition
@@ -54,6 +68,7 @@ final class Checkpointer: Sendable {
                 }
                 merge()
                 catalog.refresh()
+                isIndexed = false
             } else if stopSignal.wait(Self.pauseAfterFailure) {
                 return
             }

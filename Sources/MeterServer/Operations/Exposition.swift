@@ -1,5 +1,6 @@
 internal import Meter
 internal import MeterWire
+internal import Synchronization
 
 /// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, what the
 /// engine holds, how reporting stands, and the kernel's facts of process and disk.
@@ -14,6 +15,7 @@ enum Exposition {
         context.metrics.write(to: &text)
         writeEvents(context, to: &text)
         writeEngine(context, to: &text)
+        writeRetention(context, to: &text)
         writeDetails(context, to: &text)
         writeState(context, to: &text)
         writeReporting(reporting, to: &text)
@@ -82,6 +84,35 @@ enum Exposition {
             "meter_complete_through_timestamp_seconds",
             "The earliest time that a source could still change; 0 while unknown.",
             seconds(through)
+        )
+    }
+
+    private static func writeRetention(_ context: ServerContext, to text: inout PrometheusText) {
+        let standing = context.retention.withLock { $0 }
+        text.gauge(
+            "meter_journal_kept_bytes",
+            "Bytes of journal files, with those that are kept as evidence.",
+            standing?.journal.byteCount ?? 0
+        )
+        text.gauge(
+            "meter_journal_kept_bytes_max",
+            "What the kept journal may take, by retention.journal-size and the room on the disk.",
+            standing?.rule.journalByteCountMax ?? 0
+        )
+        text.gauge(
+            "meter_journal_growth_bytes_per_day",
+            "Bytes that the journal has grown by a day in the last week; 0 while unknown.",
+            standing?.journal.bytesPerDay ?? 0
+        )
+        text.gauge(
+            "meter_journal_kept_since_timestamp_seconds",
+            "From when on every event is in journal files that are kept; 0 where all that ever came is.",
+            seconds(standing?.journal.keptSince)
+        )
+        text.counter(
+            "meter_retention_failures_total",
+            "Passes of retention and indexes of journal files that failed.",
+            context.metrics.retentionFailures.count
         )
     }
 

@@ -26,6 +26,8 @@ final class Readiness: Sendable {
         case damage
         /// Files of details are lost or cannot be read; usage is served as ever.
         case detailsMissing = "details-missing"
+        /// The limit of the kept journal was stronger than what should be kept.
+        case journalShort = "journal-short"
         /// Events that came have not each exactly one outcome: a fault of this program.
         case notConserved = "not-conserved"
         /// What was metered and what became of it differ in some account: a fault of this program.
@@ -44,8 +46,9 @@ final class Readiness: Sendable {
             switch self {
             case .starting, .stopping, .diskFailing, .diskFull, .journalQueueFull, .liveKeyLimit:
                 true
-            case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .notConserved,
-                .ledgerNotConserved, .certificateFailing, .certificateEnding, .reportingHeld,
+            case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .journalShort,
+                .notConserved, .ledgerNotConserved, .certificateFailing, .certificateEnding,
+                .reportingHeld,
                 .reportingFailing:
                 false
             }

@@ -31,6 +31,7 @@ struct ServerMetrics: Sendable {
     let checkpointFailures = Counter()
     let merges = Counter()
     let mergeFailures = Counter()
+    let retentionFailures = Counter()
     let bookEntries = Counter()
     let startedUnclean = Gauge()
 

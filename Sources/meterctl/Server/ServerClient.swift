@@ -93,7 +93,7 @@ struct ServerClient {
     ) -> CommandFailure {
         let exit: ExitStatus =
             switch status {
-            case 409: .precondition
+            case 409, 410: .precondition
             case 429, 500...599, 408: .unavailable
             default: .failed
             }

@@ -39,6 +39,18 @@ struct StatusVerb: Verb {
         add("ready", status.cell("ready"))
         add("journal bytes on disk", status.cell("journal.durable"))
         add("journal bytes received", status.cell("journal.appended"))
+        if let bytes = UInt64(status.cell("kept.bytes")) {
+            var kept = "\(Readable.bytes(bytes)) of at most "
+            kept += UInt64(status.cell("kept.limitBytes")).map { Readable.bytes($0) } ?? "any size"
+            let since = status.cell("kept.since")
+            kept += since.isEmpty ? ", all that ever came" : ", from \(since) on"
+            if let growth = UInt64(status.cell("kept.growthBytesPerDay")) {
+                kept += ", \(Readable.bytes(growth)) more a day"
+            }
+            let days = status.cell("kept.daysUntilLimit")
+            if !days.isEmpty { kept += ", the limit in \(days) days" }
+            add("journal kept", kept)
+        }
         for (title, name) in [
             ("received", "received"), ("accepted", "accepted"), ("refused", "refused"),
             ("in conflict", "inConflict"), ("duplicate", "duplicate"), ("deferred", "deferred"),

@@ -61,9 +61,11 @@ import Testing
             name(.segment, 0, 5), name(.segment, 5, 9), name(.segment, 0, 9),
             name(.segment, 9, 12), name(.segment, 12, 20), name(.identifiers, 0, 9),
             name(.identifiers, 9, 12), name(.dedup, 0, 9), name(.dedup, 0, 12),
+            name(.kept, 0, 5), name(.kept, 9, 30),
             "segment-1.ms.tmp", "journal-0000000005", "journal-0000000012",
             "notes.txt",
         ])
+        #expect(live.kept.map(\.name) == [name(.kept, 0, 5), name(.kept, 9, 30)])
         #expect(live.checkpoint == 12)
         #expect(live.segments.map(\.name) == [name(.segment, 0, 9), name(.segment, 9, 12)])
         #expect(

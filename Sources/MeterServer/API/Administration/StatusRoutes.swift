@@ -1,5 +1,6 @@
 internal import Meter
 internal import MeterWire
+internal import Synchronization
 
 /// `/admin/v1/status`: everything an operator looks at first, in one answer.
 struct StatusRoutes {
@@ -30,6 +31,7 @@ struct StatusRoutes {
             "journal": [
                 "appended": .decimal(engine.appended), "durable": .decimal(engine.durable),
             ],
+            "kept": Self.json(context.retention.withLock { $0 }),
             "events": Self.json(counts),
             "sources": [
                 "total": .count(sources.total), "unclean": .count(sources.unclean),
@@ -47,6 +49,17 @@ struct StatusRoutes {
             "reconciledThrough": .optional(reporting?.reconciledThrough().map(RFC3339.text)),
             "book": ["entries": .decimal(head.number), "head": .string("\(head.hash)")],
             "reporting": .array(reporting?.status().map(\.json) ?? []),
+        ]
+    }
+
+    private static func json(_ standing: RetentionStanding?) -> JSONOutput {
+        guard let standing else { return .null }
+        return [
+            "bytes": .decimal(standing.journal.byteCount),
+            "limitBytes": .decimal(standing.rule.journalByteCountMax),
+            "since": .optional(standing.journal.keptSince.flatMap { TimeText.text($0) }),
+            "growthBytesPerDay": .optional(standing.journal.bytesPerDay),
+            "daysUntilLimit": .optional(standing.daysUntilLimit),
         ]
     }
 

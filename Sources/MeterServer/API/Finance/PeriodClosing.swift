@@ -205,6 +205,13 @@ struct PeriodClosing: Sendable {
         guard let standing = context.book.state.billing.periods[key] else {
             throw .precondition("\(key) was never closed.")
         }
+        let since = context.engine.usageRetainedFrom
+        guard since <= period.start else {
+            throw .keptNoLonger(
+                "Usage by the minute is kept from \(RFC3339.text(since)) on, so that another revision of "
+                    + "\(key) could not be made; book what has to change in the present month."
+            )
+        }
         _ = try context.book.decide(
             [
                 .periodReopened(

@@ -77,7 +77,7 @@ final class StatementFiles: Sendable {
         return (try? Data(contentsOf: url)).map { Array($0) }
     }
 
-    private static func name(_ hash: String, _ form: SignedStatement.Form) -> String {
+    static func name(_ hash: String, _ form: SignedStatement.Form) -> String {
         "statement-\(hash).\(form.rawValue)"
     }
 

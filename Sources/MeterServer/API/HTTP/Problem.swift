@@ -152,6 +152,10 @@ extension Problem {
         Problem("precondition", status: 409, title: "Refused as things stand", detail: detail)
     }
 
+    package static func keptNoLonger(_ detail: String) -> Problem {
+        Problem("kept-no-longer", status: 410, title: "Kept no longer", detail: detail)
+    }
+
     package static func busy(_ detail: String, retryAfter: Int) -> Problem {
         Problem(
             "busy",
