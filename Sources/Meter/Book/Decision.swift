@@ -45,6 +45,7 @@ package enum Decision: Equatable, Sendable {
     case periodReopened(PeriodReopened)
     case statementKeySet(StatementKeySet)
     case offeringFollowed(OfferingFollowed)
+    case countingDeclared(CountingDeclaration)
 }
 
 /// A key opens nothing any more.
@@ -134,6 +135,7 @@ extension Decision {
         case periodReopened = "period-reopened"
         case statementKeySet = "statement-key-set"
         case offeringFollowed = "offering-followed"
+        case countingDeclared = "counting-declared"
     }
 
     package var kind: Kind {
@@ -178,6 +180,7 @@ extension Decision {
         case .periodReopened: .periodReopened
         case .statementKeySet: .statementKeySet
         case .offeringFollowed: .offeringFollowed
+        case .countingDeclared: .countingDeclared
         }
     }
 
@@ -224,6 +227,7 @@ extension Decision {
         case .periodReopened(let content): content
         case .statementKeySet(let content): content
         case .offeringFollowed(let content): content
+        case .countingDeclared(let content): content
         }
     }
 }

@@ -26,8 +26,11 @@ struct Attribution {
         agent: Name,
         access: AccessID?,
         component: Name,
+        way: UsageWay,
         at minute: Minute
     ) throws(LedgerError) {
+        let isAdvisory =
+            book.counting.class(of: way, tenant: tenant, agent: agent, at: minute) == .advisory
         let key = TenantLine.Key(tenant: tenant, component: component)
         var line =
             tenants[key]
@@ -47,7 +50,7 @@ struct Attribution {
                 agent: agent,
                 access: access,
                 component: component,
-                reason: reason
+                reason: isAdvisory ? .advisory : reason
             )
             let known = unassigned[key] ?? (UsageTotal(), minute)
             unassigned[key] = (try known.total.adding(total), min(known.first, minute))
@@ -65,7 +68,10 @@ struct Attribution {
             metered[account] =
                 try Quantity(metered[account] ?? 0)
                 .adding(Quantity(total.sum).weighed(weight).rawValue).rawValue
-            let fate = fate(of: component, told: told?.component, binding: binding, at: minute)
+            let fate =
+                isAdvisory
+                ? (nil, .advisory)
+                : fate(of: component, told: told?.component, binding: binding, at: minute)
             let key = AttributedUsage.Key(
                 tenant: tenant,
                 agent: agent,

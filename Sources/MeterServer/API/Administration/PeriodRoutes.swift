@@ -80,7 +80,7 @@ struct PeriodRoutes {
                 item(obstacle.cause, standing.tenant.description, obstacle.detail)
             }
         }
-        for usage in reading.month.unassigned {
+        for usage in reading.month.unassigned where usage.key.reason != .advisory {
             item(
                 "unassigned",
                 "\(usage.key.tenant)/\(usage.key.agent)",
