@@ -197,7 +197,7 @@ class TracesTests(unittest.TestCase):
         limits = {"tenant": "acme", "limits": {"events-per-second": 20}}
         self.assertEqual(self.server.call("PUT", "/admin/v1/limits", limits, admin=True).status, 200)
         kept = Kept()
-        self.trace(kept, count=300)
+        self.trace(kept, count=260)
         request = encode_spans(kept.spans).SerializeToString()
         # Overdraws the bucket; what follows has to wait.
         reply = self.server.call("POST", "/v1/traces", request, key=self.key, headers={"Content-Type": PROTOBUF})

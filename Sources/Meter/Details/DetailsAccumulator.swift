@@ -69,7 +69,8 @@ struct DetailsAccumulator {
 
     /// Whether a series' name says anything about its group, or whether it is wanted.
     var needsSeriesNames: Bool {
-        query.classes != .all || !query.grouping.isDisjoint(with: [.tenant, .agent, .access]) || query.agents != nil
+        query.classes != .all || !query.grouping.isDisjoint(with: [.tenant, .agent, .access])
+            || query.agents != nil
             || query.accesses != nil
     }
     var needsModelNames: Bool { query.grouping.contains(.model) || query.models != nil }

@@ -165,7 +165,8 @@ package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .notGrouped: "the usage must be grouped by tenant, agent, access, component, way and window"
+        case .notGrouped:
+            "the usage must be grouped by tenant, agent, access, component, way and window"
         case .windowsStale(let minute):
             "the book has a boundary at \(TimeText.text(minute) ?? "\(minute.rawValue)") that the "
                 + "query lacks; query again"

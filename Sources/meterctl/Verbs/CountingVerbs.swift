@@ -37,7 +37,8 @@ struct CountingVerbs: AsyncParsableCommand {
 
     struct Declare: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Says which way of a tenant's or agent's usage counts, from a quarter hour on.",
+            abstract:
+                "Says which way of a tenant's or agent's usage counts, from a quarter hour on.",
             discussion: """
                 Of an agent one way counts at a time: frames and CloudEvents (native), or spans (otlp) \
                 where somebody answers for it that none is sampled away. The other is advisory: kept, \

@@ -46,7 +46,8 @@ struct TraceModel {
         var fields = resources.map { resource -> [UInt8] in
             let own = Self.message(
                 resource.attributes.map { Self.field(1, Self.protobuf($0, &seed)) },
-                &seed
+                &seed,
+                keepsOrder: true
             )
             var fields = [Self.field(1, own)]
             for spans in resource.scopes {
@@ -239,7 +240,9 @@ struct TraceModel {
         + ["gen_ai.input.messages", "gen_ai.system", "http.request.method", "gen_ai", "", "é"]
 
     private static func value(_ seed: inout Seed, depth: Int = 0) -> Value {
-        let texts = ["", "chat", "invoke_agent", "a\"\\\n\u{1}ü", "gpt-4o", "0123456789abcdef", "acme"]
+        let texts = [
+            "", "chat", "invoke_agent", "a\"\\\n\u{1}ü", "gpt-4o", "0123456789abcdef", "acme",
+        ]
         switch seed.below(depth < 3 ? 10 : 6) {
         case 0: return .double(0.5)
         case 1: return .flag(seed.oneIn(2))
@@ -257,6 +260,20 @@ struct TraceModel {
         (0..<seed.below(9)).map { _ in (seed.pick(keys), value(&seed)) }
     }
 
+    /// Of a call, which mostly breaks no rule.
+    private static func call(_ seed: inout Seed) -> Attributes {
+        let counts = [
+            "input_tokens", "output_tokens", "cache_read.input_tokens", "reasoning.output_tokens",
+        ]
+        var attributes: Attributes = [
+            ("gen_ai.operation.name", .text("chat")), ("meter.agent", .text("bot")),
+        ]
+        for name in counts where seed.oneIn(2) {
+            attributes.append(("gen_ai.usage." + name, .integer(Int64(seed.below(40) - 1))))
+        }
+        return seed.oneIn(2) ? attributes : attributes + [(seed.pick(keys), value(&seed))]
+    }
+
     init(_ seed: inout Seed) {
         for _ in 0..<seed.below(4) {
             var resource = Resource(attributes: Self.attributes(&seed))
@@ -269,7 +286,8 @@ struct TraceModel {
                             spanID: (0..<length).map { _ in UInt8(seed.below(2)) },
                             start: seed.pick([0, 1, 1_795_343_400_000_000_000]),
                             end: seed.pick([0, 1_795_343_400_125_999_999, .max]),
-                            attributes: Self.attributes(&seed),
+                            attributes: seed.oneIn(2)
+                                ? Self.call(&seed) : Self.attributes(&seed),
                             status: seed.pick([nil, 0, 1, 2])
                         )
                     }

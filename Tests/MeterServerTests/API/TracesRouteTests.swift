@@ -77,7 +77,8 @@ import Testing
         let meter = try await server.call(
             "GET", "/api/v1/meters/\(component)/query?tenant=\(tenant)\(suffix)")
         let own = try await server.call(
-            "GET", "/api/v1/tenants/\(tenant)/agents/\(agent)/usage?component=\(component)\(suffix)")
+            "GET", "/api/v1/tenants/\(tenant)/agents/\(agent)/usage?component=\(component)\(suffix)"
+        )
         #expect(meter.json["class"]?.string == usageClass ?? "counted")
         #expect(own.json["class"]?.string == usageClass ?? "counted")
         return [
@@ -92,7 +93,8 @@ import Testing
         let key = try await server.makeKey(
             #"{"kind":"http","tenant":"acme","scopes":["ingest"]}"#)
         for type in [Self.protobuf, Self.json] {
-            let reply = try await send(server, [span(server, 1), span(server, 2)], key: key, type: type)
+            let reply = try await send(
+                server, [span(server, 1), span(server, 2)], key: key, type: type)
             #expect(reply.status == 200)
             #expect(reply.headers["content-type"] == type)
             #expect(reply.bytes == (type == Self.json ? Array("{}\n".utf8) : []))
@@ -109,7 +111,8 @@ import Testing
         #expect(agents.json["agents"]?.array?.first?["calls"]?.string == "2", "\(agents.text)")
     }
 
-    @Test func `from a declaration on spans count, and frames and events are advisory`() async throws
+    @Test func `from a declaration on spans count, and frames and events are advisory`()
+        async throws
     {
         let server = try await TestServer()
         let key = try await server.makeKey(
@@ -201,7 +204,8 @@ import Testing
         #expect(wrong.status == 200)
         #expect(wrong.json["partialSuccess"]?["rejectedSpans"]?.string == "1")
         #expect(
-            wrong.json["partialSuccess"]?["errorMessage"]?.string?.contains("1 in-conflict") == true)
+            wrong.json["partialSuccess"]?["errorMessage"]?.string?.contains("1 in-conflict") == true
+        )
         #expect(try await total(server, class: "advisory") == ["10", "10", "1"])
         let metrics = try await server.call("GET", "/metrics").text
         #expect(metrics.contains(#"meter_otlp_spans_total{result="accepted",reason=""} 1"#))
@@ -209,7 +213,8 @@ import Testing
         #expect(metrics.contains(#"meter_otlp_spans_total{result="in-conflict",reason=""} 1"#))
     }
 
-    @Test func `what is not counted is told in either coding, and counted by reason`() async throws {
+    @Test func `what is not counted is told in either coding, and counted by reason`() async throws
+    {
         let server = try await TestServer()
         let key = try await server.makeKey(
             #"{"kind":"http","tenant":"acme","scopes":["ingest"]}"#)
@@ -264,8 +269,8 @@ import Testing
     /// A status's code, and its message.
     private func status(_ reply: TestServer.Reply) throws -> (code: UInt64, message: String) {
         if reply.headers["content-type"] == Self.json {
-            let code = UInt64(reply.json["code"]?.cell ?? "") ?? 0
-            return (code, reply.json["message"]?.string ?? "")
+            guard case .number(let digits)? = reply.json["code"] else { return (0, "") }
+            return (UInt64(digits) ?? 0, reply.json["message"]?.string ?? "")
         }
         var reader = ProtobufReader(reply.bytes)
         guard case .varint(let code)? = try reader.next()?.value,
@@ -282,7 +287,8 @@ import Testing
             #"{"kind":"http","tenant":"acme","scopes":["usage"]}"#)
         for type in [Self.protobuf, Self.json] {
             func fails(
-                _ bytes: [UInt8], key: String?, _ expected: Int, code: UInt64, encoding: String? = nil
+                _ bytes: [UInt8], key: String?, _ expected: Int, code: UInt64,
+                encoding: String? = nil
             ) async throws {
                 let reply = try await server.call(
                     "POST", "/v1/traces", bytes: bytes, key: key, type: type, encoding: encoding,
@@ -331,10 +337,10 @@ import Testing
         ] {
             #expect(try await send(damaged).status == 400)
         }
-        for byte in 10..<packed.count {
+        // Behind the header, and the five bits of the first block that say nothing.
+        for byte in 11..<packed.count {
             var flipped = packed
             flipped[byte] ^= 0x10
-            // Whatever the stream is then, it is not what it says of itself.
             #expect(try await send(flipped).status == 400, "byte \(byte)")
         }
         let zeros = GzipBodies.zeros
@@ -363,10 +369,7 @@ import Testing
         #expect(try status(held).code == 8)
         #expect(try await send(flood, "other").status == 200)
         let metrics = try await server.call("GET", "/metrics").text
-        #expect(
-            metrics.contains(
-                #"meter_frames_deferred_total{transport="otlp",reason="tenant-rate"} 1"#)
-                || metrics.contains(#"meter_frames_deferred_total{transport="otlp""#))
+        #expect(metrics.contains(#"meter_frames_deferred_total{transport="otlp",reason=""#))
         _ = try await server.call(
             "PUT", "/admin/v1/limits", #"{"principal":1,"limits":{"ids":121}}"#)
         #expect(try await send([span(server, 101)], "other").status == 200)
@@ -390,7 +393,8 @@ import Testing
         }
         let nobody = try await send(server, [span(server, 2)], key: key, type: Self.json)
         #expect(
-            nobody.json["partialSuccess"]?["errorMessage"]?.string?.contains("meter.tenant") == true)
+            nobody.json["partialSuccess"]?["errorMessage"]?.string?.contains("meter.tenant") == true
+        )
         #expect(try await total(server, class: "advisory") == ["10", "10", "1"])
         #expect(try await total(server, class: "advisory", tenant: "zeta") == ["90", "90", "1"])
         let own = try await server.makeKey(

@@ -50,9 +50,11 @@ import Testing
     )
 
     @Test(arguments: 0..<24 as Range<UInt64>)
-    func `each class equals the naive model, whatever is declared, checkpointed, merged or reopened`(
-        seed: UInt64
-    ) throws {
+    func
+        `each class equals the naive model, whatever is declared, checkpointed, merged or reopened`(
+            seed: UInt64
+        ) throws
+    {
         var random = Seed(seed)
         var workload = EventWorkload(
             seed: seed, tenantCount: 2, agentCount: 3, minuteCount: 55)

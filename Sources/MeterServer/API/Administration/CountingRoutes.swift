@@ -36,7 +36,8 @@ struct CountingRoutes {
             allowed: ["tenant", "agent", "counts", "from", "reason"]
         )
         guard let way = UsageWay(rawValue: try fields.text("counts")) else {
-            throw .badBody("`counts` is otlp (the tenant's spans) or native (frames and CloudEvents).")
+            throw .badBody(
+                "`counts` is otlp (the tenant's spans) or native (frames and CloudEvents).")
         }
         let latest = context.clock.now()
             .advanced(byMilliseconds: context.engine.options.futureMilliseconds)

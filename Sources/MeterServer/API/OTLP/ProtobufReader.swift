@@ -50,7 +50,9 @@ struct ProtobufReader {
         let start = position
         let tag = try varint()
         let number = tag >> 3
-        guard number > 0, number < 1 << 29 else { throw Malformed(reason: .badField, offset: start) }
+        guard number > 0, number < 1 << 29 else {
+            throw Malformed(reason: .badField, offset: start)
+        }
         switch tag & 7 {
         case 0: return Field(number: number, value: .varint(try varint()))
         case 1: return Field(number: number, value: .fixed64(try fixed(8)))

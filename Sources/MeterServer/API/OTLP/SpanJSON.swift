@@ -191,7 +191,9 @@ struct SpanJSON {
         guard text.count.isMultiple(of: 2) else { return [] }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: text.count, by: 2) {
-            guard let byte = UInt8(String(decoding: text[index..<index + 2], as: UTF8.self), radix: 16)
+            guard
+                let byte = UInt8(
+                    String(decoding: text[index..<index + 2], as: UTF8.self), radix: 16)
             else { return [] }
             bytes.append(byte)
         }

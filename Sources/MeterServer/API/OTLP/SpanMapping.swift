@@ -71,7 +71,9 @@ struct SpanMapping {
         }
         let model = try Self.text(of: [.responseModel, .requestModel], in: [span.attributes])
         let user = try Self.text(of: [.userID, .endUserID], in: [span.attributes])
-        for (name, field) in [(tenant, "tenant"), (agent, "agent"), (model, "model"), (user, "user")] {
+        for (name, field) in [
+            (tenant, "tenant"), (agent, "agent"), (model, "model"), (user, "user"),
+        ] {
             guard let name else { continue }
             guard NameRule.accepts(name) else {
                 throw ItemRefusal(

@@ -122,7 +122,9 @@ struct SpanProtobuf {
             default: break
             }
         }
-        guard let key, let name = attributes.note(key: message.slice(key)), let value else { return }
+        guard let key, let name = attributes.note(key: message.slice(key)), let value else {
+            return
+        }
         var inner = message.message(value)
         while let field = try inner.next() {
             switch (field.number, field.value) {

@@ -83,7 +83,8 @@ struct TracesRoute {
                     "too-many-events",
                     status: 413,
                     title: "The body has too many spans",
-                    detail: "At most \(limit) spans of generative AI a request; export smaller batches."
+                    detail:
+                        "At most \(limit) spans of generative AI a request; export smaller batches."
                 )
             }
         }

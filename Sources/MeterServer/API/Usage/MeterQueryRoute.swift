@@ -8,7 +8,9 @@ struct MeterQueryRoute {
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
             UsagePeriod.parameters.union(UsageFilters.parameters)
-                .union(["subject", "groupBy", "tenant", UsageClass.parameter, AnswerFormat.parameter])
+                .union([
+                    "subject", "groupBy", "tenant", UsageClass.parameter, AnswerFormat.parameter,
+                ])
         )
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
