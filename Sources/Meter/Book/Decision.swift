@@ -45,6 +45,8 @@ package enum Decision: Equatable, Sendable {
     case periodReopened(PeriodReopened)
     case statementKeySet(StatementKeySet)
     case offeringFollowed(OfferingFollowed)
+    case correctionMade(CorrectionMade)
+    case creditGranted(CreditGranted)
     case countingDeclared(CountingDeclaration)
 }
 
@@ -135,6 +137,8 @@ extension Decision {
         case periodReopened = "period-reopened"
         case statementKeySet = "statement-key-set"
         case offeringFollowed = "offering-followed"
+        case correctionMade = "correction-made"
+        case creditGranted = "credit-granted"
         case countingDeclared = "counting-declared"
     }
 
@@ -180,6 +184,8 @@ extension Decision {
         case .periodReopened: .periodReopened
         case .statementKeySet: .statementKeySet
         case .offeringFollowed: .offeringFollowed
+        case .correctionMade: .correctionMade
+        case .creditGranted: .creditGranted
         case .countingDeclared: .countingDeclared
         }
     }
@@ -227,6 +233,8 @@ extension Decision {
         case .periodReopened(let content): content
         case .statementKeySet(let content): content
         case .offeringFollowed(let content): content
+        case .correctionMade(let content): content
+        case .creditGranted(let content): content
         case .countingDeclared(let content): content
         }
     }
