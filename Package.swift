@@ -86,6 +86,7 @@ if !engineOnly {
     let arguments = Target.Dependency.product(
         name: "ArgumentParser", package: "swift-argument-parser")
     targets += [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // SQLite index over book, journal and segments; deletable, rebuilt at start.
         .target(
             name: "MeterCatalog",
@@ -102,8 +103,8 @@ if !engineOnly {
         .executableTarget(
             name: "MeterServer",
             dependencies: [
-                "Meter", "MeterWire", "MeterCatalog", "MeterWaldur", "CMeter", crypto, hummingbird,
-                logging, lifecycle, arguments,
+                "Meter", "MeterWire", "MeterCatalog", "MeterWaldur", "CMeter", "CZlib", crypto,
+                hummingbird, logging, lifecycle, arguments,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),

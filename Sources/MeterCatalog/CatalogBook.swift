@@ -109,7 +109,8 @@ enum CatalogBook {
             .orderFlushed,
             .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
             .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
-            .statementKeySet, .offeringFollowed, .correctionMade, .creditGranted:
+            .statementKeySet, .offeringFollowed, .correctionMade, .creditGranted,
+            .countingDeclared:
             break
         }
     }

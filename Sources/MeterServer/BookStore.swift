@@ -119,7 +119,8 @@ final class BookStore: Sendable {
             declaredComponents: Set(state.components.keys),
             retired: state.retiredSources.mapValues(\.time),
             insecurePrincipal: isInsecure ? .insecureLoopback : nil,
-            limits: state.limits
+            limits: state.limits,
+            counting: state.counting
         )
     }
 }
@@ -129,7 +130,7 @@ extension Decision {
     fileprivate var changesAdmission: Bool {
         switch self {
         case .principalSet, .keyCreated, .keyRevoked, .keyReplaced, .componentDeclared,
-            .componentWithdrawn, .accessMade, .limitsSet, .sourceRetired:
+            .componentWithdrawn, .accessMade, .limitsSet, .sourceRetired, .countingDeclared:
             true
         default: false
         }

@@ -42,26 +42,44 @@ extension Name: CustomStringConvertible, ExpressibleByStringLiteral {
     package init(stringLiteral text: String) { self.init(text) }
 }
 
-/// What usage is counted for: one agent of one tenant, or one access of it where the event named one.
+/// In which of two ways usage came in. At any time only one of them counts of an agent: both may tell of the
+/// same calls.
+package enum UsageWay: String, Hashable, Comparable, Codable, Sendable, CaseIterable {
+    /// Frames and CloudEvents.
+    case native
+    /// Spans of OpenTelemetry.
+    case otlp
+
+    package static func < (left: UsageWay, right: UsageWay) -> Bool {
+        left == .native && right == .otlp
+    }
+}
+
+/// What usage is counted for: one agent of one tenant, or one access of it where the event named one, by the way
+/// in which it came.
 package struct SeriesName: Hashable, Comparable, Sendable {
     package let tenant: Name
     package let agent: Name
     package let access: AccessID?
+    package let way: UsageWay
 
-    package init(tenant: Name, agent: Name, access: AccessID? = nil) {
+    package init(tenant: Name, agent: Name, access: AccessID? = nil, way: UsageWay = .native) {
         self.tenant = tenant
         self.agent = agent
         self.access = access
+        self.way = way
     }
 
-    /// Tenant, then agent, then access; usage without an access comes first.
+    /// Tenant, then agent, then access, then way; usage without an access comes first.
     package static func < (left: SeriesName, right: SeriesName) -> Bool {
         if left.tenant != right.tenant { return left.tenant < right.tenant }
         if left.agent != right.agent { return left.agent < right.agent }
         switch (left.access, right.access) {
-        case (nil, nil), (.some, nil): return false
+        case (nil, nil): return left.way < right.way
+        case (.some, nil): return false
         case (nil, .some): return true
-        case (.some(let first), .some(let second)): return first < second
+        case (.some(let first), .some(let second)):
+            return first == second ? left.way < right.way : first < second
         }
     }
 }

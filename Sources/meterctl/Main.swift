@@ -48,7 +48,8 @@ struct Meterctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Events in",
                 subcommands: [
-                    KeysVerbs.self, LimitsVerbs.self, EmitVerb.self, ReplayVerb.self,
+                    KeysVerbs.self, LimitsVerbs.self, CountingVerbs.self, EmitVerb.self,
+                    ReplayVerb.self,
                 ]
             ),
             CommandGroup(

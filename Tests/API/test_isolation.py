@@ -39,7 +39,7 @@ SHAPING = {
     "from": "2026-01-01T00:00:00Z", "to": None, "windowSize": None, "windowTimeZone": "UTC",
     "groupBy": "tenant,agent,access,component,model,outcome", "split": "model,outcome", "format": "csv", "If-None-Match": 'W/"0"',
     "compare": "previous", "state": "shadow", "limit": "1000", "everySeconds": "60",
-    "period": None, "filterGroupBy": None, "filterGroupBy[outcome]": "ok",
+    "class": "advisory", "period": None, "filterGroupBy": None, "filterGroupBy[outcome]": "ok",
 }
 
 

@@ -34,6 +34,8 @@ import Testing
         Case("sources conflicts", "conflicts"), Case("book tail", "book"),
         Case("details", "details"),
         Case("details erase --tenant a --user b --reason c", "details-erased"),
+        Case("counting list", "counting"), Case("counting", "nothing", name: "no-counting"),
+        Case("counting declare otlp --tenant acme --reason why", "counting-declared"),
         Case("keys list", "keys"), Case("keys create wire --platform all", "key-created"),
         Case("components list", "components"),
         Case("components set tool_seconds --unit ms", "component-ms"), Case("map list", "map"),

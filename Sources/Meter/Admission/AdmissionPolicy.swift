@@ -41,12 +41,14 @@ package final class AdmissionPolicy: Sendable {
     package let insecurePrincipal: PrincipalID?
     /// Limits that were decided for single tenants and principals; the others have the engine's.
     package let limits: [LimitSubject: LimitValues]
+    /// Which way of whose usage counts; asked by queries alone, since all usage is admitted and kept.
+    package let counting: CountingRule
 
     package init(
         credentials: [KeyID: Credential] = [:], principals: [PrincipalID: Tenants] = [:],
         accesses: [AccessID: Name] = [:], declaredComponents: Set<Name> = [],
         retired: [SourceKey: Timestamp] = [:], insecurePrincipal: PrincipalID? = nil,
-        limits: [LimitSubject: LimitValues] = [:]
+        limits: [LimitSubject: LimitValues] = [:], counting: CountingRule = CountingRule()
     ) {
         self.credentials = credentials
         self.principals = principals
@@ -55,6 +57,7 @@ package final class AdmissionPolicy: Sendable {
         self.retired = retired
         self.insecurePrincipal = insecurePrincipal
         self.limits = limits
+        self.counting = counting
     }
 }
 

@@ -4,7 +4,15 @@ package import MeterWire
 package enum Transport: UInt8, Sendable, CaseIterable {
     case udp = 0
     case tcp = 1
+    /// CloudEvents.
     case http = 2
+    /// Spans, over HTTP too.
+    case otlp = 3
+
+    var way: UsageWay { self == .otlp ? .otlp : .native }
+
+    /// Whether events have ids in place of sequences.
+    var hasIdentifiers: Bool { self == .http || self == .otlp }
 }
 
 /// What was decided about the events of one frame. Final: replay applies it and asks nobody again.

@@ -37,10 +37,10 @@ struct FrameJudge: ~Copyable {
             registry = engine.registry
             let options = engine.options
             let horizon =
-                transport == .http
+                transport.hasIdentifiers
                 ? options.identifierHorizonMilliseconds : options.frameHorizonMilliseconds
             earliest = max(0, now.advanced(byMilliseconds: -horizon).milliseconds)
-            ancientReason = transport == .http ? .tooOldForIDDedup : .tooOld
+            ancientReason = transport.hasIdentifiers ? .tooOldForIDDedup : .tooOld
             latest = min(
                 now.advanced(byMilliseconds: options.futureMilliseconds).milliseconds,
                 Int64(CounterKey.minuteMax) * 60_000)

@@ -3,6 +3,7 @@ internal import Synchronization
 
 /// Events that have ids instead of sequences: those of one HTTP request.
 package struct IngestBatch: Sendable {
+    package var transport: Transport
     package var principal: PrincipalID
     /// Milliseconds since 1970, from which the payload's first event time is counted.
     package var baseTime: Int64
@@ -12,8 +13,10 @@ package struct IngestBatch: Sendable {
     package var identities: [EventIdentity]
 
     package init(
-        principal: PrincipalID, baseTime: Int64, payload: [UInt8], identities: [EventIdentity]
+        by transport: Transport = .http, principal: PrincipalID, baseTime: Int64,
+        payload: [UInt8], identities: [EventIdentity]
     ) {
+        self.transport = transport
         self.principal = principal
         self.baseTime = baseTime
         self.payload = payload
@@ -53,7 +56,7 @@ extension Receiver {
     ) -> BatchOutcome {
         let eventCount = arrived.identities.count
         var record = BatchRecord(
-            transport: .http, principal: arrived.principal, receivedAt: now,
+            transport: arrived.transport, principal: arrived.principal, receivedAt: now,
             baseTime: arrived.baseTime, outcomes: [], identities: arrived.identities)
         do throws(FrameError) {
             try unsafe batch.decode(

@@ -48,7 +48,8 @@ struct ShardState: ~Copyable {
         let behindBefore = record.receivedAt
             .advanced(byMilliseconds: -options.behindMilliseconds).milliseconds
         let counted = counter.count(
-            batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
+            batch, by: record.transport.way, verdict: record.verdict, behindBefore: behindBefore,
+            into: &live)
         let index = indexOrInsert(record)
         for tenant in counter.countedTenants {
             let bytes = unsafe batch.bytes(batch.tenants[tenant])
@@ -112,7 +113,8 @@ struct ShardState: ~Copyable {
         let behindBefore = record.receivedAt
             .advanced(byMilliseconds: -options.behindMilliseconds).milliseconds
         return counter.count(
-            batch, verdict: record.verdict, behindBefore: behindBefore, into: &live)
+            batch, by: record.transport.way, verdict: record.verdict, behindBefore: behindBefore,
+            into: &live)
     }
 
     /// Counts re-sent events, which change nothing else.

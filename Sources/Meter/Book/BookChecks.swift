@@ -31,6 +31,10 @@ extension BookState {
         case .conflictDecided(let decision): decision.reason.isEmpty ? .reasonMissing : nil
         case .detailsErased(let erasure): erasure.reason.isEmpty ? .reasonMissing : nil
         case .limitsSet(let decision): refusal(of: decision)
+        case .countingDeclared(let declaration):
+            declaration.reason.isEmpty
+                ? .reasonMissing
+                : QuarterHour(startingAt: declaration.from) == nil ? .notAQuarterHour : nil
         default: billingRefusal(of: decision)
         }
     }

@@ -34,6 +34,10 @@ package struct BookState: Sendable {
     package private(set) var erasures = DetailsErasures()
     /// Of those that have limits of their own.
     package private(set) var limits: [LimitSubject: LimitValues] = [:]
+    /// Which way of whose usage counts.
+    package private(set) var counting = CountingRule()
+    /// What that follows from, in the order in which it was decided.
+    package private(set) var countingDeclarations: [CountingStanding] = []
     /// Components that stand in some intent.
     private var toldComponents: Set<Name> = []
 
@@ -74,6 +78,10 @@ package struct BookState: Sendable {
         case .detailsErased(let erasure): erasures.append(erasure, number: entry.number)
         case .limitsSet(let decision):
             limits[decision.subject] = decision.limits.isEmpty ? nil : decision.limits
+        case .countingDeclared(let declaration):
+            counting.apply(declaration)
+            countingDeclarations.append(
+                CountingStanding(declaration: declaration, author: entry.author, made: entry.time))
         case .foreignDecided(let decision):
             if let amount = decision.amount { accept(amount, for: decision.key) }
             billing.apply(entry)

@@ -47,6 +47,7 @@ package enum Decision: Equatable, Sendable {
     case offeringFollowed(OfferingFollowed)
     case correctionMade(CorrectionMade)
     case creditGranted(CreditGranted)
+    case countingDeclared(CountingDeclaration)
 }
 
 /// A key opens nothing any more.
@@ -138,6 +139,7 @@ extension Decision {
         case offeringFollowed = "offering-followed"
         case correctionMade = "correction-made"
         case creditGranted = "credit-granted"
+        case countingDeclared = "counting-declared"
     }
 
     package var kind: Kind {
@@ -184,6 +186,7 @@ extension Decision {
         case .offeringFollowed: .offeringFollowed
         case .correctionMade: .correctionMade
         case .creditGranted: .creditGranted
+        case .countingDeclared: .countingDeclared
         }
     }
 
@@ -232,6 +235,7 @@ extension Decision {
         case .offeringFollowed(let content): content
         case .correctionMade(let content): content
         case .creditGranted(let content): content
+        case .countingDeclared(let content): content
         }
     }
 }

@@ -51,6 +51,8 @@ extension Decision: Codable {
         case .offeringFollowed: self = .offeringFollowed(try OfferingFollowed(from: decoder))
         case .correctionMade: self = .correctionMade(try CorrectionMade(from: decoder))
         case .creditGranted: self = .creditGranted(try CreditGranted(from: decoder))
+        case .countingDeclared:
+            self = .countingDeclared(try CountingDeclaration(from: decoder))
         }
     }
 

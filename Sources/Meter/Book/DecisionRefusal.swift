@@ -65,6 +65,7 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case statementKey
     case reasonMissing
     case rangeEmpty
+    case notAQuarterHour
     case limitOfOther(Limit, LimitSubject)
     case tooManyAtOnce(limit: Int)
     case notEncodable
@@ -154,6 +155,8 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .statementKey: "a new statement key has 64 hexadecimal digits that no other has"
         case .reasonMissing: "a reason is needed"
         case .rangeEmpty: "the range is empty"
+        case .notAQuarterHour:
+            "what counts changes at a whole quarter hour, in which details are kept"
         case .limitOfOther(let limit, let subject):
             "\(limit.rawValue) is no limit of a \(subject.kind); a \(subject.kind) has "
                 + subject.limits.map(\.rawValue).joined(separator: ", ")

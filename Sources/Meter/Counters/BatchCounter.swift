@@ -46,6 +46,7 @@ struct CountedCall: BitwiseCopyable {
     private static let unresolved = UInt32.max
     private static let stagedMax = 256
 
+    private var way = UsageWay.native
     private var tenants: [UInt32] = []
     private var seriesOfAgent: [UInt32] = []
     /// Series of (agent, access) pairs of this batch.
@@ -82,11 +83,14 @@ struct CountedCall: BitwiseCopyable {
 
     /// Counts every event that `verdict` accepts.
     ///
-    /// - Parameter behindBefore: Milliseconds since 1970; accepted events before it count as behind.
+    /// - Parameters:
+    ///   - way: In which all of them came.
+    ///   - behindBefore: Milliseconds since 1970; accepted events before it count as behind.
     mutating func count(
-        _ batch: borrowing EventBatch, verdict: Verdict, behindBefore: Int64,
+        _ batch: borrowing EventBatch, by way: UsageWay, verdict: Verdict, behindBefore: Int64,
         into live: inout LiveCounters
     ) -> Counted {
+        self.way = way
         var counted = Counted()
         countedTenants.removeAll(keepingCapacity: true)
         var refusals: [Verdict.Refusal] = []
@@ -254,12 +258,12 @@ struct CountedCall: BitwiseCopyable {
         }
         let known = unsafe live.names.agent(batch.bytes(agent.name), of: tenants[index])
         if event.access < 0 {
-            let number = live.names.series(of: known, nil)
+            let number = live.names.series(of: known, nil, by: way)
             seriesOfAgent[Int(event.agent)] = number
             return number
         }
         let access = unsafe batch.accesses[Int(event.access)]
-        let number = live.names.series(of: known, access)
+        let number = live.names.series(of: known, access, by: way)
         seriesOfAccess[pair] = number
         return number
     }

@@ -5,10 +5,11 @@ internal import MeterWire
 /// A checkpoint's successor begins with none, so names cost memory only while they are used. Tenants, their
 /// agents and the agents' series are chained, so that a question about some of them visits no others.
 struct LiveNames: ~Copyable {
-    /// What usage is counted for: an agent, or one access of it.
+    /// What usage is counted for: an agent, or one access of it, by the way in which it came.
     struct Series {
         let agent: UInt32
         let access: AccessID?
+        let way: UsageWay
         /// The agent's series that was made before, + 1; 0 at the end.
         let next: UInt32
     }
@@ -18,7 +19,7 @@ struct LiveNames: ~Copyable {
         let next: UInt32
         /// The agent's newest series, + 1.
         var firstSeries: UInt32 = 0
-        /// The agent's series without an access, + 1; 0 if it has none.
+        /// The agent's native series without an access, + 1; 0 if it has none.
         var plainSeries: UInt32 = 0
     }
 
@@ -62,31 +63,52 @@ struct LiveNames: ~Copyable {
         return number
     }
 
-    /// Whether the agent has usage without an access here.
+    /// Whether the agent has native usage without an access here.
     func hasPlainSeries(_ agent: UnsafeRawBufferPointer, of tenant: UInt32) -> Bool {
         guard let number = unsafe agents.find(agent, of: tenant) else { return false }
         return agentLinks[Int(number)].plainSeries != 0
     }
 
-    mutating func series(of agent: UInt32, _ access: AccessID?) -> UInt32 {
+    mutating func series(of agent: UInt32, _ access: AccessID?, by way: UsageWay) -> UInt32 {
+        guard way == .native else { return spanSeries(of: agent, access) }
         guard let access else {
             let known = agentLinks[Int(agent)].plainSeries
             if known != 0 { return known - 1 }
-            let number = append(agent, nil)
+            let number = append(agent, nil, .native)
             agentLinks[Int(agent)].plainSeries = number + 1
             return number
         }
         let entry = unsafe withUnsafeBytes(of: (access.high, access.low)) {
             unsafe accesses.intern($0, of: agent)
         }
-        if Int(entry) == seriesOfAccess.count { seriesOfAccess.append(append(agent, access)) }
+        if Int(entry) == seriesOfAccess.count {
+            seriesOfAccess.append(append(agent, access, .native))
+        }
         return seriesOfAccess[Int(entry)]
     }
 
-    private mutating func append(_ agent: UInt32, _ access: AccessID?) -> UInt32 {
+    /// Found among the accesses by a name that none of them has, since theirs have 16 bytes.
+    private mutating func spanSeries(of agent: UInt32, _ access: AccessID?) -> UInt32 {
+        var name: [UInt8] = [0]
+        if let access {
+            name.appendFixed64(access.high)
+            name.appendFixed64(access.low)
+        }
+        let entry = unsafe name.withUnsafeBytes { unsafe accesses.intern($0, of: agent) }
+        if Int(entry) == seriesOfAccess.count {
+            seriesOfAccess.append(append(agent, access, .otlp))
+        }
+        return seriesOfAccess[Int(entry)]
+    }
+
+    private mutating func append(
+        _ agent: UInt32, _ access: AccessID?, _ way: UsageWay
+    ) -> UInt32 {
         let number = UInt32(truncatingIfNeeded: series.count)
         series.append(
-            Series(agent: agent, access: access, next: agentLinks[Int(agent)].firstSeries))
+            Series(
+                agent: agent, access: access, way: way,
+                next: agentLinks[Int(agent)].firstSeries))
         agentLinks[Int(agent)].firstSeries = number + 1
         return number
     }
@@ -116,7 +138,8 @@ struct LiveNames: ~Copyable {
         let series = series[Int(number)]
         return SeriesName(
             tenant: tenantName(agents.owner(of: Int(series.agent))),
-            agent: Name(bytes: Array(agents[Int(series.agent)])), access: series.access)
+            agent: Name(bytes: Array(agents[Int(series.agent)])), access: series.access,
+            way: series.way)
     }
 
     /// In the order of their numbers.

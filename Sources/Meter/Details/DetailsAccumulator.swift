@@ -6,9 +6,15 @@ struct DetailsAccumulator {
     static let unwanted: Int32 = -1
 
     let query: DetailsQuery
+    private let counting: CountingRule
+    /// The query's, cut wherever another way of some agent begins to count.
     private let windows: [UInt32]
+    /// Which of the query's windows each of them is in.
+    private let queryWindows: [UInt32]
     private let wantsOutcome: [Bool]
     private var series = Interner<SeriesGroup>()
+    /// Groups of series that count at the same times, of which a file's or a shard's series have the numbers.
+    private var places = Interner<SeriesPlace>()
     private var models = Interner<Name?>()
     private var users = Interner<Name?>()
     private var components = Interner<Name>()
@@ -26,6 +32,11 @@ struct DetailsAccumulator {
         var access: AccessID?
     }
 
+    private struct SeriesPlace: Hashable {
+        var group: Int32
+        var wanted: CountingRule.Wanted
+    }
+
     private struct Sum {
         var calls: UInt64 = 0
         var outcomes = InlineArray<4, UInt64>(repeating: 0)
@@ -34,14 +45,20 @@ struct DetailsAccumulator {
     }
 
     /// Begins with nothing added. A query with fewer than two window boundaries matches nothing.
-    init(_ query: DetailsQuery) {
+    ///
+    /// - Parameter counting: Which way of whom counts when.
+    init(_ query: DetailsQuery, counting: CountingRule = CountingRule()) {
         self.query = query
-        windows = query.windows.count >= 2 ? query.windows.map(\.rawValue) : [0, 0]
+        self.counting = query.classes == .all ? CountingRule() : counting
+        let asked = query.windows.count >= 2 ? query.windows.map(\.rawValue) : [0, 0]
+        let cuts = self.counting.boundaries(of: query.tenants)
+            .map { QuarterHour(of: $0).rawValue }
+        (windows, queryWindows) = asked.cut(at: cuts)
         wantsOutcome = (0..<4).map { number in
             query.outcomes?.contains { $0.rawValue == number } ?? true
         }
         precondition(
-            zip(windows, windows.dropFirst()).allSatisfy { $0 <= $1 },
+            zip(asked, asked.dropFirst()).allSatisfy { $0 <= $1 },
             "a query's window boundaries ascend")
     }
 
@@ -52,7 +69,8 @@ struct DetailsAccumulator {
 
     /// Whether a series' name says anything about its group, or whether it is wanted.
     var needsSeriesNames: Bool {
-        !query.grouping.isDisjoint(with: [.tenant, .agent, .access]) || query.agents != nil
+        query.classes != .all || !query.grouping.isDisjoint(with: [.tenant, .agent, .access])
+            || query.agents != nil
             || query.accesses != nil
     }
     var needsModelNames: Bool { query.grouping.contains(.model) || query.models != nil }
@@ -64,15 +82,20 @@ struct DetailsAccumulator {
             query.agents?.contains(name.agent) ?? true,
             query.accesses?.contains(name.access) ?? true
         else { return Self.unwanted }
-        return series.number(
-            of: SeriesGroup(
-                tenant: query.grouping.contains(.tenant) ? name.tenant : nil,
-                agent: query.grouping.contains(.agent) ? name.agent : nil,
-                access: query.grouping.contains(.access) ? name.access : nil))
+        let starts = windows.dropLast().lazy.map { QuarterHour(rawValue: $0).firstMinute }
+        let wanted = counting.wanted(query.classes, of: name, in: starts)
+        guard wanted != .none else { return Self.unwanted }
+        let group = SeriesGroup(
+            tenant: query.grouping.contains(.tenant) ? name.tenant : nil,
+            agent: query.grouping.contains(.agent) ? name.agent : nil,
+            access: query.grouping.contains(.access) ? name.access : nil)
+        return places.number(of: SeriesPlace(group: series.number(of: group), wanted: wanted))
     }
 
     /// The group of all series, where their names say nothing.
-    mutating func registerAnySeries() -> Int32 { series.number(of: SeriesGroup()) }
+    mutating func registerAnySeries() -> Int32 {
+        places.number(of: SeriesPlace(group: series.number(of: SeriesGroup()), wanted: .all))
+    }
 
     mutating func register(model: Name?) -> Int32 {
         guard query.models?.contains(model) ?? true else { return Self.unwanted }
@@ -109,10 +132,16 @@ struct DetailsAccumulator {
         else { return nil }
         let after = windows.partitioningIndex { $0 > quarter }
         guard after > 0, after < windows.count else { return nil }
+        if !counting.isEmpty, case .some(let wanted) = places.elements[Int(series)].wanted,
+            !wanted[after - 1]
+        {
+            return nil
+        }
+        let window = Int32(bitPattern: queryWindows[after - 1])
         let group = groups.number(
             of: GroupTable.Key(
-                series: series,
-                window: query.grouping.contains(.window) ? Int32(after) - 1 : 0, model: model,
+                series: places.elements[Int(series)].group,
+                window: query.grouping.contains(.window) ? window : 0, model: model,
                 user: user, outcome: query.grouping.contains(.outcome) ? outcome : 0))
         if group == sums.count {
             isOverfull = group == query.groupCountMax

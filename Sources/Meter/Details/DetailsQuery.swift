@@ -17,6 +17,8 @@ package struct DetailsQuery: Sendable {
     package var windows: [QuarterHour]
     /// What to keep apart; what is not named is added up.
     package var grouping: Grouping
+    /// Whether calls that count are wanted, or those kept beside them.
+    package var classes: UsageClasses
     /// Whether the histograms are wanted: they cost more than all the rest.
     package var wantsHistograms: Bool
     /// The most groups that an answer may have; each takes some hundred bytes, and with histograms up to
@@ -39,7 +41,7 @@ package struct DetailsQuery: Sendable {
         tenants: Set<Name>? = nil, agents: Set<Name>? = nil, accesses: Set<AccessID?>? = nil,
         models: Set<Name?>? = nil, users: Set<Name?>? = nil, outcomes: Set<Outcome>? = nil,
         components: Set<Name>? = nil, windows: [QuarterHour], grouping: Grouping,
-        wantsHistograms: Bool = true
+        wantsHistograms: Bool = true, classes: UsageClasses = .counted
     ) {
         self.tenants = tenants
         self.agents = agents
@@ -51,6 +53,7 @@ package struct DetailsQuery: Sendable {
         self.windows = windows
         self.grouping = grouping
         self.wantsHistograms = wantsHistograms
+        self.classes = classes
     }
 }
 

@@ -16,7 +16,7 @@ extension Engine {
     package func details(
         _ query: DetailsQuery, at now: Timestamp
     ) throws(EngineError) -> PendingDetails {
-        var accumulator = DetailsAccumulator(query)
+        var accumulator = DetailsAccumulator(query, counting: policy.counting)
         let erasures = erasures
         let pinned = pin(tenants: query.tenants) { live, generation in
             live.addDetails(to: &accumulator, erasures.pending(from: generation.liveStart))

@@ -32,6 +32,11 @@ package struct QuarterHour: Hashable, Comparable, Sendable {
         Timestamp(milliseconds: Int64(rawValue) * Self.millisecondCount)
     }
 
+    /// The first minute of the quarter hour.
+    package var firstMinute: Minute {
+        Minute(rawValue: UInt32(clamping: UInt64(rawValue) * UInt64(Self.minuteCount)))
+    }
+
     package static func < (left: QuarterHour, right: QuarterHour) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -12,6 +12,9 @@ package enum UnassignedReason: String, Codable, Sendable, CaseIterable {
     case notBound = "not-bound"
     /// The event names no access and more than one of the agent's could be meant.
     case ambiguous
+    /// For any of these reasons; but the other way of the agent's usage counted at that time, so that there is
+    /// nothing to bind or to bill.
+    case advisory
 }
 
 /// Whose usage something is: from what an event says to the binding that was valid at its time.

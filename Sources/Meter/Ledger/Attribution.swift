@@ -29,8 +29,11 @@ struct Attribution {
         agent: Name,
         access: AccessID?,
         component: Name,
+        way: UsageWay,
         at minute: Minute
     ) throws(LedgerError) {
+        let isAdvisory =
+            book.counting.class(of: way, tenant: tenant, agent: agent, at: minute) == .advisory
         let key = TenantLine.Key(tenant: tenant, component: component)
         var line = tenants[key] ?? TenantLine(key)
         line.metered = try line.metered.adding(total.sum)
@@ -42,7 +45,7 @@ struct Attribution {
                 agent: agent,
                 access: access,
                 component: component,
-                reason: reason
+                reason: isAdvisory ? .advisory : reason
             )
             let known = unassigned[key] ?? (UsageTotal(), minute)
             unassigned[key] = (try known.total.adding(total), min(known.first, minute))
@@ -57,7 +60,8 @@ struct Attribution {
                     component: component,
                     minute: minute
                 ),
-                binding
+                binding,
+                isAdvisory: isAdvisory
             )
             let weight = book.told(component, of: binding.resourceKey)?.weight ?? 1
             metered[key.account] =
@@ -101,14 +105,18 @@ struct Attribution {
         tenants[key] = line
     }
 
-    /// Under what usage of a binding is kept.
+    /// Under what usage of a binding is kept. Corrections are of what counts.
     private mutating func attributedKey(
         _ cell: CorrectionCell,
-        _ binding: Binding
+        _ binding: Binding,
+        isAdvisory: Bool = false
     ) -> AttributedUsage.Key {
         // What is made up of others has no part of that name, and is in no offering.
         let told = book.told(cell.component, of: binding.resourceKey)?.component
-        let fate = fate(of: cell.component, told: told, binding: binding, at: cell.minute)
+        let fate =
+            isAdvisory
+            ? (nil, .advisory)
+            : fate(of: cell.component, told: told, binding: binding, at: cell.minute)
         return AttributedUsage.Key(
             tenant: cell.tenant,
             agent: cell.agent,

@@ -10,10 +10,12 @@ package import MeterWire
 /// The query's windows begin and end wherever a binding or plan period does, so that all usage of a
 /// window has one fate and no event need be looked at again.
 package enum Ledger {
-    /// Every minute in a billing period at which usage may begin to be somebody else's: bindings of every
-    /// access, plan periods of the Waldur's resources, and the period's own start and end. Ascending.
+    /// Every minute in a billing period at which usage may begin to be somebody else's or to count: bindings of every
+    /// access, plan periods of the Waldur's resources, ways that begin to count, and the period's own start and end.
+    /// Ascending.
     package static func boundaries(_ book: BookState, _ period: BillingPeriod) -> [Minute] {
         var cuts: Set<Minute> = [period.start, period.end]
+        cuts.formUnion(book.counting.boundaries(of: nil))
         var resources: Set<ResourceKey> = []
         for bindings in book.bindings.values {
             for binding in bindings {
@@ -36,7 +38,8 @@ package enum Ledger {
     package static func query(_ book: BookState, _ period: BillingPeriod) -> UsageQuery {
         UsageQuery(
             windows: boundaries(book, period),
-            grouping: [.tenant, .agent, .access, .component, .window]
+            grouping: [.tenant, .agent, .access, .component, .window, .way],
+            classes: .all
         )
     }
 
@@ -60,7 +63,7 @@ package enum Ledger {
         var attribution = Attribution(book: book, period: period)
         for (group, total) in answer.totals {
             guard let tenant = group.tenant, let agent = group.agent,
-                let component = group.component, let window = group.window,
+                let component = group.component, let window = group.window, let way = group.way,
                 windows.indices.contains(window)
             else { throw .notGrouped }
             guard period.contains(windows[window]) else { continue }
@@ -70,6 +73,7 @@ package enum Ledger {
                 agent: agent,
                 access: group.access,
                 component: component,
+                way: way,
                 at: windows[window]
             )
         }

@@ -71,6 +71,8 @@ package enum NotBillableClass: String, Codable, Sendable, CaseIterable, Comparab
     case notInOffering = "not-in-offering"
     /// The resource had no plan at that time.
     case noPlan = "no-plan"
+    /// The other way of the agent's usage counted at that time, and may tell of the same calls.
+    case advisory
 
     package static func < (left: NotBillableClass, right: NotBillableClass) -> Bool {
         left.rawValue < right.rawValue
@@ -161,7 +163,7 @@ package struct LedgerLine: Equatable, Sendable {
 
 /// Why there is no ledger.
 package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The answer does not keep tenant, agent, component and window apart.
+    /// The answer does not keep tenant, agent, component, way and window apart.
     case notGrouped
     /// The query's windows lack a boundary that the book has (by now); ask again.
     case windowsStale(missing: Minute)
@@ -170,7 +172,8 @@ package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .notGrouped: "the usage must be grouped by tenant, agent, access, component and window"
+        case .notGrouped:
+            "the usage must be grouped by tenant, agent, access, component, way and window"
         case .windowsStale(let minute):
             "the book has a boundary at \(TimeText.text(minute) ?? "\(minute.rawValue)") that the "
                 + "query lacks; query again"

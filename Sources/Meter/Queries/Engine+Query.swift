@@ -26,7 +26,7 @@ extension Engine {
     /// - Complexity: O(live keys) under the shards' locks, then O(rows of the blocks that can match).
     package func query(_ query: UsageQuery, at now: Timestamp) throws(EngineError) -> PendingAnswer
     {
-        var accumulator = UsageAccumulator(query)
+        var accumulator = UsageAccumulator(query, counting: policy.counting)
         let pinned = pin(tenants: query.tenants) { live, _ in live.add(to: &accumulator) }
         let (answer, damage) = try pinned.answer(accumulator, at: now)
         return PendingAnswer(
@@ -42,8 +42,9 @@ extension Engine {
     package func query(
         _ query: UsageQuery, with details: [DetailsQuery], at now: Timestamp
     ) throws(EngineError) -> Pending<UsageWithDetails> {
-        var accumulator = UsageAccumulator(query)
-        var detailed = details.map { DetailsAccumulator($0) }
+        let counting = policy.counting
+        var accumulator = UsageAccumulator(query, counting: counting)
+        var detailed = details.map { DetailsAccumulator($0, counting: counting) }
         let erasures = erasures
         let pinned = pin(tenants: query.tenants) { live, generation in
             live.add(to: &accumulator)

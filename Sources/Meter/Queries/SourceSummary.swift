@@ -109,12 +109,12 @@ extension Engine {
         for piece in SourceCoding.pieces(of: sources) { text += Hexadecimal.text(piece) + "\n" }
         let everything = UsageQuery(
             windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-            grouping: [.tenant, .agent, .access, .component])
+            grouping: [.tenant, .agent, .access, .component, .way], classes: .all)
         let totals = try query(everything, at: Timestamp(milliseconds: 0)).answer.totals
         let lines = totals.map { group, total in
             "\(group.tenant?.description ?? "") \(group.agent?.description ?? "") "
                 + "\(group.access?.description ?? "-") \(group.component?.description ?? "") "
-                + "\(total.sum) \(total.count)"
+                + "\(group.way?.rawValue ?? "") \(total.sum) \(total.count)"
         }
         return text + lines.sorted().joined(separator: "\n")
     }

@@ -35,7 +35,11 @@ package struct UsageAccumulator: Sendable {
     }
 
     let query: UsageQuery
+    private let counting: CountingRule
+    /// The query's, cut wherever another way of some agent begins to count.
     private let windows: [UInt32]
+    /// Which of the query's windows each of them is in.
+    private let queryWindows: [UInt32]
     /// The window of the row before, which is the next row's more often than not.
     private var window = 0
     private var windowStart: UInt32 = 0
@@ -51,16 +55,23 @@ package struct UsageAccumulator: Sendable {
         var tenant: Name?
         var agent: Name?
         var access: AccessID?
+        var way: UsageWay?
+        var wanted: CountingRule.Wanted
     }
 
     /// Begins with nothing added. A query with fewer than two window boundaries matches nothing.
-    package init(_ query: UsageQuery) {
+    ///
+    /// - Parameter counting: Which way of whom counts when.
+    package init(_ query: UsageQuery, counting: CountingRule = CountingRule()) {
         self.query = query
-        windows = query.windows.count >= 2 ? query.windows.map(\.rawValue) : [0, 0]
+        self.counting = query.classes == .all ? CountingRule() : counting
+        let asked = query.windows.count >= 2 ? query.windows.map(\.rawValue) : [0, 0]
         precondition(
-            zip(windows, windows.dropFirst()).allSatisfy { $0 <= $1 },
+            zip(asked, asked.dropFirst()).allSatisfy { $0 <= $1 },
             "a query's window boundaries ascend"
         )
+        let cuts = self.counting.boundaries(of: query.tenants).map(\.rawValue)
+        (windows, queryWindows) = asked.cut(at: cuts)
     }
 
     // MARK: Names
@@ -89,8 +100,8 @@ package struct UsageAccumulator: Sendable {
         var previous: SeriesGroup?
         var previousGroup = Groups.unwanted
         for range in ranges {
-            for index in range where wants(series[index]) {
-                let key = group(of: series[index])
+            for index in range {
+                guard let key = group(of: series[index]) else { continue }
                 if key != previous {
                     previousGroup = groupNumber(of: key)
                     previous = key
@@ -108,7 +119,7 @@ package struct UsageAccumulator: Sendable {
 
     /// The group of a series; `Groups.unwanted` if the query does not want it.
     mutating func register(series: SeriesName) -> Int32 {
-        wants(series) ? groupNumber(of: group(of: series)) : Groups.unwanted
+        group(of: series).map { groupNumber(of: $0) } ?? Groups.unwanted
     }
 
     private func wants(_ series: SeriesName) -> Bool {
@@ -117,11 +128,18 @@ package struct UsageAccumulator: Sendable {
             && (query.accesses?.contains(series.access) ?? true)
     }
 
-    private func group(of series: SeriesName) -> SeriesGroup {
-        SeriesGroup(
+    /// nil if nothing of the series is wanted.
+    private func group(of series: SeriesName) -> SeriesGroup? {
+        guard wants(series) else { return nil }
+        let starts = windows.dropLast().lazy.map { Minute(rawValue: $0) }
+        let wanted = counting.wanted(query.classes, of: series, in: starts)
+        guard wanted != .none else { return nil }
+        return SeriesGroup(
             tenant: query.grouping.contains(.tenant) ? series.tenant : nil,
             agent: query.grouping.contains(.agent) ? series.agent : nil,
-            access: query.grouping.contains(.access) ? series.access : nil
+            access: query.grouping.contains(.access) ? series.access : nil,
+            way: query.grouping.contains(.way) ? series.way : nil,
+            wanted: wanted
         )
     }
 
@@ -165,7 +183,7 @@ package struct UsageAccumulator: Sendable {
     @inline(__always)
     mutating func add(series: Int32, component: Int32, minute: Minute, _ total: UsageTotal) {
         guard series != Groups.unwanted, component != Groups.unwanted,
-            findWindow(of: minute.rawValue)
+            findWindow(of: minute.rawValue), wantsWindow(of: series)
         else { return }
         totals.add(key(series, component), total)
     }
@@ -206,6 +224,7 @@ package struct UsageAccumulator: Sendable {
         sums: UnsafePointer<UInt64>,
         rowCount: Int
     ) {
+        guard wantsWindow(of: series) else { return }
         var sum = WideSum()
         var count = WideSum()
         for row in 0..<rowCount {
@@ -213,6 +232,14 @@ package struct UsageAccumulator: Sendable {
             unsafe count.add(counts[row])
         }
         totals.add(key(series, component), UsageTotal(sum: sum.value, count: count.clamped))
+    }
+
+    /// Whether usage of a group in the window found last is wanted.
+    @inline(__always)
+    private func wantsWindow(of series: Int32) -> Bool {
+        if counting.isEmpty { return true }
+        guard case .some(let wanted) = seriesGroupNames[Int(series)].wanted else { return true }
+        return wanted[window]
     }
 
     /// True if all minutes from `first` through `last` lie in one window, which is then the one found last.
@@ -245,7 +272,7 @@ package struct UsageAccumulator: Sendable {
         TotalTable.Key(
             series: UInt32(bitPattern: series),
             component: UInt32(bitPattern: component),
-            window: query.grouping.contains(.window) ? UInt32(truncatingIfNeeded: window) : 0
+            window: query.grouping.contains(.window) ? queryWindows[window] : 0
         )
     }
 
@@ -262,9 +289,11 @@ package struct UsageAccumulator: Sendable {
                 agent: series.agent,
                 access: series.access,
                 component: componentGroupNames[Int(key.component)],
-                window: query.grouping.contains(.window) ? Int(key.window) : nil
+                window: query.grouping.contains(.window) ? Int(key.window) : nil,
+                way: series.way
             )
-            answer[group] = total
+            // Series that do not count at the same times are in one group of the query.
+            answer[group, default: UsageTotal()].add(total)
         }
         return answer
     }

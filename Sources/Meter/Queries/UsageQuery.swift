@@ -14,6 +14,9 @@ package struct UsageQuery: Sendable {
     package var windows: [Minute]
     /// What to keep apart; what is not named is added up.
     package var grouping: Grouping
+    /// Whether what counts is wanted, or what is kept beside it: never one added to the other, unless the ways
+    /// are kept apart.
+    package var classes: UsageClasses
 
     package struct Grouping: OptionSet, Sendable {
         package let rawValue: UInt8
@@ -23,11 +26,13 @@ package struct UsageQuery: Sendable {
         package static let access = Grouping(rawValue: 4)
         package static let component = Grouping(rawValue: 8)
         package static let window = Grouping(rawValue: 16)
+        package static let way = Grouping(rawValue: 32)
     }
 
     package init(
         tenants: Set<Name>? = nil, agents: Set<Name>? = nil, accesses: Set<AccessID?>? = nil,
-        components: Set<Name>? = nil, windows: [Minute], grouping: Grouping
+        components: Set<Name>? = nil, windows: [Minute], grouping: Grouping,
+        classes: UsageClasses = .counted
     ) {
         self.tenants = tenants
         self.agents = agents
@@ -35,7 +40,19 @@ package struct UsageQuery: Sendable {
         self.components = components
         self.windows = windows
         self.grouping = grouping
+        self.classes = classes
     }
+}
+
+/// Usage by whether it counts: of each agent only one way does at a time (``CountingRule``).
+package struct UsageClasses: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// What is shown, told and billed.
+    package static let counted = UsageClasses(rawValue: 1)
+    /// What came in the way that does not count, and may be of the same calls.
+    package static let advisory = UsageClasses(rawValue: 2)
+    package static let all: UsageClasses = [.counted, .advisory]
 }
 
 /// What distinguishes one total from another; nil where the query did not group by it.
@@ -46,16 +63,18 @@ package struct UsageGroup: Hashable, Sendable {
     package var access: AccessID?
     package var component: Name?
     package var window: Int?
+    package var way: UsageWay?
 
     package init(
         tenant: Name? = nil, agent: Name? = nil, access: AccessID? = nil, component: Name? = nil,
-        window: Int? = nil
+        window: Int? = nil, way: UsageWay? = nil
     ) {
         self.tenant = tenant
         self.agent = agent
         self.access = access
         self.component = component
         self.window = window
+        self.way = way
     }
 }
 

@@ -107,13 +107,14 @@ package enum CanonicalDump {
         if let key { emit(key, merge.series, merge.components) }
     }
 
-    /// One line of text for a row: tenant, agent, access or "-", component, minute, count and sum,
-    /// with tabs between them.
+    /// One line of text for a row: tenant, agent, access or "-", component, minute, count and sum, and "otlp" if it
+    /// is of spans, with tabs between them.
     package static func line(_ row: CanonicalRow) -> String {
         [
             row.series.tenant.description, row.series.agent.description,
             row.series.access?.description ?? "-", row.component.description,
-            String(row.minute.rawValue), String(row.total.count), String(row.total.sum),
+            String(row.minute.rawValue), String(row.total.count),
+            String(row.total.sum) + (row.series.way == .otlp ? "\totlp" : ""),
         ].joined(separator: "\t")
     }
 }

@@ -3,7 +3,7 @@ internal import MeterWire
 /// Some thousand names of the sorted series dictionary, each told by how it differs from the one before it.
 ///
 ///     varint names; for each:
-///       u8       1 same tenant as before | 2 same agent as before | 4 with an access
+///       u8       1 same tenant as before | 2 same agent as before | 4 with an access | 8 of spans
 ///       tenant   unless the same: varint bytes in common with the one before | varint others | those bytes
 ///       agent    likewise
 ///       access   16 bytes, big-endian, if there is one
@@ -14,7 +14,8 @@ enum SeriesPage {
         static let sameTenant: UInt8 = 1
         static let sameAgent: UInt8 = 2
         static let access: UInt8 = 4
-        static let all: UInt8 = 7
+        static let spans: UInt8 = 8
+        static let all: UInt8 = 15
     }
 
     static func encode(_ names: ArraySlice<SeriesName>) -> [UInt8] {
@@ -27,6 +28,7 @@ enum SeriesPage {
             if name.tenant == tenant { flags |= Flag.sameTenant }
             if name.agent == agent { flags |= Flag.sameAgent }
             if name.access != nil { flags |= Flag.access }
+            if name.way == .otlp { flags |= Flag.spans }
             bytes.append(flags)
             if name.tenant != tenant { bytes.append(name.tenant, after: tenant) }
             if name.agent != agent { bytes.append(name.agent, after: agent) }
@@ -60,7 +62,8 @@ enum SeriesPage {
                 let high = try reader.integer(UInt64.self).byteSwapped
                 access = AccessID(high: high, low: try reader.integer(UInt64.self).byteSwapped)
             }
-            let name = SeriesName(tenant: tenant, agent: agent, access: access)
+            let way = flags & Flag.spans == 0 ? UsageWay.native : .otlp
+            let name = SeriesName(tenant: tenant, agent: agent, access: access, way: way)
             if let last = names.last, !(last < name) { throw ByteReader.Malformed() }
             names.append(name)
         }

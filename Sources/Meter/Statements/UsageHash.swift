@@ -6,7 +6,8 @@ extension UsageAnswer {
     /// that they came from.
     ///
     /// A row is the line `agent TAB component TAB access TAB minute TAB sum TAB count LF`, `access` empty
-    /// where the events named none, `minute` since 1970; lines are sorted by their bytes. Names have no
+    /// where the events named none, `minute` since 1970; of spans with `TAB otlp` before the LF. Lines are sorted by
+    /// their bytes. Names have no
     /// control characters, so that no two sets of rows have the same text.
     ///
     /// - Parameter query: What was asked: one tenant, windows of a minute, nothing added up.
@@ -18,8 +19,10 @@ extension UsageAnswer {
                 line.append(0x09)
             }
             let minute = group.window.map { query.windows[$0].rawValue } ?? 0
+            let way = group.way == .otlp ? "\totlp" : ""
             line += Array(
-                "\(group.access?.description ?? "")\t\(minute)\t\(total.sum)\t\(total.count)\n".utf8
+                "\(group.access?.description ?? "")\t\(minute)\t\(total.sum)\t\(total.count)\(way)\n"
+                    .utf8
             )
             return line
         }

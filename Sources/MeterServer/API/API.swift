@@ -53,6 +53,16 @@ struct API: Sendable {
                 bodyByteCountMax: context.configuration.limits.httpBodyByteCount
             ).route
         )
+        routes.append(
+            TracesRoute(
+                sink: door,
+                hash: hash,
+                counters: counters,
+                behindMilliseconds: context.engine.options.behindMilliseconds,
+                spanCountMax: 10_000,
+                bodyByteCountMax: context.configuration.limits.httpBodyByteCount
+            ).route
+        )
         // One query fewer than there are cores would be none here; two never wait for each other long.
         routes +=
             UsageRoutes(
@@ -79,6 +89,7 @@ struct API: Sendable {
         routes += StatusRoutes(context: context, reporting: reporting).routes
         routes += KeyRoutes(context: context).routes
         routes += LimitRoutes(context: context).routes
+        routes += CountingRoutes(context: context).routes
         routes += ComponentRoutes(context: context).routes
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += MapSyncRoutes(context: context, reporting: reporting).routes

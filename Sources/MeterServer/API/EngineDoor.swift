@@ -54,6 +54,7 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
         let epoch = context.waiters.epoch
         let outcome = receivers.ingest(
             IngestBatch(
+                by: events.transport,
                 principal: principal,
                 baseTime: events.baseTime,
                 payload: events.payload,
@@ -62,7 +63,8 @@ struct EngineDoor: EventSink, BillingSource, ServerHealth {
             at: context.clock.now()
         )
         if let deferral = outcome.deferral {
-            context.metrics.deferrals.add("http", deferral.rawValue)
+            let door = events.transport == .otlp ? "otlp" : "http"
+            context.metrics.deferrals.add(door, deferral.rawValue)
             if let hit = outcome.hit { throw .limit(hit) }
             throw .busy("New events are held back for now (\(deferral.rawValue)).", retryAfter: 1)
         }

@@ -72,7 +72,7 @@ package struct Reconciliation: Sendable {
         package var isNotTold: Bool {
             causes.contains { cause in
                 guard case .notTold(let reason) = cause else { return false }
-                return [.shadow, .free, .trial, .internal].contains(reason)
+                return [.shadow, .free, .trial, .internal, .advisory].contains(reason)
             }
         }
 
@@ -149,10 +149,12 @@ package struct Reconciliation: Sendable {
             }
         }
         for (untold, figure) in reading.figures.untold.sorted(by: { $0.key < $1.key }) {
-            // Beside a live binding Waldur's rows are the live one's; without one they are compared.
+            // Beside a live binding Waldur's rows are the live one's; without one they are compared, but never with
+            // what is not the count.
             let rows = reading.observation.periods.flatMap(\.rows)
                 .filter { $0.component == untold.component }
-            let shown = reading.isLive || rows.isEmpty ? nil : ExactDecimal.sum(rows.map(\.usage))
+            let isCompared = !reading.isLive && untold.reason != .advisory
+            let shown = !isCompared || rows.isEmpty ? nil : ExactDecimal.sum(rows.map(\.usage))
             line(
                 untold.component,
                 in: nil,
@@ -163,7 +165,9 @@ package struct Reconciliation: Sendable {
             )
         }
         if !reading.isLive {
-            let compared = Set(reading.figures.untold.keys.map(\.component))
+            let compared = Set(
+                reading.figures.untold.keys.filter { $0.reason != .advisory }.map(\.component)
+            )
             for period in reading.observation.periods {
                 for row in period.rows where !compared.contains(row.component) {
                     line(

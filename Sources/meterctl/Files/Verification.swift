@@ -161,7 +161,8 @@ struct Verification {
         var accumulator = UsageAccumulator(
             UsageQuery(
                 windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-                grouping: [.component]
+                grouping: [.component],
+                classes: .all
             )
         )
         let scan = try segment.scan(into: &accumulator)

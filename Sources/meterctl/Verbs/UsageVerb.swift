@@ -54,6 +54,16 @@ struct UsageVerb: Verb {
     )
     var by: [String] = []
 
+    @Option(
+        name: .customLong("class"),
+        help: ArgumentHelp(
+            "counted, or advisory: what is kept beside it (`meterctl help counting`).",
+            valueName: "class"
+        ),
+        completion: .list(["counted", "advisory"])
+    )
+    var usageClass: String?
+
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
@@ -67,6 +77,7 @@ struct UsageVerb: Verb {
         var query: [(String, String)] = []
         for (name, value) in [
             ("from", from), ("to", to), ("windowSize", window), ("windowTimeZone", zone),
+            ("class", usageClass),
         ] {
             if let value { query.append((name, value)) }
         }

@@ -51,7 +51,8 @@ final class FakeUsage: UsageSource {
                 agent: grouping.contains(.agent) ? amount.agent : nil,
                 access: grouping.contains(.access) ? amount.access : nil,
                 component: grouping.contains(.component) ? amount.component : nil,
-                window: grouping.contains(.window) ? window : nil
+                window: grouping.contains(.window) ? window : nil,
+                way: grouping.contains(.way) ? .native : nil
             )
             totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
             totals[group, default: UsageTotal()].count += 1

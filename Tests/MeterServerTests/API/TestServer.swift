@@ -88,6 +88,7 @@ final class TestServer: Sendable {
         var text: String
         var json: JSONValue
         var headers: [String: String] = [:]
+        var bytes: [UInt8] = []
     }
 
     /// One request; over the socket where no key is shown.
@@ -98,7 +99,21 @@ final class TestServer: Sendable {
         key: String? = nil,
         type: String = "application/json"
     ) async throws -> Reply {
+        try await call(method, target, bytes: Array(body.utf8), key: key, type: type)
+    }
+
+    /// - Parameter door: Where it comes in, if that does not follow from the key.
+    func call(
+        _ method: String,
+        _ target: String,
+        bytes body: [UInt8],
+        key: String? = nil,
+        type: String,
+        encoding: String? = nil,
+        door: APIDoor? = nil
+    ) async throws -> Reply {
         var headers: HTTPFields = [.contentType: type]
+        headers[.contentEncoding] = encoding
         if let key { headers[.authorization] = "Bearer \(key)" }
         let request = Request(
             head: HTTPRequest(
@@ -108,9 +123,11 @@ final class TestServer: Sendable {
                 path: target,
                 headerFields: headers
             ),
-            body: RequestBody(buffer: ByteBuffer(string: body))
+            body: RequestBody(buffer: ByteBuffer(bytes: body))
         )
-        let responder = api.responder(for: key == nil ? .administrationSocket : .network)
+        let responder = api.responder(
+            for: door ?? (key == nil ? .administrationSocket : .network)
+        )
         let response = try await responder.respond(
             to: request,
             context: BasicRequestContext(
@@ -130,7 +147,8 @@ final class TestServer: Sendable {
             headers: Dictionary(
                 response.headers.map { ($0.name.canonicalName, $0.value) },
                 uniquingKeysWith: { first, _ in first }
-            )
+            ),
+            bytes: collector.bytes
         )
     }
 
@@ -160,4 +178,6 @@ final class BodyCollector: ResponseBodyWriter {
     func finish(_ trailers: HTTPFields?) async throws {}
 
     var text: String { unsafe String(buffer: buffer) }
+
+    var bytes: [UInt8] { unsafe Array(buffer.readableBytesView) }
 }

@@ -319,6 +319,15 @@ enum Fixture {
                 )
             ),
             .statementKeySet(StatementKeySet(publicKey: statement, label: "2026")),
+            .countingDeclared(
+                CountingDeclaration(
+                    tenant: tenant,
+                    agent: "bot",
+                    way: .otlp,
+                    from: Minute(rawValue: 30_000_000 / 15 * 15),
+                    reason: "exports every span"
+                )
+            ),
             .offeringFollowed(
                 OfferingFollowed(
                     waldur: Fixture.waldur,

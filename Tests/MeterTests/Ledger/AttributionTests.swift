@@ -148,7 +148,8 @@ import Testing
                     agent: agent,
                     access: nil,
                     component: "tokens",
-                    window: 0
+                    window: 0,
+                    way: .native
                 )
             ] =
                 UsageTotal(sum: sum, count: 1)

@@ -10,8 +10,11 @@ import Testing
         var seed = Seed(number)
         let world = try LedgerWorld(&seed)
         let month = try world.month()
-        let expected = NaiveAttribution(decisions: world.book.state, period: world.period)
-            .fates(world.events)
+        let expected = NaiveAttribution(
+            decisions: world.book.state,
+            declarations: world.declarations,
+            period: world.period
+        ).fates(world.events)
 
         var found: [NaiveAttribution.Fate: UInt128] = [:]
         for usage in month.attributed {

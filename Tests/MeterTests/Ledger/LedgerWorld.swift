@@ -12,6 +12,7 @@ struct LedgerWorld {
         let component: Name
         let minute: Minute
         let amount: UInt64
+        var way = UsageWay.native
     }
 
     static let start: UInt32 = 1000
@@ -19,6 +20,7 @@ struct LedgerWorld {
 
     let book: Book
     var events: [Event] = []
+    private(set) var declarations: [CountingDeclaration] = []
     let period: BillingPeriod
     private let tenants: [Name] = ["acme", "nordix"]
     private let agents: [Name] = ["bot", "scout"]
@@ -83,6 +85,17 @@ struct LedgerWorld {
         for resource in 0..<UInt64(4) where !seed.oneIn(5) {
             try see(resource, &seed)
         }
+        for _ in 0..<seed.below(4) {
+            let declaration = CountingDeclaration(
+                tenant: seed.pick(tenants),
+                agent: seed.oneIn(2) ? seed.pick(agents) : nil,
+                way: seed.oneIn(3) ? .native : .otlp,
+                from: Minute(rawValue: 15 * UInt32(66 + seed.below(5))),
+                reason: "test"
+            )
+            try book.append(.countingDeclared(declaration), author: "test", at: Fixture.time)
+            declarations.append(declaration)
+        }
         for _ in 0..<200 { addEvent(&seed) }
     }
 
@@ -141,7 +154,8 @@ struct LedgerWorld {
                 access: access,
                 component: seed.oneIn(6) ? seed.pick(components) : components[seed.below(2)],
                 minute: Minute(rawValue: UInt32(990 + seed.below(80))),
-                amount: seed.oneIn(30) ? UInt64(Int64.max) : UInt64(seed.below(100_000))
+                amount: seed.oneIn(30) ? UInt64(Int64.max) : UInt64(seed.below(100_000)),
+                way: seed.oneIn(4) ? .otlp : .native
             )
         )
     }
@@ -185,7 +199,8 @@ struct LedgerWorld {
                 agent: query.grouping.contains(.agent) ? event.agent : nil,
                 access: query.grouping.contains(.access) ? event.access : nil,
                 component: query.grouping.contains(.component) ? event.component : nil,
-                window: query.grouping.contains(.window) ? window : nil
+                window: query.grouping.contains(.window) ? window : nil,
+                way: query.grouping.contains(.way) ? event.way : nil
             )
             totals[group, default: UsageTotal()].sum += UInt128(event.amount)
             totals[group, default: UsageTotal()].count += 1
@@ -255,6 +270,7 @@ struct NaiveAttribution {
     }
 
     let decisions: BookState
+    let declarations: [CountingDeclaration]
     let period: BillingPeriod
 
     func fates(_ events: [LedgerWorld.Event]) -> [Fate: UInt128] {
@@ -265,9 +281,33 @@ struct NaiveAttribution {
         return sums
     }
 
+    /// Of the agent's own declarations that began, or else its tenant's, the one that began last.
+    private func counts(_ event: LedgerWorld.Event) -> Bool {
+        var way = UsageWay.native
+        for agent in [nil, event.agent] {
+            var latest: CountingDeclaration?
+            for declaration in declarations
+            where declaration.tenant == event.tenant && declaration.agent == agent
+                && declaration.from <= event.minute
+                && declaration.from >= latest?.from ?? declaration.from
+            {
+                latest = declaration
+            }
+            way = latest?.way ?? way
+        }
+        return way == event.way
+    }
+
     private func fate(_ event: LedgerWorld.Event) -> Fate {
+        let counts = counts(event)
         func unassigned(_ reason: UnassignedReason) -> Fate {
-            .unassigned(event.tenant, event.agent, event.access, event.component, reason)
+            .unassigned(
+                event.tenant,
+                event.agent,
+                event.access,
+                event.component,
+                counts ? reason : .advisory
+            )
         }
         let all = decisions.allBindings
         let binding: Binding
@@ -296,6 +336,7 @@ struct NaiveAttribution {
         }
         if binding.waldur != period.waldur { return .elsewhere(event.tenant, event.component) }
         let key = ResourceKey(waldur: binding.waldur, resource: binding.resource)
+        if !counts { return .notBilled(key, event.component, .advisory) }
         switch binding.class {
         case .free: return .notBilled(key, event.component, .free)
         case .trial: return .notBilled(key, event.component, .trial)

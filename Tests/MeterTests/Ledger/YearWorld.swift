@@ -104,7 +104,8 @@ struct YearWorld {
                 agent: event.agent,
                 access: nil,
                 component: event.component,
-                window: window
+                window: window,
+                way: .native
             )
             totals[group, default: UsageTotal()].sum += UInt128(event.amount)
             totals[group, default: UsageTotal()].count += 1

@@ -7,7 +7,8 @@ import Testing
     private let span = JournalSpan(from: 256, to: 4096)
     private let everything = UsageQuery(
         windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-        grouping: [.tenant, .component]
+        grouping: [.tenant, .component],
+        classes: .all
     )
 
     private func smallTable(_ seed: UInt64, _ rowCountMax: Int = 60) -> UsageTable {

@@ -99,6 +99,30 @@ import Testing
         for piece in 0..<old.pieceCount { #expect(try new.piece(piece) == old.piece(piece)) }
     }
 
+    @Test func `series of spans are marked by a flag that native ones do not have`() throws {
+        let access = AccessID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
+        let series = [
+            SeriesName(tenant: "t", agent: "a"), SeriesName(tenant: "t", agent: "a", way: .otlp),
+            SeriesName(tenant: "t", agent: "a", access: access, way: .otlp),
+        ]
+        let table = UsageTable(
+            series: series,
+            components: ["c"],
+            rows: (0..<3).map {
+                UsageRow(series: $0, component: 0, minute: Minute(rawValue: 5), count: 1, sum: 1)
+            }
+        )
+        let disk = MemoryDisk()
+        let name = try SegmentWriter.write(table: table, span: Self.span, to: disk).name
+        let page: [UInt8] =
+            [3, 0, 0, 1, 0x74, 0, 1, 0x61, 0x0B, 0x0F] + [
+                0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF,
+                0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10,
+            ]
+        #expect(try SealedFile.open(name, on: disk).piece(1) == page)
+        #expect(try Segment.open(name, on: disk).series == series)
+    }
+
     @Test func `an id file of version 1 is read as it was written`() throws {
         let disk = MemoryDisk()
         let name = DataFileName.sealed(.identifiers, Self.span).text

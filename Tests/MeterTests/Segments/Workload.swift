@@ -75,7 +75,8 @@ enum Workload {
                     tenant: tenant,
                     agent: Name("agent-\(random.below(20))"),
                     access: random.oneIn(2)
-                        ? nil : AccessID(high: UInt64(random.below(3)), low: random.next())
+                        ? nil : AccessID(high: UInt64(random.below(3)), low: random.next()),
+                    way: random.oneIn(4) ? .otlp : .native
                 )
             )
         }
@@ -130,13 +131,15 @@ struct NaiveAccumulator {
             let windows = query.windows.indices.dropLast().filter {
                 query.windows[$0] <= row.minute && row.minute < query.windows[$0 + 1]
             }
-            guard let window = windows.first else { continue }
+            let own: UsageClasses = series.way == .native ? .counted : .advisory
+            guard let window = windows.first, query.classes.contains(own) else { continue }
             let group = UsageGroup(
                 tenant: query.grouping.contains(.tenant) ? series.tenant : nil,
                 agent: query.grouping.contains(.agent) ? series.agent : nil,
                 access: query.grouping.contains(.access) ? series.access : nil,
                 component: query.grouping.contains(.component) ? component : nil,
-                window: query.grouping.contains(.window) ? window : nil
+                window: query.grouping.contains(.window) ? window : nil,
+                way: query.grouping.contains(.way) ? series.way : nil
             )
             totals[group, default: UsageTotal()].sum += UInt128(row.sum)
             totals[group, default: UsageTotal()].count = Workload.addClamped(
@@ -163,7 +166,8 @@ struct NaiveAccumulator {
             agents: some(table.series.map(\.agent)),
             components: some(table.components),
             windows: boundaries.sorted(),
-            grouping: UsageQuery.Grouping(rawValue: UInt8(random.below(32)))
+            grouping: UsageQuery.Grouping(rawValue: UInt8(random.below(64))),
+            classes: random.pick([.counted, .advisory, .all])
         )
     }
 }

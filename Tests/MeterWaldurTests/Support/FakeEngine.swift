@@ -74,7 +74,8 @@ final class FakeEngine: ReportingEngine {
                 tenant: amount.tenant,
                 agent: amount.agent,
                 component: amount.component,
-                window: window
+                window: window,
+                way: .native
             )
             totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
             totals[group, default: UsageTotal()].count += 1

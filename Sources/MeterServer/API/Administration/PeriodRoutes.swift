@@ -62,6 +62,22 @@ struct PeriodRoutes {
         return .json(["periods": .array(rows)])
     }
 
+    /// Agents with a resource that used something, and of which nothing counts: they were declared, and do not
+    /// export spans; or they do, and were not.
+    private static func advisoryOnly(_ month: LedgerMonth) -> [AgentKey] {
+        var advisory: Set<AgentKey> = []
+        var others: Set<AgentKey> = []
+        for usage in month.attributed {
+            let agent = AgentKey(tenant: usage.key.tenant, agent: usage.key.agent)
+            if usage.key.notBillable == .advisory {
+                advisory.insert(agent)
+            } else {
+                others.insert(agent)
+            }
+        }
+        return advisory.subtracting(others).sorted()
+    }
+
     // MARK: - Preview
 
     /// Everything that can still be put right before the month is cut or closed.
@@ -80,12 +96,20 @@ struct PeriodRoutes {
                 item(obstacle.cause, standing.tenant.description, obstacle.detail)
             }
         }
-        for usage in reading.month.unassigned {
+        for usage in reading.month.unassigned where usage.key.reason != .advisory {
             item(
                 "unassigned",
                 "\(usage.key.tenant)/\(usage.key.agent)",
                 "\(usage.total) of \(usage.key.component) belong to no resource "
                     + "(\(usage.key.reason.rawValue)); meterctl map set"
+            )
+        }
+        for agent in Self.advisoryOnly(reading.month) {
+            item(
+                "advisory-only",
+                "\(agent.tenant)/\(agent.agent)",
+                "all usage of it came in the way that does not count, so nothing is billed; "
+                    + "meterctl counting list"
             )
         }
         for key in book.billing.foreign.keys.sorted()

@@ -5,6 +5,7 @@ final class APICounters: Sendable {
     private let seconds = DurationHistogram()
     private let keysRefused = CounterFamily()
     private let events = CounterFamily()
+    private let spans = CounterFamily()
 
     /// A request was answered; the route is a pattern, never a path.
     func answered(route: String, status: Int, in duration: Duration) {
@@ -18,6 +19,11 @@ final class APICounters: Sendable {
     /// Events whose outcome an answer told, by outcome and, where refused, by reason.
     func told(_ line: EventResults.Line, count: Int) {
         events.add(line.outcome, line.reason, count: count)
+    }
+
+    /// Spans of answered requests, by what became of them; those that are no calls of a model are `ignored`.
+    func toldSpans(_ outcome: String, _ reason: String, count: Int) {
+        spans.add(outcome, reason, count: count)
     }
 
     /// Adds the counters to an exposition.
@@ -47,6 +53,13 @@ final class APICounters: Sendable {
             "Events in answered requests, by what became of them.",
             labels: ["result", "reason"],
             events.samples
+        )
+        text.family(
+            "meter_otlp_spans_total",
+            .counter,
+            "Spans in answered requests, by what became of them.",
+            labels: ["result", "reason"],
+            spans.samples
         )
     }
 }

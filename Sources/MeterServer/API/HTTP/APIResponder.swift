@@ -81,7 +81,7 @@ struct APIResponder: HTTPResponder {
                 throw .notFound
             }
         } catch {
-            answer = .problem(error, instance: path)
+            answer = Self.answer(to: error, match, path, request)
             if error.status >= 500 {
                 context.logger.error(
                     "request failed",
@@ -99,6 +99,25 @@ struct APIResponder: HTTPResponder {
         }
         counters.answered(route: pattern, status: answer.status, in: clock.now - start)
         return Self.response(answer, further, to: request)
+    }
+
+    /// As the route answers what failed.
+    private static func answer(
+        to problem: Problem,
+        _ match: RouteTable.Match,
+        _ path: String,
+        _ request: Request
+    ) -> APIAnswer {
+        guard case .route(let route, _) = match, let failure = route.failure else {
+            return .problem(problem, instance: path)
+        }
+        return failure(problem, path, mediaType(of: request))
+    }
+
+    /// The media type in lower case without parameters; empty if none was sent.
+    private static func mediaType(of request: Request) -> String {
+        let type = request.headers[.contentType] ?? ""
+        return (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased()
     }
 
     /// Answers a browser that asks whether a page of another origin may send a request.
@@ -125,14 +144,13 @@ struct APIResponder: HTTPResponder {
         query: String
     ) async throws(Problem) -> APICall {
         let items = try QueryItems(query)
-        let body = try await body(of: request, upTo: route.bodyByteCountMax)
-        let type = request.headers[.contentType] ?? ""
+        let body = try await body(of: request, for: route)
         return APICall(
             caller: caller,
             path: path,
             parts: parts,
             query: items,
-            contentType: (type.split(separator: ";").first ?? "").trimmingSpaces.lowercased(),
+            contentType: Self.mediaType(of: request),
             accept: request.headers[.accept] ?? "",
             isStillAllowed: { (try? self.caller(request, for: route)) != nil },
             body: body
@@ -198,13 +216,33 @@ struct APIResponder: HTTPResponder {
         }
     }
 
-    private func body(
+    private func body(of request: Request, for route: APIRoute) async throws(Problem) -> [UInt8] {
+        let limit = route.bodyByteCountMax
+        switch request.headers[.contentEncoding]?.lowercased() {
+        case nil, "identity": return try await sentBody(of: request, upTo: limit)
+        case "gzip" where route.takesGzip:
+            let sent = try await sentBody(of: request, upTo: limit)
+            do throws(Gzip.Failure) {
+                return try Gzip.inflate(sent, upTo: limit)
+            } catch {
+                switch error {
+                case .damaged: throw .badBody("The body is not one whole gzip stream.")
+                case .tooLarge: throw .tooLarge(limit)
+                }
+            }
+        default:
+            throw .mediaType(
+                route.takesGzip
+                    ? "the body as it is, or with Content-Encoding: gzip"
+                    : "the body as it is, without Content-Encoding"
+            )
+        }
+    }
+
+    private func sentBody(
         of request: Request,
         upTo limit: Int
     ) async throws(Problem) -> [UInt8] {
-        if let encoding = request.headers[.contentEncoding], encoding != "identity" {
-            throw .mediaType("the body as it is, without Content-Encoding")
-        }
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
             throw limit == 0 ? .badBody("This route takes no body.") : .tooLarge(limit)
         }

@@ -20,6 +20,10 @@ package struct APIRoute: Sendable {
     package let isForPortals: Bool
     /// Bytes that a body may have; 0 for none.
     package let bodyByteCountMax: Int
+    /// Whether bodies may come with `Content-Encoding: gzip`; inflated they have the same limit.
+    package let takesGzip: Bool
+    /// The answer to a request that failed, by its path and content type, where it is no problem document.
+    package let failure: (@Sendable (Problem, String, String) -> APIAnswer)?
     package let handler: Handler
 
     package init(
@@ -28,6 +32,8 @@ package struct APIRoute: Sendable {
         scopes: KeyScopes = [],
         isForPortals: Bool = false,
         bodyByteCountMax: Int = 0,
+        takesGzip: Bool = false,
+        failure: (@Sendable (Problem, String, String) -> APIAnswer)? = nil,
         handler: @escaping Handler
     ) {
         self.method = method
@@ -35,6 +41,8 @@ package struct APIRoute: Sendable {
         self.scopes = scopes
         self.isForPortals = isForPortals
         self.bodyByteCountMax = bodyByteCountMax
+        self.takesGzip = takesGzip
+        self.failure = failure
         self.handler = handler
     }
 }

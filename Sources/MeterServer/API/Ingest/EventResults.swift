@@ -13,7 +13,7 @@ struct EventResults {
 
     private let lines: [(line: Line, id: String?, detail: String?)]
 
-    init(events: [CloudEvent], outcomes: [EventsRoute.Outcome]) {
+    init(events: [CloudEvent], outcomes: [EventDelivery.Outcome]) {
         lines = zip(events, outcomes).map { event, outcome in
             let (line, detail) = Self.line(outcome)
             return (line, event.id, detail)
@@ -82,7 +82,8 @@ struct EventResults {
         return .object(members)
     }
 
-    private static func line(_ outcome: EventsRoute.Outcome) -> (Line, String?) {
+    /// What is told of an outcome: in a word, and what to do about it.
+    static func line(_ outcome: EventDelivery.Outcome) -> (line: Line, detail: String?) {
         switch outcome {
         case .refused(let reason, let detail): (Line(outcome: "refused", reason: reason), detail)
         case .decided(.accepted, let isBehind):

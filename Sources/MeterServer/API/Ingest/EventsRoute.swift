@@ -1,29 +1,5 @@
-package import Meter
-package import MeterWire
-
-/// Events of one request on their way to the engine, in the frame's event coding.
-package struct EventsToIngest: Sendable {
-    /// Dictionary and events, as in a frame's payload.
-    package var payload: [UInt8]
-    /// Time of the first event, milliseconds since 1970.
-    package var baseTime: Int64
-    /// By what each event is known again.
-    package var identities: [EventIdentity]
-}
-
-/// The way into the engine, as the events route sees it.
-package protocol EventSink: Sendable {
-    /// The moment, by the server's clock.
-    func now() -> Timestamp
-    /// Hands events over; returns after what was accepted is durable.
-    ///
-    /// - Returns: an outcome for each event, in order.
-    /// - Throws: ``Problem`` with 429 or 503 when nothing was decided: the caller sends them again.
-    func ingest(
-        _ events: EventsToIngest,
-        from principal: PrincipalID
-    ) async throws(Problem) -> [ItemOutcome]
-}
+internal import Meter
+internal import MeterWire
 
 /// `POST /api/v1/events`: CloudEvents in, an outcome for each event out, after the journal is synced.
 struct EventsRoute {
@@ -59,7 +35,28 @@ struct EventsRoute {
         guard call.contentType != Self.batch || isBatch else {
             throw .badBody("\(Self.batch) is an array of events; send \(Self.single) for one.")
         }
-        let outcomes = try await ingest(events, from: credential.principal.id)
+        let principal = credential.principal.id
+        let delivery = EventDelivery(
+            sink: sink,
+            transport: .http,
+            behindMilliseconds: behindMilliseconds
+        )
+        let outcomes = try await delivery.deliver(
+            events.map { event in
+                event.result.map { usage in
+                    EventDelivery.Item(
+                        usage: usage,
+                        identity: hash.identity(
+                            principal: principal,
+                            source: event.source ?? "",
+                            id: event.id ?? "",
+                            content: usage.normalisedContent
+                        )
+                    )
+                }
+            },
+            from: principal
+        )
         let results = EventResults(events: events, outcomes: outcomes)
         for (line, count) in results.counts {
             counters.told(line, count: count)
@@ -71,13 +68,10 @@ struct EventsRoute {
         _ call: APICall,
         _ principal: Principal
     ) throws(Problem) -> (events: [CloudEvent], isBatch: Bool) {
-        var rules = CloudEventRules(eventCountMax: eventCountMax)
-        switch principal.kind {
-        case .tenant(let name): rules.tenant = name.description
-        case .platform(let tenants) where tenants.count == 1:
-            rules.tenant = tenants.first?.description
-        case .platform, .platformForAll: break
-        }
+        let rules = CloudEventRules(
+            eventCountMax: eventCountMax,
+            tenant: principal.kind.onlyTenant
+        )
         do throws(CloudEventReader.Failure) {
             return try CloudEventReader.read(call.body, rules: rules)
         } catch {
@@ -93,79 +87,6 @@ struct EventsRoute {
                 )
             }
         }
-    }
-
-    /// Hands over the events that could be read, in as many batches as their coding needs.
-    ///
-    /// An identity that is in the request twice is dealt with by the engine, like any other.
-    private func ingest(
-        _ events: [CloudEvent],
-        from principal: PrincipalID
-    ) async throws(Problem) -> [Outcome] {
-        var outcomes = events.map { event in
-            switch event.result {
-            case .success: Outcome.pending
-            case .failure(let refusal): Outcome.refused(refusal.reason.rawValue, refusal.detail)
-            }
-        }
-        var encoder = PayloadEncoder(byteCountMax: WireLimits.frameByteCountMax / 2)
-        var members: [Int] = []
-        for (index, event) in events.enumerated() {
-            guard case .success(let usage) = event.result else { continue }
-            var appended = encoder.append(usage)
-            if appended == .full {
-                try await send(&encoder, &members, events, &outcomes, principal)
-                appended = encoder.append(usage)
-            }
-            if case .invalid(let defect) = appended {
-                outcomes[index] = .refused(RefusalReason.malformed.name, defect.description)
-            } else {
-                members.append(index)
-            }
-        }
-        try await send(&encoder, &members, events, &outcomes, principal)
-        return outcomes
-    }
-
-    private func send(
-        _ encoder: inout PayloadEncoder,
-        _ members: inout [Int],
-        _ events: [CloudEvent],
-        _ outcomes: inout [Outcome],
-        _ principal: PrincipalID
-    ) async throws(Problem) {
-        guard !members.isEmpty else { return }
-        let identities = members.compactMap { index -> EventIdentity? in
-            guard case .success(let usage) = events[index].result else { return nil }
-            return hash.identity(
-                principal: principal,
-                source: events[index].source ?? "",
-                id: events[index].id ?? "",
-                content: usage.normalisedContent
-            )
-        }
-        let behind = sink.now().advanced(byMilliseconds: -behindMilliseconds)
-        let decided = try await sink.ingest(
-            EventsToIngest(
-                payload: encoder.payload(),
-                baseTime: encoder.baseTime,
-                identities: identities
-            ),
-            from: principal
-        )
-        guard decided.count == members.count else { throw .internalError }
-        for (index, outcome) in zip(members, decided) {
-            guard case .success(let usage) = events[index].result else { continue }
-            outcomes[index] = .decided(outcome, isBehind: usage.time < behind)
-        }
-        encoder.removeAll()
-        members.removeAll(keepingCapacity: true)
-    }
-
-    enum Outcome {
-        case pending
-        case decided(ItemOutcome, isBehind: Bool)
-        case refused(String, String)
     }
 }
 

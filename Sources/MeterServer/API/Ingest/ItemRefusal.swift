@@ -34,6 +34,8 @@ struct ItemRefusal: Error, Equatable {
         case negativeAmount = "negative-amount"
         /// An amount is beyond 2^63 - 1.
         case amountTooLarge = "amount-too-large"
+        /// A span's detailed counts of tokens are larger than the totals that they are parts of.
+        case tokenParts = "token-parts"
     }
 
     let reason: Reason

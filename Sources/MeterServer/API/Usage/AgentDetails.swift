@@ -9,6 +9,7 @@ struct AgentDetails {
 
     let splits: [DetailSplit]
     let showsTokens: Bool
+    private let classes: UsageClasses
     private let from: QuarterHour
     private let to: QuarterHour
     private let previous: (from: QuarterHour, to: QuarterHour)?
@@ -22,8 +23,10 @@ struct AgentDetails {
         showsTokens: Bool,
         from: Minute,
         to: Minute,
-        previous: (from: Minute, to: Minute)?
+        previous: (from: Minute, to: Minute)?,
+        classes: UsageClasses
     ) {
+        self.classes = classes
         self.splits = splits
         self.showsTokens = showsTokens
         let start = QuarterHour(of: from)
@@ -52,7 +55,8 @@ struct AgentDetails {
                 agents: [agent],
                 components: components,
                 windows: windows,
-                grouping: [.window, grouping]
+                grouping: [.window, grouping],
+                classes: classes
             )
             query.groupCountMax = Self.valueCountMax * (previous == nil ? 1 : 2)
             return query

@@ -13,13 +13,14 @@ struct AgentListRoute {
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow([
             "from", "to", "windowTimeZone", "project", "state", "sort", "cursor", "limit",
-            "component", AnswerFormat.parameter,
+            "component", UsageClass.parameter, AnswerFormat.parameter,
         ])
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
         let tenant = try reach.tenant(call.parts["tenant"])
         let period = try UsagePeriod(call.query, now: source.now())
         let components = try reach.components(call.query.all("component"))
+        let usageClass = try UsageClass(call.query)
         let order = try AgentOrder(try call.query.one("sort"), reach)
         let limit = try Self.limit(call.query)
         let cursor = try order.place(of: try call.query.one("cursor"))
@@ -31,7 +32,7 @@ struct AgentListRoute {
                 isWanted(AgentPlacement($0, of: tenant, in: book, at: now))
             }
         }
-        let places = try await places(of: agents, tenant, period, order)
+        let places = try await places(of: agents, tenant, period, order, usageClass)
         // One more than is shown says whether there is a next page.
         var page = order.first(limit + 1, of: places, after: cursor)
         let hasNext = page.count > limit
@@ -44,7 +45,8 @@ struct AgentListRoute {
                 agents: shown,
                 components: components,
                 windows: period.boundaries,
-                grouping: [.agent, .component]
+                grouping: [.agent, .component],
+                classes: usageClass.classes
             ),
             with: [
                 DetailsQuery(
@@ -53,7 +55,8 @@ struct AgentListRoute {
                     components: [],
                     windows: [from, to],
                     grouping: .agent,
-                    wantsHistograms: false
+                    wantsHistograms: false,
+                    classes: usageClass.classes
                 )
             ]
         )
@@ -75,6 +78,7 @@ struct AgentListRoute {
                     JSONMember("tenant", .string(tenant.description)),
                     JSONMember("from", .string(RFC3339.text(period.from))),
                     JSONMember("to", .string(RFC3339.text(period.to))),
+                    usageClass.member,
                     JSONMember("agents", .array(entries.map { rows.json($0, homePort) })),
                     JSONMember(
                         "details",
@@ -136,7 +140,8 @@ struct AgentListRoute {
         of agents: Set<Name>,
         _ tenant: Name,
         _ period: UsagePeriod,
-        _ order: AgentOrder
+        _ order: AgentOrder,
+        _ usageClass: UsageClass
     ) async throws(Problem) -> [AgentOrder.Place] {
         guard case .total(let component) = order.key else {
             return agents.map { AgentOrder.Place(value: 0, agent: $0) }
@@ -146,7 +151,8 @@ struct AgentListRoute {
                 tenants: [tenant],
                 components: [component],
                 windows: period.boundaries,
-                grouping: .agent
+                grouping: .agent,
+                classes: usageClass.classes
             )
         )
         return agents.map { agent in

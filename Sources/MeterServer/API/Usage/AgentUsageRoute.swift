@@ -9,7 +9,8 @@ struct AgentUsageRoute {
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
             UsagePeriod.parameters.union([
-                "component", "compare", DetailSplit.parameter, AnswerFormat.parameter,
+                "component", "compare", DetailSplit.parameter, UsageClass.parameter,
+                AnswerFormat.parameter,
             ])
         )
         let format = try AnswerFormat(call)
@@ -17,6 +18,7 @@ struct AgentUsageRoute {
         let tenant = try reach.tenant(call.parts["tenant"])
         let agent = try reach.agent(call.parts["agent"])
         let period = try UsagePeriod(call.query, now: source.now())
+        let usageClass = try UsageClass(call.query)
         let asked = call.query.all("component")
         let components = try reach.components(asked)
         let comparison = try Comparison(call.query, period)
@@ -25,7 +27,8 @@ struct AgentUsageRoute {
             showsTokens: reach.components == nil,
             from: period.from,
             to: period.to,
-            previous: comparison.previous
+            previous: comparison.previous,
+            classes: usageClass.classes
         )
         let both = try await source.usage(
             UsageQuery(
@@ -33,7 +36,8 @@ struct AgentUsageRoute {
                 agents: [agent],
                 components: components,
                 windows: comparison.windows,
-                grouping: [.component, .window]
+                grouping: [.component, .window],
+                classes: usageClass.classes
             ),
             with: details.queries(tenant, agent, components)
         )
@@ -59,6 +63,7 @@ struct AgentUsageRoute {
                 JSONMember("agent", .string(agent.description)),
             ]
             members += period.members
+            members.append(usageClass.member)
             members += comparison.members
             members.append(JSONMember("components", .array(series.map { $0.json(period) })))
             members.append(JSONMember("details", details.json(both.details)))

@@ -20,7 +20,9 @@ struct LiveTotalsRoute: Sendable {
     }
 
     func answer(_ call: APICall) throws(Problem) -> APIAnswer {
-        try call.query.allow(["agent", "component", "from", "windowTimeZone", "everySeconds"])
+        try call.query.allow([
+            "agent", "component", "from", "windowTimeZone", "everySeconds", UsageClass.parameter,
+        ])
         let reach = UsageReach(call.caller)
         let tenant = try reach.tenant(call.parts["tenant"])
         let period = try UsagePeriod(call.query, now: source.now())
@@ -31,6 +33,7 @@ struct LiveTotalsRoute: Sendable {
             }
             seconds = given
         }
+        let usageClass = try UsageClass(call.query)
         let stream = LiveTotals(
             source: source,
             turns: turns,
@@ -39,9 +42,11 @@ struct LiveTotalsRoute: Sendable {
                 agents: try reach.agents(call.query.all("agent")),
                 components: try reach.components(call.query.all("component")),
                 windows: [period.from, Minute(rawValue: .max)],
-                grouping: .component
+                grouping: .component,
+                classes: usageClass.classes
             ),
             tenant: tenant,
+            usageClass: usageClass,
             interval: .seconds(seconds),
             isStillAllowed: call.isStillAllowed,
             seat: try seats.take(tenant)
@@ -68,6 +73,7 @@ private final class LiveTotals: Sendable {
     private let turns: RequestGate
     private let query: UsageQuery
     private let tenant: Name
+    private let usageClass: UsageClass
     private let interval: Duration
     private let isStillAllowed: @Sendable () -> Bool
     private let seat: LiveSeats.Seat
@@ -83,6 +89,7 @@ private final class LiveTotals: Sendable {
         turns: RequestGate,
         query: UsageQuery,
         tenant: Name,
+        usageClass: UsageClass,
         interval: Duration,
         isStillAllowed: @escaping @Sendable () -> Bool,
         seat: LiveSeats.Seat
@@ -91,6 +98,7 @@ private final class LiveTotals: Sendable {
         self.turns = turns
         self.query = query
         self.tenant = tenant
+        self.usageClass = usageClass
         self.interval = interval
         self.isStillAllowed = isStillAllowed
         self.seat = seat
@@ -158,6 +166,7 @@ private final class LiveTotals: Sendable {
         let content = [
             JSONMember("tenant", .string(tenant.description)),
             JSONMember("from", .string(RFC3339.text(from))),
+            usageClass.member,
             JSONMember(
                 "components",
                 .array(

@@ -8,11 +8,14 @@ struct MeterQueryRoute {
     func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(
             UsagePeriod.parameters.union(UsageFilters.parameters)
-                .union(["subject", "groupBy", "tenant", AnswerFormat.parameter])
+                .union([
+                    "subject", "groupBy", "tenant", UsageClass.parameter, AnswerFormat.parameter,
+                ])
         )
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
         let component = try reach.component(call.parts["component"])
+        let usageClass = try UsageClass(call.query)
         let filters = try UsageFilters(call.query)
         let groups = try Self.groups(call.query)
         if filters.users != nil || groups.dimensions.contains(.user) { try reach.users() }
@@ -44,7 +47,8 @@ struct MeterQueryRoute {
                     components: [component],
                     windows: try Self.quarterHours(period),
                     grouping: groups.details.union(.window),
-                    wantsHistograms: false
+                    wantsHistograms: false,
+                    classes: usageClass.classes
                 ),
                 component: groups.dimensions.contains(.component) ? component : nil,
                 of: component
@@ -57,7 +61,8 @@ struct MeterQueryRoute {
                     accesses: filters.accesses,
                     components: [component],
                     windows: period.boundaries,
-                    grouping: groups.usage.union(.window)
+                    grouping: groups.usage.union(.window),
+                    classes: usageClass.classes
                 )
             )
             figures = Figures(
@@ -79,6 +84,7 @@ struct MeterQueryRoute {
         case .json:
             var members = [JSONMember("meter", .string(component.description))]
             members += period.members
+            members.append(usageClass.member)
             members.append(JSONMember("data", .array(rows.json(period, groups))))
             if let basis = figures.basis {
                 members.append(JSONMember("details", .object(basis.members)))
