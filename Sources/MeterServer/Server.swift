@@ -48,11 +48,9 @@ enum Server {
             storage, Housekeeping(context: context, doors: doors),
             TLSWatch(context: context, identity: configuration.tls),
         ]
-        let reporting = try configuration.waldur.map { waldur in
-            try ReportingService(waldur, context: context)
-        }
-        if let reporting { services.append(reporting) }
-        services += try HTTPServices.make(context, start, reporting?.reporter)
+        let reporting = try ReportingService(configuration.waldurs, context: context)
+        if !reporting.reporters.isEmpty { services.append(reporting) }
+        services += try HTTPServices.make(context, start, reporting.reporters)
         services += [DoorService(context: context, doors: doors), start]
 
         var group = ServiceGroupConfiguration(

@@ -9,7 +9,7 @@ import Testing
 
     private func simulation(
         _ text: String = evening,
-        zone: ZoneOffset = .utc,
+        zone: WaldurZone = .utc,
         announcing: Bool = false
     ) throws -> Simulation {
         let simulation = try Simulation(at: #require(WaldurTime.parse(text)), zone: zone)
@@ -181,7 +181,7 @@ import Testing
         // 22:30 in Greenwich is half past midnight two hours east of it.
         let east = try simulation(
             "2026-11-30T22:30:00Z",
-            zone: #require(ZoneOffset("+02:00"))
+            zone: #require(WaldurZone("+02:00"))
         )
         await east.cycle()
         #expect(isSilent(east, .notTurned) && east.transport.writeCount == 0)

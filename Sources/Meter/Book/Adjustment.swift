@@ -36,6 +36,18 @@ package struct AdjustmentMade: Equatable, Codable, Sendable {
         self.reason = reason
         self.reverts = reverts
     }
+
+    /// The same under another number.
+    func numbered(_ number: UInt64, reverting reverts: UInt64?) -> AdjustmentMade {
+        AdjustmentMade(
+            number: number,
+            kind: kind,
+            key: key,
+            amount: amount,
+            reason: reason,
+            reverts: reverts
+        )
+    }
 }
 
 /// A person has taken note of an adjustment that was made without one.

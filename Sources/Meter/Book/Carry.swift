@@ -53,6 +53,20 @@ package struct CarryMade: Equatable, Codable, Sendable {
         self.price = price
         self.customer = customer
     }
+
+    /// The same under another number.
+    func numbered(_ number: UInt64) -> CarryMade {
+        CarryMade(
+            number: number,
+            from: from,
+            cause: cause,
+            amount: amount,
+            to: to,
+            position: position,
+            price: price,
+            customer: customer
+        )
+    }
 }
 
 /// What became of a carry that waited.
@@ -84,6 +98,11 @@ package struct CarrySettled: Equatable, Codable, Sendable {
         self.settlement = settlement
         self.to = to
         self.reason = reason
+    }
+
+    /// The same of a carry under another number.
+    func numbered(_ number: UInt64) -> CarrySettled {
+        CarrySettled(number: number, settlement: settlement, to: to, reason: reason)
     }
 }
 

@@ -99,6 +99,9 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
     package let items: [Item]
     /// Why a confirmed figure may be lowered; without it an intent that lowers one is refused.
     package let lowersBecause: String?
+    /// Which of this Waldur's accounts it is sent through, and looked up through while its outcome is unknown;
+    /// nil where there is only one.
+    package let account: String?
 
     package init(
         number: UInt64,
@@ -108,7 +111,8 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
         month: BillingMonth,
         position: UInt64,
         items: [Item],
-        lowersBecause: String? = nil
+        lowersBecause: String? = nil,
+        account: String? = nil
     ) {
         self.number = number
         self.waldur = waldur
@@ -118,6 +122,22 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
         self.position = position
         self.items = items
         self.lowersBecause = lowersBecause
+        self.account = account
+    }
+
+    /// The same under another number.
+    package func numbered(_ number: UInt64) -> SubmissionIntent {
+        SubmissionIntent(
+            number: number,
+            waldur: waldur,
+            resource: resource,
+            planPeriod: planPeriod,
+            month: month,
+            position: position,
+            items: items,
+            lowersBecause: lowersBecause,
+            account: account
+        )
     }
 
     package func key(_ component: Name) -> SubmissionKey {

@@ -28,14 +28,12 @@ struct API: Sendable {
             )
         )
         access = ContextAccess(context: context, tokens: tokens)
-        let ledger = TenantLedger(
-            source: door,
-            waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
-            zone: context.configuration.waldur?.zone ?? .utc
-        )
+        let ledgers = TenantLedgers(door, context.configuration.waldurs)
         let billingGate = QueryGate(limit: 1)
         let statements = try StatementFiles(in: directory)
-        let closing = PeriodClosing(context: context, ledger: ledger, statements: statements)
+        let closings = ledgers.all.map {
+            PeriodClosing(context: context, ledger: $0, statements: statements)
+        }
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(
@@ -56,12 +54,13 @@ struct API: Sendable {
                     source: door,
                     seats: LiveSeats(limit: context.configuration.limits.liveStreamCount)
                 ),
-                homePort: context.configuration.homePort
+                homePorts: context.configuration.homePorts
             ).routes
         routes +=
-            BillingRoutes(ledger: ledger, gate: billingGate).routes
-        routes += PeriodRoutes(closing: closing, gate: billingGate).routes
-        routes += StatementRoutes(context: context, files: statements).routes
+            BillingRoutes(ledgers: ledgers, gate: billingGate).routes
+        routes += PeriodRoutes(closings: closings, ledgers: ledgers, gate: billingGate).routes
+        routes += StatementRoutes(context: context, files: statements, ledgers: ledgers)
+            .routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route
         )
@@ -72,7 +71,7 @@ struct API: Sendable {
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += MapSyncRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
-        routes += SourceRoutes(context: context, closing: closing).routes
+        routes += SourceRoutes(context: context, closing: closings[0]).routes
         routes += DetailsRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes

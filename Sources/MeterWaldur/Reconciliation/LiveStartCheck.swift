@@ -231,7 +231,7 @@ extension ReporterService {
         var findings: [MapFinding] = []
         var offerings: Set<OfferingID> = []
         do throws(WaldurError) {
-            findings += MapCheck.findings(try await client.user())
+            for user in try await client.users() { findings += MapCheck.findings(user) }
             for bound in BoundResource.all(in: month, of: settings, book: book) {
                 guard let listing = try await reader.listing(bound.resource) else {
                     findings.append(

@@ -19,10 +19,10 @@ package struct LedgerReader: Sendable {
     package private(set) var violations: [BillingMonth: [Violation]] = [:]
 
     private let waldur: WaldurID
-    private let zone: ZoneOffset
+    private let zone: WaldurZone
     private var known: Known?
 
-    package init(waldur: WaldurID, zone: ZoneOffset) {
+    package init(waldur: WaldurID, zone: WaldurZone) {
         self.waldur = waldur
         self.zone = zone
     }
@@ -158,7 +158,7 @@ package struct LedgerReader: Sendable {
                 )
             }
         } catch {
-            throw ReporterTrouble("the ledger of resource \(resource): \(error)")
+            throw ReporterTrouble("the ledger of resource \(resource): \(error)", concernsOne: true)
         }
         return figures
     }

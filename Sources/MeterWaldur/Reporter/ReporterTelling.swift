@@ -62,7 +62,8 @@ extension Reporter {
             }
         }
         if stillOpen { postpone(current.resource, at: moment) }
-        work?.endsAfterSettling = stillOpen || isLookOnly
+        let isEnd = stillOpen || isLookOnly
+        work?.endsAfterSettling = isEnd
         if decisions.isEmpty {
             settled(at: moment)
         } else {
@@ -89,6 +90,9 @@ extension Reporter {
                 )
             )
             fail(intent.key(item.component), at: moment)
+            if settlement.status == 403, let offering = listed[intent.resource]?.offering {
+                lanes[active].forbidden.insert(offering)
+            }
             // What was given up for lost may still arrive; then it is ours.
             if attempt.isUnknown {
                 strays[intent.key(item.component), default: []].insert(item.amount)
@@ -134,11 +138,12 @@ extension Reporter {
         at moment: ReporterMoment
     ) {
         switch result {
-        case .failure(let trouble): return abortCycle("book: \(trouble)", nil, at: moment)
+        case .failure(let trouble): return engineFailed("book", trouble, at: moment)
         case .success(let state): book = state
         }
         if phase == .months {
             months.step = nil
+            changes += 1
             return
         }
         switch work?.step {
@@ -146,7 +151,9 @@ extension Reporter {
             work?.isUnsettled = false
             settled(at: moment)
         case .record: work?.step = .readFigures
-        case .intend(let intent):
+        case .intend(let wanted):
+            // It has the number that was next when it was booked.
+            let intent = openIntents(of: wanted.resource).last?.intent ?? wanted
             if window(at: moment).month == intent.month {
                 work?.step = .send(intent)
             } else {
@@ -229,8 +236,28 @@ extension Reporter {
         case .success(let figures):
             work?.figures = figures
             tell(at: moment)
-        case .failure(let trouble): abortCycle("ledger: \(trouble)", nil, at: moment)
+        case .failure(let trouble): engineFailed("ledger", trouble, at: moment)
         }
+    }
+
+    /// Trouble of Meter's own: it ends the turn where it comes from this resource, so that no other one waits
+    /// for it, and everything else of the lane.
+    private mutating func engineFailed(
+        _ place: String,
+        _ trouble: ReporterTrouble,
+        at moment: ReporterMoment
+    ) {
+        guard phase == .working, let resource = work?.resource, trouble.concernsOne else {
+            return phase == .months
+                ? abortCycle("\(place): \(trouble)", at: moment)
+                : abortLane("\(place): \(trouble)", nil, at: moment)
+        }
+        work?.findings.append(
+            ReportFinding(.unreadable, resource: resource, note: "\(place): \(trouble)")
+        )
+        failures[resource, default: 0] += 1
+        postpone(resource, at: moment)
+        endTurn(at: moment)
     }
 
     /// Weighs the figures and begins the next call, if there is one and it may be sent.
@@ -287,17 +314,17 @@ extension Reporter {
                     .init(planPeriod: call.planPeriod, component: item.component)
                 )
             }
-            work?.step = .intend(
-                SubmissionIntent(
-                    number: book.lastIntentNumber + 1,
-                    waldur: settings.waldur,
-                    resource: current.resource,
-                    planPeriod: call.planPeriod,
-                    month: observation.month,
-                    position: figures.position,
-                    items: items
-                )
+            let intent = SubmissionIntent(
+                number: book.lastIntentNumber + 1,
+                waldur: settings.waldur,
+                resource: current.resource,
+                planPeriod: call.planPeriod,
+                month: observation.month,
+                position: figures.position,
+                items: items,
+                account: lanes.count > 1 ? lanes[active].account.name : nil
             )
+            work?.step = .intend(intent)
             return
         }
         let flushes = flushes(at: moment)

@@ -141,7 +141,7 @@ extension Reporter {
     /// Ends the turn, and the cycle if that was asked for.
     mutating func endTurn(at moment: ReporterMoment) {
         if let aborting = work?.aborting {
-            abortCycle(aborting.reason, aborting.error, at: moment)
+            abortLane(aborting.reason, aborting.error, at: moment)
         } else {
             finishResource(at: moment)
         }

@@ -23,12 +23,37 @@ struct DoubleWorld: Sendable {
     init(
         milliseconds: Int64,
         activated: String = "2026-11-10T00:00:00Z",
-        isOwner: Bool = false
+        isOwner: Bool = false,
+        timeZone: String? = nil
     ) throws {
         state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
         var fixture = Self.fixture(activated: activated)
+        fixture.timeZone = timeZone
         if isOwner { fixture.users?[0].roles = [.init(role: "owner", customer: "Provider")] }
         try state.load(fixture)
+    }
+
+    /// The same with so many resources, all on plan Standard.
+    init(milliseconds: Int64, resourceCount: Int) throws {
+        state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
+        var fixture = Self.fixture(activated: "2026-11-10T00:00:00Z")
+        fixture.resources = (0..<resourceCount).map { index in
+            .init(
+                name: "r\(index)",
+                offering: "Agent",
+                project: "One",
+                plan: "Standard",
+                uuid: Self.resource(index),
+                created: "2026-11-10T00:00:00Z"
+            )
+        }
+        try state.load(fixture)
+    }
+
+    /// The uuid of one of many resources.
+    static func resource(_ index: Int) -> String {
+        let digits = String(index, radix: 16)
+        return "e" + String(repeating: "0", count: 31 - digits.count) + digits
     }
 
     static func fixture(activated: String) -> Fixture {
@@ -168,7 +193,7 @@ struct DoubleWorld: Sendable {
                 let key = row.key
                 rows[
                     "\(key.resource.hex) \(key.planPeriod?.hex ?? "-") \(row.type) "
-                        + key.month.start.date.prefix(7)
+                        + key.month.name.prefix(7)
                 ] = row.usage.text(places: 2)
             }
             return rows
@@ -180,7 +205,7 @@ struct DoubleWorld: Sendable {
         state.with { content in
             var billed: [String: [String]] = [:]
             for item in content.model.items.rows {
-                let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
+                let month = content.model.invoices[item.invoice]?.month.name.prefix(7) ?? ""
                 billed["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.quantity.text(places: 2))
             }
@@ -193,7 +218,7 @@ struct DoubleWorld: Sendable {
         state.with { content in
             var prices: [String: [String]] = [:]
             for item in content.model.items.rows {
-                let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
+                let month = content.model.invoices[item.invoice]?.month.name.prefix(7) ?? ""
                 prices["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.unitPrice.text(places: 2))
             }
