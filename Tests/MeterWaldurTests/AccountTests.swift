@@ -138,7 +138,8 @@ import Testing
         try use(1, simulation)
         await simulation.cycle()
         simulation.fault = { lane, _ in
-            lane == 1 ? .status(401, message: "Token has expired.", retryAfterMilliseconds: nil) : nil
+            lane == 1
+                ? .status(401, message: "Token has expired.", retryAfterMilliseconds: nil) : nil
         }
         try use(1, simulation)
         await simulation.cycle()

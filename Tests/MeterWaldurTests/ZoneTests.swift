@@ -75,7 +75,8 @@ import Testing
             let (start, end) = (month.start(in: zone), month.end(in: zone))
             #expect(start < end && start.milliseconds % 60_000 == 0)
             #expect(BillingMonth(of: start, in: zone) == month)
-            #expect(BillingMonth(of: start.advanced(byMilliseconds: -1), in: zone) == month.previous)
+            #expect(
+                BillingMonth(of: start.advanced(byMilliseconds: -1), in: zone) == month.previous)
             month = month.next
         }
     }
@@ -102,7 +103,9 @@ import Testing
         #expect(simulation.carries == ["2026-10 agent_calls tail 2.00 landed"])
         #expect(
             simulation.world.rows.filter { $0.key.contains(" agent_calls ") }
-                .map { "\($0.key.suffix(7)) \($0.value)" }.sorted() == ["2026-10 7.00", "2026-11 2.00"]
+                .map { "\($0.key.suffix(7)) \($0.value)" }.sorted() == [
+                    "2026-10 7.00", "2026-11 2.00",
+                ]
         )
         #expect(simulation.violations.isEmpty)
     }

@@ -59,7 +59,8 @@ struct API: Sendable {
         routes +=
             BillingRoutes(ledgers: ledgers, gate: billingGate).routes
         routes += PeriodRoutes(closings: closings, ledgers: ledgers, gate: billingGate).routes
-        routes += StatementRoutes(context: context, files: statements, ledgers: ledgers)
+        routes +=
+            StatementRoutes(context: context, files: statements, ledgers: ledgers)
             .routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route

@@ -56,7 +56,9 @@ enum WaldurSettings {
         accountOfferings.named(place(id) + ["accounts", name, "offerings"])
     }
 
-    private static func place(_ id: String?) -> [String] { id.map { ["waldurs", $0] } ?? ["waldur"] }
+    private static func place(_ id: String?) -> [String] {
+        id.map { ["waldurs", $0] } ?? ["waldur"]
+    }
 
     /// The ids of the Waldurs that settings of the file name, in order.
     static func ids(_ settings: [Setting]) -> [String] {

@@ -60,6 +60,8 @@ package struct LedgerReader: Sendable {
         ).month
     }
 
+    private static let ageMinutesMax: UInt32 = 1
+
     private func serves(
         _ known: Known,
         _ resource: ResourceID,
@@ -68,7 +70,9 @@ package struct LedgerReader: Sendable {
         _ book: BookState
     ) -> Bool {
         let key = ResourceKey(waldur: waldur, resource: resource)
+        // In a long cycle later resources are told later usage.
         return known.month.period.month == month && known.through <= through
+            && through.rawValue - known.through.rawValue <= Self.ageMinutesMax
             && known.book.resources[key] == book.resources[key]
             && known.book.bindings == book.bindings && known.book.components == book.components
             && known.book.openings == book.openings

@@ -30,6 +30,12 @@ package struct Reporter: Sendable {
         case working
     }
 
+    /// When all of a plan period was last told in one call.
+    struct WholeCall: Sendable {
+        var at: Timestamp?
+        var isPartialSince = false
+    }
+
     /// How telling one row has fared since it was last confirmed.
     struct Health: Sendable {
         var failures = 0
@@ -59,8 +65,12 @@ package struct Reporter: Sendable {
     var active = 0
     /// Which lane tells a resource; it changes only while nothing of the resource is open.
     var pins: [ResourceID: Int] = [:]
-    /// How many live resources each lane has.
-    var loads: [Int] = []
+    /// What each lane has to tell at the month's end.
+    var loads: [FinalFlush.Load] = []
+    /// When calls carried all components of a plan period, and whether one has left out any since.
+    var wholeCalls: [ResourceID: [PlanPeriodID: WholeCall]] = [:]
+    /// When a resource's last turn ended.
+    var turned: [ResourceID: Timestamp] = [:]
     /// Counts the moments in which lanes that rest may have something to do.
     package internal(set) var changes = 0
 

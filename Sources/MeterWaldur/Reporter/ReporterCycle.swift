@@ -126,13 +126,19 @@ extension Reporter {
         for resource in unwritable {
             findings[resource] = [ReportFinding(.noAccount, resource: resource)]
         }
-        loads = Array(repeating: 0, count: lanes.count)
-        for bound in bound.values where bound.isLive { loads[pins[bound.resource] ?? 0] += 1 }
+        wholeCalls = wholeCalls.filter { known.contains($0.key) }
+        turned = turned.filter { known.contains($0.key) }
+        loads = Array(repeating: FinalFlush.Load(), count: lanes.count)
+        for bound in bound.values where bound.isLive {
+            let lane = pins[bound.resource] ?? 0
+            loads[lane].resources += 1
+            loads[lane].components += componentCount(of: bound.resource)
+        }
         beginMonths(at: moment, present: month)
         var order = open + rest
         if isFlushing(at: moment) {
             flushed = month
-            order = open + rest.sorted { untold($0) < untold($1) }.reversed()
+            order = open + flushOrder(rest)
         }
         fillQueues(order.filter { !unwritable.contains($0) })
         askForOfferings()
@@ -177,7 +183,7 @@ extension Reporter {
             .advanced(byMilliseconds: -settings.guardMilliseconds)
         // In our own time, at which Waldur's clock may already stand there.
         let ahead = clock.latest(at: moment.now).milliseconds - moment.now.milliseconds
-        let start = flush.start(guardStart: guardStart, resources: loads.max() ?? 0)
+        let start = flush.start(guardStart: guardStart, loads: loads)
         return (month, start.advanced(byMilliseconds: -ahead))
     }
 
@@ -193,6 +199,26 @@ extension Reporter {
             lines.map { ($0.figure?.amount ?? .zero).rawValue - ($0.confirmed ?? .zero).rawValue }
                 .reduce(0) { sum, amount in sum + min(max(amount, 0), 1 << 80) }
         } ?? .max
+    }
+
+    /// What is unsent and largest first; what is told up to now, the longest ago first: until sending stops it is
+    /// told again.
+    private func flushOrder(_ resources: [ResourceID]) -> [ResourceID] {
+        let places = resources.map { resource in
+            (resource: resource, untold: untold(resource), turned: turned[resource] ?? startedAt)
+        }
+        return places.sorted { left, right in
+            if left.untold != right.untold { return left.untold > right.untold }
+            if left.turned != right.turned { return left.turned < right.turned }
+            return left.resource < right.resource
+        }.map(\.resource)
+    }
+
+    /// How many components a resource's last total has, as far as that is known.
+    private func componentCount(of resource: ResourceID) -> Int {
+        if let lines = lines[resource], !lines.isEmpty { return lines.count }
+        let offering = listed[resource].flatMap { offerings[$0.offering] }
+        return max(1, offering?.usageComponents.count ?? 1)
     }
 
     mutating func startNextResource(at moment: ReporterMoment) -> Bool {
@@ -212,8 +238,10 @@ extension Reporter {
         if let work {
             if !isLookOnly {
                 flush.note(
-                    milliseconds: moment.now.milliseconds - work.started.milliseconds
+                    milliseconds: moment.now.milliseconds - work.started.milliseconds,
+                    calls: work.callMilliseconds
                 )
+                turned[work.resource] = moment.now
             }
             let kept =
                 isLookOnly
@@ -248,8 +276,12 @@ extension Reporter {
             started.advanced(byMilliseconds: settings.cycleMilliseconds),
             moment.now.advanced(byMilliseconds: min(1000, settings.cycleMilliseconds))
         )
-        if let flush = flushStart(at: moment), flushed != flush.month {
+        guard let flush = flushStart(at: moment) else { return }
+        if flushed != flush.month {
             nextCycle = min(nextCycle, max(flush.start, moment.now.advanced(byMilliseconds: 1)))
+        } else if window(at: moment).month == flush.month {
+            // What is left of the time shortens the tails.
+            nextCycle = min(nextCycle, moment.now.advanced(byMilliseconds: 1_000))
         }
     }
 

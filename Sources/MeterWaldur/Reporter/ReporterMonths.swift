@@ -112,7 +112,7 @@ extension Reporter {
         months.step = nil
         changes += 1
         switch step {
-        case .readOrders: ordersAreRead()
+        case .readOrders: ordersAreRead(at: moment)
         case .readOrder(let order): orderIsRead(order)
         case .readInvoices: invoicesAreRead(at: moment)
         case nil, .readMonth, .book: break

@@ -25,7 +25,7 @@ extension Reporter {
     }
 
     /// Books what all accounts see, and has the resources told first that it is urgent for.
-    mutating func ordersAreRead() {
+    mutating func ordersAreRead(at moment: ReporterMoment) {
         var orders: [WaldurOrder] = []
         var listed: Set<OrderID> = []
         for order in months.orders where listed.insert(order.id).inserted { orders.append(order) }
@@ -33,13 +33,23 @@ extension Reporter {
         bookOrders(orders)
         let urgent = Set(
             orders.filter { $0.waitsForProvider && $0.endsPlanPeriod }.map(\.resource)
-        )
+        ).union(bound.keys.filter { isEnding($0, at: moment) })
         // The queue's last comes first.
         for index in lanes.indices {
             let queue = lanes[index].queue
             lanes[index].queue =
                 queue.filter { !urgent.contains($0) } + queue.filter(urgent.contains)
         }
+    }
+
+    /// Its own end or its project's is less than a day away, or past: from then on somebody may approve its
+    /// termination at any time.
+    func isEnding(_ resource: ResourceID, at moment: ReporterMoment) -> Bool {
+        guard let end = listed[resource]?.announcedEnd, let clock = moment.clock else {
+            return false
+        }
+        return clock.latest(at: moment.now).advanced(byMilliseconds: 86_400_000)
+            >= end.start(in: settings.zone)
     }
 
     mutating func handleOrder(

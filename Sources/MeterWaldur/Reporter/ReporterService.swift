@@ -255,7 +255,9 @@ package actor ReporterService {
     /// what was known holds; 8.1 takes the older body, too.
     private func learnForm(_ lane: Int) async {
         do throws(WaldurError) {
-            if let version = try await client.clients[lane].version() { takesDate = version.takesDate }
+            if let version = try await client.clients[lane].version() {
+                takesDate = version.takesDate
+            }
         } catch {
             logger.debug("version unknown", metadata: ["reason": "\(error)"])
         }

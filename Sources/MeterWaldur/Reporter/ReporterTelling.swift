@@ -288,12 +288,18 @@ extension Reporter {
         for finding in plan.findings where isFirst || !current.findings.contains(finding) {
             work?.findings.append(finding)
         }
-        guard window(at: moment).month == observation.month else { return endTurn(at: moment) }
+        // No call is begun that may still run when sending stops.
+        guard window(at: moment).month == observation.month,
+            flush.callMilliseconds <= timeUntilGuard(at: moment) ?? .max
+        else { return endTurn(at: moment) }
         let now = moment.now
+        let whole = periodsToldWhole(plan, current.resource, observation, at: moment)
         let calls = plan.calls { line in
             health[observation.key(line, of: current.resource, in: settings.waldur)].map {
                 cycleRequested != nil || $0.retryAt <= now ? .alone : .notYet
             } ?? .together
+        } accompanies: { line in
+            whole.contains(line.planPeriod) && offering.usageComponents.contains(line.component)
         }
         for call in calls {
             let items = call.lines.compactMap { line -> SubmissionIntent.Item? in
@@ -314,6 +320,7 @@ extension Reporter {
                     .init(planPeriod: call.planPeriod, component: item.component)
                 )
             }
+            noteCall(items, call.planPeriod, of: plan, current.resource, at: moment)
             let intent = SubmissionIntent(
                 number: book.lastIntentNumber + 1,
                 waldur: settings.waldur,
@@ -333,8 +340,58 @@ extension Reporter {
         work?.step = .settle(flushes)
     }
 
+    /// The open plan periods of which a call carries all components: once a day, in the month's last cycles, and
+    /// where the resource is about to end. Waldur shows as a resource's usage what the last call carried.
+    private func periodsToldWhole(
+        _ plan: SubmissionPlan,
+        _ resource: ResourceID,
+        _ observation: Observation,
+        at moment: ReporterMoment
+    ) -> Set<PlanPeriodID> {
+        let isLast = isFlushing(at: moment) || isEnding(resource, at: moment)
+        var whole: Set<PlanPeriodID> = []
+        for period in observation.periods where period.period.end == nil {
+            let id = period.period.id
+            let call = wholeCalls[resource]?[id] ?? WholeCall()
+            let isDue =
+                isLast
+                || call.at.map { moment.now >= $0.advanced(byMilliseconds: Self.dayMilliseconds) }
+                    ?? true
+            let isIncomplete =
+                call.isPartialSince
+                || plan.lines.contains { $0.planPeriod == id && $0.verdict == .tell }
+            if isDue, isIncomplete { whole.insert(id) }
+        }
+        return whole
+    }
+
+    private static let dayMilliseconds: Int64 = 86_400_000
+
+    /// Takes in which components of a plan period a call carries.
+    private mutating func noteCall(
+        _ items: [SubmissionIntent.Item],
+        _ period: PlanPeriodID,
+        of plan: SubmissionPlan,
+        _ resource: ResourceID,
+        at moment: ReporterMoment
+    ) {
+        let carried = Set(items.map(\.component))
+        let isWhole = plan.lines.allSatisfy { line in
+            line.planPeriod != period || carried.contains(line.component) || !line.isInWaldur
+        }
+        var call = wholeCalls[resource]?[period] ?? WholeCall()
+        if isWhole { call.at = moment.now }
+        call.isPartialSince = !isWhole
+        wholeCalls[resource, default: [:]][period] = call
+    }
+
     mutating func handleSent(_ result: Result<Void, WaldurError>, at moment: ReporterMoment) {
         guard case .send(let intent) = work?.step else { return }
+        if let begun = lanes[active].callBegun {
+            let took = moment.now.milliseconds - begun.milliseconds
+            flush.note(callMilliseconds: took, components: intent.items.count)
+            work?.callMilliseconds += took
+        }
         work?.isUnsettled = true
         switch result {
         case .success:

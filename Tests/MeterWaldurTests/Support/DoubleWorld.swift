@@ -37,6 +37,10 @@ struct DoubleWorld: Sendable {
     init(milliseconds: Int64, resourceCount: Int) throws {
         state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
         var fixture = Self.fixture(activated: "2026-11-10T00:00:00Z")
+        fixture.offerings?[0].components
+            .append(.init(type: "output_tokens", measuredUnit: "token"))
+        fixture.offerings?[0].plans[0].prices["output_tokens"] = "0.0000100000"
+        fixture.offerings?[0].plans[1].prices["output_tokens"] = "0.0000100000"
         fixture.resources = (0..<resourceCount).map { index in
             .init(
                 name: "r\(index)",
@@ -285,6 +289,22 @@ struct DoubleWorld: Sendable {
             .init(name: name, offering: "Agent", project: "One", plan: "Standard", uuid: uuid)
         ]
         try state.load(fixture)
+    }
+
+    /// The buyer announces when a resource ends.
+    func setEnd(of resource: String, _ day: String) {
+        state.with { content in
+            if let id = ID(resource) { content.model.resources.update(id) { $0.endDate = day } }
+        }
+    }
+
+    /// The same of the only project.
+    func setProjectEnd(_ day: String) {
+        state.with { content in
+            for project in content.model.projects.rows {
+                content.model.projects.update(project.id) { $0.endDate = day }
+            }
+        }
     }
 
     func terminate(_ resource: String) {

@@ -11,7 +11,9 @@ final class ParallelSimulation {
     private struct UnderWay {
         let action: ReporterAction
         let begun: Timestamp
-        var ends: Timestamp
+        let ends: Timestamp
+        /// Nobody waits for its answer any longer; it never takes effect.
+        let isGivenUp: Bool
     }
 
     /// One call of `set_usage`.
@@ -129,19 +131,28 @@ final class ParallelSimulation {
         let changes = reporter.changes
         let action = reporter.next(lane: lane, at: moment, book: book)
         if reporter.changes != changes { wake() }
-        var ends = now.advanced(byMilliseconds: latency(action))
+        let duration = latency(action)
+        var ends = now.advanced(byMilliseconds: duration)
+        var isGivenUp = false
+        if case .setUsage(let call) = action, let longest = call.timeoutMilliseconds,
+            duration > longest
+        {
+            ends = now.advanced(byMilliseconds: longest)
+            isGivenUp = true
+        }
         if case .rest(let until) = action {
             ends = max(until, now.advanced(byMilliseconds: 1))
         } else {
             actions.append((lane, action))
         }
         if case .readFigures(_, _, let minute) = action { through[lane] = minute }
-        lanes[lane] = UnderWay(action: action, begun: now, ends: ends)
+        lanes[lane] = UnderWay(action: action, begun: now, ends: ends, isGivenUp: isGivenUp)
     }
 
     private func perform(_ work: UnderWay, _ lane: Int) async -> ReporterEvent {
         let client = clients[lane]
-        let error = fault(lane, work.action)
+        let error =
+            work.isGivenUp ? .timedOut(milliseconds: 0) : fault(lane, work.action)
         func ask<Value>(
             _ operation: () async throws(WaldurError) -> Value
         ) async -> Result<Value, WaldurError> {

@@ -63,6 +63,19 @@ final class Simulation {
         ])
     }
 
+    /// Another host with a copy of everything that is in the book, on the same Waldur.
+    init(copying other: Simulation) throws {
+        world = other.world
+        transport = other.transport
+        engine = try FakeEngine(at: other.now)
+        settings = other.settings
+        reporter = Reporter(settings: settings, startedAt: other.now, seed: 3)
+        let transport = transport
+        client = WaldurClient(transport: transport) { transport.now }
+        ledger = LedgerReader(waldur: settings.waldur, zone: settings.zone)
+        try engine.copyBook(of: other.engine)
+    }
+
     var now: Timestamp { transport.now }
     var minute: Minute { Minute(now) ?? Minute(rawValue: 0) }
     var moment: ReporterMoment { ReporterMoment(now: now, clock: client.clock) }
