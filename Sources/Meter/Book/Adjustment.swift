@@ -12,14 +12,14 @@ package struct AdjustmentMade: Equatable, Codable, Sendable {
     }
 
     /// Larger than that of every adjustment before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let kind: Kind
     package let key: SubmissionKey
     /// Not zero.
     package let amount: LedgerAmount
     package let reason: String
     /// The adjustment that this one takes back.
-    package let reverts: UInt64?
+    package private(set) var reverts: UInt64?
 
     package init(
         number: UInt64,
@@ -39,14 +39,10 @@ package struct AdjustmentMade: Equatable, Codable, Sendable {
 
     /// The same under another number.
     func numbered(_ number: UInt64, reverting reverts: UInt64?) -> AdjustmentMade {
-        AdjustmentMade(
-            number: number,
-            kind: kind,
-            key: key,
-            amount: amount,
-            reason: reason,
-            reverts: reverts
-        )
+        var copy = self
+        copy.number = number
+        copy.reverts = reverts
+        return copy
     }
 }
 

@@ -19,7 +19,7 @@ package enum CarryCause: String, Codable, Sendable, CaseIterable {
 /// Usage leaves the row that it belongs to, since nothing more can be told there.
 package struct CarryMade: Equatable, Codable, Sendable {
     /// Larger than that of every carry before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     /// The row that it belongs to.
     package let from: SubmissionKey
     package let cause: CarryCause
@@ -33,6 +33,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
     package let price: String?
     /// Whose resource it was; nil where nobody has seen it.
     package let customer: Name?
+    /// Of a correction below zero: how many cuts it had lived through before, in other rows.
+    package let cuts: UInt32?
 
     package init(
         number: UInt64,
@@ -42,7 +44,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
         to: SubmissionKey? = nil,
         position: UInt64,
         price: String? = nil,
-        customer: Name? = nil
+        customer: Name? = nil,
+        cuts: UInt32? = nil
     ) {
         self.number = number
         self.from = from
@@ -52,20 +55,14 @@ package struct CarryMade: Equatable, Codable, Sendable {
         self.position = position
         self.price = price
         self.customer = customer
+        self.cuts = cuts
     }
 
     /// The same under another number.
     func numbered(_ number: UInt64) -> CarryMade {
-        CarryMade(
-            number: number,
-            from: from,
-            cause: cause,
-            amount: amount,
-            to: to,
-            position: position,
-            price: price,
-            customer: customer
-        )
+        var copy = self
+        copy.number = number
+        return copy
     }
 }
 
@@ -81,7 +78,7 @@ package struct CarrySettled: Equatable, Codable, Sendable {
         case writtenOff = "written-off"
     }
 
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let settlement: Settlement
     /// The row that it lands in; nil unless it lands.
     package let to: SubmissionKey?
@@ -102,7 +99,9 @@ package struct CarrySettled: Equatable, Codable, Sendable {
 
     /// The same of a carry under another number.
     func numbered(_ number: UInt64) -> CarrySettled {
-        CarrySettled(number: number, settlement: settlement, to: to, reason: reason)
+        var copy = self
+        copy.number = number
+        return copy
     }
 }
 
@@ -112,10 +111,16 @@ package struct CarryStanding: Equatable, Sendable {
     package let made: Timestamp
     package internal(set) var settled: CarrySettled?
     package internal(set) var settledAt: Timestamp?
+    /// The grant of the credit that it requests.
+    package internal(set) var credit: CreditGranted?
+    package internal(set) var creditedAt: Timestamp?
+    /// How many months of its Waldur were cut when it was made.
+    let cutCount: Int
 
-    init(carry: CarryMade, made: Timestamp) {
+    init(carry: CarryMade, made: Timestamp, cutCount: Int) {
         self.carry = carry
         self.made = made
+        self.cutCount = cutCount
     }
 
     /// The row whose total it is in; nil while it waits, and when it is told nowhere.
@@ -124,6 +129,12 @@ package struct CarryStanding: Equatable, Sendable {
     /// Nobody has decided where it goes.
     package var waits: Bool { carry.to == nil && settled == nil }
 
-    /// One word: `waits`, `lands`, or what it was settled by.
-    package var state: String { settled?.settlement.rawValue ?? (waits ? "waits" : "lands") }
+    /// Waldur's staff were asked for a credit.
+    package var requestsCredit: Bool { settled?.settlement == .creditRequest }
+
+    /// One word: `waits`, `lands`, what it was settled by, or `credited`.
+    package var state: String {
+        if credit != nil { return "credited" }
+        return settled?.settlement.rawValue ?? (waits ? "waits" : "lands")
+    }
 }

@@ -89,7 +89,7 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
     }
 
     /// Stands in Waldur's `description`; larger than that of every intent before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let waldur: WaldurID
     package let resource: ResourceID
     package let planPeriod: PlanPeriodID
@@ -127,17 +127,9 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
 
     /// The same under another number.
     package func numbered(_ number: UInt64) -> SubmissionIntent {
-        SubmissionIntent(
-            number: number,
-            waldur: waldur,
-            resource: resource,
-            planPeriod: planPeriod,
-            month: month,
-            position: position,
-            items: items,
-            lowersBecause: lowersBecause,
-            account: account
-        )
+        var copy = self
+        copy.number = number
+        return copy
     }
 
     package func key(_ component: Name) -> SubmissionKey {

@@ -329,6 +329,9 @@ extension Reporter {
                 month: observation.month,
                 position: figures.position,
                 items: items,
+                lowersBecause: call.lines.filter { line in
+                    items.contains { $0.component == line.component }
+                }.compactMap(\.lowersBecause).first,
                 account: lanes.count > 1 ? lanes[active].account.name : nil
             )
             work?.step = .intend(intent)
