@@ -14,29 +14,24 @@ final class ReportingService: Service {
     /// - Throws: ``StartError`` if a URL is none.
     init(_ waldurs: [ServerConfiguration.Waldur], context: ServerContext) throws {
         self.context = context
+        for waldur in waldurs {
+            do throws(WaldurError) {
+                try HTTPTransport.check(url: waldur.url)
+            } catch {
+                throw StartError(.configuration, "the URL of Waldur \(waldur.id): \(error)")
+            }
+        }
         var reporters: [ReporterService] = []
         var transports: [HTTPTransport] = []
         for waldur in waldurs {
-            let own = try Self.transports(waldur)
+            let own = try waldur.accounts.map {
+                try HTTPTransport(url: waldur.url, token: $0.token)
+            }
             transports += own
             reporters.append(Self.reporter(waldur, own, context))
         }
         self.reporters = reporters
         self.transports = transports
-    }
-
-    private static func transports(
-        _ waldur: ServerConfiguration.Waldur
-    ) throws -> [HTTPTransport] {
-        do throws(WaldurError) {
-            var transports: [HTTPTransport] = []
-            for account in waldur.accounts {
-                transports.append(try HTTPTransport(url: waldur.url, token: account.token))
-            }
-            return transports
-        } catch {
-            throw StartError(.configuration, "the URL of Waldur \(waldur.id): \(error)")
-        }
     }
 
     private static func reporter(

@@ -60,7 +60,7 @@ struct ConfigurationValues: Sendable {
         let origin = values[setting.path]?.origin
         let key =
             origin.map { $0.hasPrefix("--") || !$0.contains("/") ? $0 : setting.path }
-            ?? setting.flag
+            ?? (Settings.all.contains { $0.path == setting.path } ? setting.flag : setting.path)
         let place = origin == key ? "" : origin.map { " (in \($0))" } ?? ""
         return ConfigurationError(key: key, problem: problem + place)
     }

@@ -1,4 +1,4 @@
-package import Meter
+internal import Meter
 internal import MeterWire
 
 // What `map check` finds in the accounts, the currency, and in amounts that Waldur will not hold much longer.

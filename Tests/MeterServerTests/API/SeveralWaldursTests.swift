@@ -30,7 +30,7 @@ import Testing
                 token-file: \(directory.path)/b
             """
         try Data(text.utf8).write(to: URL(filePath: settings))
-        let server = try await TestServer(["--config", settings]) { context in
+        let server = try await TestServer(["--config", settings], reporting: { context in
             SeveralWaldurs.control(
                 context.configuration.waldurs.map { waldur in
                     WaldurReporting(
@@ -49,7 +49,7 @@ import Testing
                 },
                 context
             )
-        }
+        })
         for (tenant, resource, waldur) in [
             ("acme", Self.resource, "tallinn"), ("zeta", Self.other, "tartu"),
             ("both", Self.resource, "tallinn"), ("both", Self.other, "tartu"),

@@ -17,7 +17,7 @@ final class FakeEngine: ReportingEngine {
     private let amounts = Mutex<(all: [Amount], durable: Int)>(([], 0))
     private let time: Mutex<Timestamp>
     private let booked = Mutex<[(decisions: [Decision], author: String)]>([])
-    private let refusal = Mutex<@Sendable (Decision) -> Bool> { _ in false }
+    private let refusal = Mutex<@Sendable (Decision) -> Bool>({ _ in false })
 
     init(at time: Timestamp) throws {
         book = try Book.open(MemoryDisk()).book
