@@ -50,12 +50,21 @@ final class BookStore: Sendable {
         _ decisions: [Decision],
         author: String
     ) throws(BookError) -> [BookEntry] {
+        try append(author: author) { _ in decisions }
+    }
+
+    /// Books what is decided in sight of the newest state; see the form with several.
+    @discardableResult
+    func append(
+        author: String,
+        _ decide: (BookState) -> [Decision]
+    ) throws(BookError) -> [BookEntry] {
         do throws(BookError) {
-            let entries = try book.append(decisions, author: author, at: clock.now())
+            let entries = try book.append(author: author, at: clock.now(), decide)
             metrics.bookEntries.add(entries.count)
             readiness.clear(.bookFailing)
-            if decisions.contains(where: \.changesAdmission) { refreshPolicy() }
-            if decisions.contains(where: { $0.kind == .detailsErased }) {
+            if entries.contains(where: \.decision.changesAdmission) { refreshPolicy() }
+            if entries.contains(where: { $0.decision.kind == .detailsErased }) {
                 engine.erasures = book.state.erasures
             }
             return entries

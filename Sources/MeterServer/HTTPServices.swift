@@ -13,14 +13,17 @@ enum HTTPServices {
     static func make(
         _ context: ServerContext,
         _ start: StartBarrier,
-        _ reporter: ReporterService?,
+        _ reporters: [ReporterService],
         _ files: DataKeepers
     ) throws -> [any Service] {
         let configuration = context.configuration
         let clock = context.clock
         let api = try API(
             context,
-            reporting: reporter.map { WaldurReporting($0, now: { clock.now() }) },
+            reporting: SeveralWaldurs.control(
+                reporters.map { WaldurReporting($0, now: { clock.now() }) },
+                context
+            ),
             files: files
         )
         var services: [any Service] = [

@@ -4,22 +4,47 @@ internal import MeterWaldur
 internal import MeterWire
 internal import ServiceLifecycle
 
-/// Runs the reporter of the configured Waldur until the stop, and shows its state to operators.
+/// Runs the reporters of the configured Waldurs until the stop, and shows their state to operators.
 final class ReportingService: Service {
-    /// What the administration asks.
-    let reporter: ReporterService
+    /// What the administration asks, in the order of the configuration.
+    let reporters: [ReporterService]
     private let context: ServerContext
-    private let transport: HTTPTransport
+    private let transports: [HTTPTransport]
 
-    /// - Throws: ``StartError`` if the URL is none.
-    init(_ waldur: ServerConfiguration.Waldur, context: ServerContext) throws {
+    /// - Throws: ``StartError`` if a URL is none.
+    init(_ waldurs: [ServerConfiguration.Waldur], context: ServerContext) throws {
         self.context = context
-        do throws(WaldurError) {
-            transport = try HTTPTransport(url: waldur.url, token: waldur.token)
-        } catch {
-            throw StartError(.configuration, "\(Settings.waldurURL.flag): \(error)")
+        for waldur in waldurs {
+            do throws(WaldurError) {
+                try HTTPTransport.check(url: waldur.url)
+            } catch {
+                throw StartError(.configuration, "the URL of Waldur \(waldur.id): \(error)")
+            }
         }
-        var settings = ReporterSettings(waldur: WaldurID(waldur.id), zone: waldur.zone)
+        var reporters: [ReporterService] = []
+        var transports: [HTTPTransport] = []
+        for waldur in waldurs {
+            let own = try waldur.accounts.map {
+                try HTTPTransport(url: waldur.url, token: $0.token)
+            }
+            transports += own
+            reporters.append(Self.reporter(waldur, own, context))
+        }
+        self.reporters = reporters
+        self.transports = transports
+    }
+
+    private static func reporter(
+        _ waldur: ServerConfiguration.Waldur,
+        _ transports: [HTTPTransport],
+        _ context: ServerContext
+    ) -> ReporterService {
+        var settings = ReporterSettings(
+            waldur: waldur.id,
+            zone: waldur.zone,
+            accounts: waldur.accounts.map(\.account)
+        )
+        settings.currency = waldur.currency
         settings.cycleMilliseconds = waldur.reportInterval.components.seconds * 1_000
         settings.requestLifeMilliseconds = waldur.requestLife.components.seconds * 1_000
         settings.guardMilliseconds = max(
@@ -30,40 +55,54 @@ final class ReportingService: Service {
         settings.acceptsForeign = waldur.acceptsForeign
         settings.foreignDecideMilliseconds = Int64(waldur.foreignDecideHours) * 3_600_000
         let clock = context.clock
+        let measured = MeasuredClock()
         var random = SystemRandomNumberGenerator()
-        reporter = ReporterService(
+        var logger = context.logger
+        logger[metadataKey: "waldur"] = "\(waldur.id)"
+        return ReporterService(
             settings: settings,
-            client: WaldurClient(transport: transport, now: { clock.now() }),
+            accounts: WaldurAccounts(
+                transports.map { transport in
+                    WaldurClient(transport: transport, measured: measured, now: { clock.now() })
+                }
+            ),
             engine: ReporterDoor(context: context),
-            logger: context.logger,
+            logger: logger,
             seed: random.next(),
             now: { clock.now() }
         )
     }
 
-    /// A submission under way is read back before this returns.
+    /// Submissions under way are read back before this returns.
     func run() async throws {
         let watch = Task { await showState() }
-        await cancelWhenGracefulShutdown { [reporter] in await reporter.run() }
+        await cancelWhenGracefulShutdown { [reporters] in
+            await withTaskGroup(of: Void.self) { group in
+                for reporter in reporters { group.addTask { await reporter.run() } }
+            }
+        }
         watch.cancel()
-        await transport.shutdown()
+        for transport in transports { await transport.shutdown() }
     }
 
     private func showState() async {
         while !Task.isCancelled {
-            let status = reporter.status
-            show(.reportingHeld, status.state == .held, status.detail)
-            show(.reportingFailing, status.state == .failing, status.detail)
-            show(.ledgerNotConserved, !status.violations.isEmpty, status.detail)
+            show(.reportingHeld) { $0.state == .held }
+            show(.reportingFailing) { $0.state == .failing }
+            show(.ledgerNotConserved) { !$0.violations.isEmpty }
             try? await Task.sleep(for: .seconds(1))
         }
     }
 
-    private func show(_ reason: Readiness.Reason, _ holds: Bool, _ detail: String) {
-        if holds {
-            context.readiness.set(reason, detail)
-        } else {
+    /// Shows what holds of some Waldurs, with the detail of each.
+    private func show(_ reason: Readiness.Reason, where holds: (ReportStatus) -> Bool) {
+        let details = reporters.map(\.status).filter(holds).map { status in
+            reporters.count == 1 ? status.detail : "\(status.waldur): \(status.detail)"
+        }
+        if details.isEmpty {
             context.readiness.clear(reason)
+        } else {
+            context.readiness.set(reason, details.joined(separator: "; "))
         }
     }
 }
@@ -78,9 +117,10 @@ private struct ReporterDoor: ReportingEngine {
 
     func decide(_ decisions: [Decision], author: String) async throws(ReporterTrouble) {
         do throws(BookError) {
-            try context.book.append(decisions, author: author)
+            // Reporters of other Waldurs, and people, may have booked since these were numbered.
+            try context.book.append(author: author) { Numbering.apply(decisions, after: $0) }
         } catch {
-            throw ReporterTrouble(error.description)
+            throw ReporterTrouble(error.description, concernsOne: error.concernsDecisionsAlone)
         }
     }
 
@@ -113,6 +153,16 @@ private struct ReporterDoor: ReportingEngine {
             return try context.engine.query(query, at: context.clock.now())
         } catch {
             throw ReporterTrouble("usage cannot be read: \(error)")
+        }
+    }
+}
+
+extension BookError {
+    /// Others can be booked.
+    fileprivate var concernsDecisionsAlone: Bool {
+        switch self {
+        case .refused, .tooLarge: true
+        case .disk, .damaged: false
         }
     }
 }

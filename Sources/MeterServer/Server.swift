@@ -52,12 +52,11 @@ enum Server {
             storage, Housekeeping(context: context, doors: doors),
             TLSWatch(context: context, identity: configuration.tls),
         ]
-        let reporting = try configuration.waldur.map { waldur in
-            try ReportingService(waldur, context: context)
-        }
-        if let reporting { services.append(reporting) }
+        let reporting = try ReportingService(configuration.waldurs, context: context)
+        if !reporting.reporters.isEmpty { services.append(reporting) }
         services += try HTTPServices.make(
-            context, start, reporting?.reporter, DataKeepers(catalog: catalog, retention: keeper))
+            context, start, reporting.reporters,
+            DataKeepers(catalog: catalog, retention: keeper))
         services += [DoorService(context: context, doors: doors), start]
 
         var group = ServiceGroupConfiguration(

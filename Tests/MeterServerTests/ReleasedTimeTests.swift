@@ -59,8 +59,8 @@ import Testing
     }
 
     private func released(at now: String, days: Int = 35) throws -> String? {
-        let zones: [WaldurID: ZoneOffset] = [
-            "first": .utc, "east": try #require(ZoneOffset("+02:00")),
+        let zones: [WaldurID: WaldurZone] = [
+            "first": .utc, "east": try #require(WaldurZone("+02:00")),
         ]
         let time = ReleasedTime(
             book: book.state, zones: zones, now: try Self.time(now), ageDays: 100)

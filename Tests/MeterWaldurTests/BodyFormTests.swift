@@ -36,7 +36,7 @@ import Testing
         let transport = Versioned(simulation.world, version: version)
         let service = ReporterService(
             settings: ReporterSettings(waldur: Simulation.waldur),
-            client: WaldurClient(transport: transport) { start },
+            accounts: WaldurAccounts([WaldurClient(transport: transport) { start }]),
             engine: simulation.engine,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             seed: 1,

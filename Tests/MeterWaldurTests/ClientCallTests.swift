@@ -135,7 +135,7 @@ import Testing
 
     @Test func `a day begins by Waldur's clock`() throws {
         let day = try #require(WaldurDay("2026-12-20"))
-        let east = try #require(ZoneOffset("+02:00"))
+        let east = try #require(WaldurZone("+02:00"))
         #expect(WaldurTime.text(day.start(in: east)) == "2026-12-19T22:00:00Z")
     }
 

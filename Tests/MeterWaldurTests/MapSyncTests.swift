@@ -151,7 +151,9 @@ import Testing
     private func service(_ world: DoubleWorld) -> ReporterService {
         ReporterService(
             settings: ReporterSettings(waldur: Simulation.waldur),
-            client: WaldurClient(transport: WorldTransport(world: world)) { Simulation.midMonth },
+            accounts: WaldurAccounts([
+                WaldurClient(transport: WorldTransport(world: world)) { Simulation.midMonth }
+            ]),
             engine: engine,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             seed: 1,

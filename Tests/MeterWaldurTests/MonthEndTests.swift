@@ -9,7 +9,7 @@ import Testing
 
     private func simulation(
         _ text: String = evening,
-        zone: ZoneOffset = .utc,
+        zone: WaldurZone = .utc,
         announcing: Bool = false
     ) throws -> Simulation {
         let simulation = try Simulation(at: #require(WaldurTime.parse(text)), zone: zone)
@@ -181,7 +181,7 @@ import Testing
         // 22:30 in Greenwich is half past midnight two hours east of it.
         let east = try simulation(
             "2026-11-30T22:30:00Z",
-            zone: #require(ZoneOffset("+02:00"))
+            zone: #require(WaldurZone("+02:00"))
         )
         await east.cycle()
         #expect(isSilent(east, .notTurned) && east.transport.writeCount == 0)
@@ -369,9 +369,20 @@ import Testing
     {
         var flush = FinalFlush()
         let end = Timestamp(milliseconds: 10_000_000)
-        #expect(flush.start(guardStart: end, resources: 10).milliseconds == 10_000_000 - 30_000)
-        for turn in 1...100 { flush.note(milliseconds: Int64(turn)) }
-        #expect(flush.turnMilliseconds == 95)
-        #expect(flush.milliseconds(resources: 2_000) == 285_000)
+        let ten = FinalFlush.Load(resources: 10, components: 10)
+        #expect(flush.start(guardStart: end, loads: [ten]).milliseconds == 10_000_000 - 13_125)
+        for turn in 1...100 {
+            flush.note(milliseconds: Int64(turn) + 200, calls: 200)
+            flush.note(callMilliseconds: 200, components: 1)
+        }
+        for _ in 0..<20 { flush.note(callMilliseconds: 500, components: 4) }
+        #expect(flush.turnMilliseconds == 295 && flush.callMilliseconds == 500)
+        // 2,000 resources of four components over two accounts, the slower half of which decides.
+        let half = FinalFlush.Load(resources: 1_000, components: 4_000)
+        let less = FinalFlush.Load(resources: 900, components: 4_500)
+        #expect(flush.milliseconds([half, half]) == 1_000 * (95 + 500) * 3 / 2)
+        // No call of five was measured: five times what a component took at most.
+        #expect(flush.milliseconds([half, less]) == 900 * (95 + 5 * 200) * 3 / 2)
+        #expect(flush.milliseconds([]) == 0)
     }
 }

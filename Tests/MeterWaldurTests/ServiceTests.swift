@@ -47,7 +47,9 @@ import Testing
             )
             let service = ReporterService(
                 settings: settings,
-                client: WaldurClient(transport: transport, limits: limits, now: now),
+                accounts: WaldurAccounts([
+                    WaldurClient(transport: transport, limits: limits, now: now)
+                ]),
                 engine: engine,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 seed: 1,

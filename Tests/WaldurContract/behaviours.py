@@ -189,6 +189,17 @@ def partial_write(world):
     return same(world.waldur.usage(world.resource, component, world.month), [(world.month, "42.00")])
 
 
+@behaviour("no right", "403 for an account without RESOURCE.SET_USAGE; nothing is written")
+def no_right(world):
+    if not world.is_double:
+        raise NotTried("it takes an account that may see the resource and not report it")
+    component = world.component()["type"]
+    before = world.waldur.usage(world.resource, component, world.month)
+    seen = status(world.buyer.report(world.resource, (component, "77.00")), 403)
+    same(world.waldur.usage(world.resource, component, world.month), before)
+    return seen
+
+
 @behaviour("foreign write", "the newest writer's total stands; the list shows it")
 def foreign_write(world):
     if not world.second:

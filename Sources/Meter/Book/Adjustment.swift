@@ -12,14 +12,14 @@ package struct AdjustmentMade: Equatable, Codable, Sendable {
     }
 
     /// Larger than that of every adjustment before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let kind: Kind
     package let key: SubmissionKey
     /// Not zero.
     package let amount: LedgerAmount
     package let reason: String
     /// The adjustment that this one takes back.
-    package let reverts: UInt64?
+    package private(set) var reverts: UInt64?
 
     package init(
         number: UInt64,
@@ -35,6 +35,14 @@ package struct AdjustmentMade: Equatable, Codable, Sendable {
         self.amount = amount
         self.reason = reason
         self.reverts = reverts
+    }
+
+    /// The same under another number.
+    func numbered(_ number: UInt64, reverting reverts: UInt64?) -> AdjustmentMade {
+        var copy = self
+        copy.number = number
+        copy.reverts = reverts
+        return copy
     }
 }
 

@@ -144,10 +144,22 @@ package final class Book: Sendable {
         author: String,
         at time: Timestamp
     ) throws(BookError) -> [BookEntry] {
-        guard !decisions.isEmpty else { return [] }
-        return try writer.withLock { writer throws(BookError) in
-            if let damage = writer.damage { throw .damaged(damage) }
+        try append(author: author, at: time) { _ in decisions }
+    }
+
+    /// Books what is decided in sight of everything that was decided before: no other append comes between
+    /// the state that `decide` is shown and the entries. Else as the form with several.
+    @discardableResult
+    package func append(
+        author: String,
+        at time: Timestamp,
+        _ decide: (BookState) -> [Decision]
+    ) throws(BookError) -> [BookEntry] {
+        try writer.withLock { writer throws(BookError) in
             var next = state
+            let decisions = decide(next)
+            guard !decisions.isEmpty else { return [] }
+            if let damage = writer.damage { throw .damaged(damage) }
             let head = next.head
             let (entries, bytes) = try Self.encode(
                 decisions,

@@ -19,7 +19,7 @@ package enum CarryCause: String, Codable, Sendable, CaseIterable {
 /// Usage leaves the row that it belongs to, since nothing more can be told there.
 package struct CarryMade: Equatable, Codable, Sendable {
     /// Larger than that of every carry before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     /// The row that it belongs to.
     package let from: SubmissionKey
     package let cause: CarryCause
@@ -57,6 +57,13 @@ package struct CarryMade: Equatable, Codable, Sendable {
         self.customer = customer
         self.cuts = cuts
     }
+
+    /// The same under another number.
+    func numbered(_ number: UInt64) -> CarryMade {
+        var copy = self
+        copy.number = number
+        return copy
+    }
 }
 
 /// What became of a carry that waited.
@@ -71,7 +78,7 @@ package struct CarrySettled: Equatable, Codable, Sendable {
         case writtenOff = "written-off"
     }
 
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let settlement: Settlement
     /// The row that it lands in; nil unless it lands.
     package let to: SubmissionKey?
@@ -88,6 +95,13 @@ package struct CarrySettled: Equatable, Codable, Sendable {
         self.settlement = settlement
         self.to = to
         self.reason = reason
+    }
+
+    /// The same of a carry under another number.
+    func numbered(_ number: UInt64) -> CarrySettled {
+        var copy = self
+        copy.number = number
+        return copy
     }
 }
 

@@ -89,7 +89,7 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
     }
 
     /// Stands in Waldur's `description`; larger than that of every intent before.
-    package let number: UInt64
+    package private(set) var number: UInt64
     package let waldur: WaldurID
     package let resource: ResourceID
     package let planPeriod: PlanPeriodID
@@ -99,6 +99,9 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
     package let items: [Item]
     /// Why a confirmed figure may be lowered; without it an intent that lowers one is refused.
     package let lowersBecause: String?
+    /// Which of this Waldur's accounts it is sent through, and looked up through while its outcome is unknown;
+    /// nil where there is only one.
+    package let account: String?
 
     package init(
         number: UInt64,
@@ -108,7 +111,8 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
         month: BillingMonth,
         position: UInt64,
         items: [Item],
-        lowersBecause: String? = nil
+        lowersBecause: String? = nil,
+        account: String? = nil
     ) {
         self.number = number
         self.waldur = waldur
@@ -118,6 +122,14 @@ package struct SubmissionIntent: Equatable, Codable, Sendable {
         self.position = position
         self.items = items
         self.lowersBecause = lowersBecause
+        self.account = account
+    }
+
+    /// The same under another number.
+    package func numbered(_ number: UInt64) -> SubmissionIntent {
+        var copy = self
+        copy.number = number
+        return copy
     }
 
     package func key(_ component: Name) -> SubmissionKey {

@@ -34,14 +34,12 @@ struct API: Sendable {
             )
         )
         access = ContextAccess(context: context, tokens: tokens)
-        let ledger = TenantLedger(
-            source: door,
-            waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
-            zone: context.configuration.waldur?.zone ?? .utc
-        )
+        let ledgers = TenantLedgers(door, context.configuration.waldurs)
         let billingGate = QueryGate(limit: 1)
         let statements = try StatementFiles(in: directory)
-        let closing = PeriodClosing(context: context, ledger: ledger, statements: statements)
+        let closings = ledgers.all.map {
+            PeriodClosing(context: context, ledger: $0, statements: statements)
+        }
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(
@@ -72,17 +70,20 @@ struct API: Sendable {
                     source: door,
                     seats: LiveSeats(limit: context.configuration.limits.liveStreamCount)
                 ),
-                homePort: context.configuration.homePort
+                homePorts: context.configuration.homePorts
             ).routes
         routes +=
-            BillingRoutes(ledger: ledger, gate: billingGate).routes
-        routes += PeriodRoutes(closing: closing, gate: billingGate).routes
+            BillingRoutes(ledgers: ledgers, gate: billingGate).routes
+        routes += PeriodRoutes(closings: closings, ledgers: ledgers, gate: billingGate).routes
+        routes +=
+            StatementRoutes(context: context, files: statements, ledgers: ledgers)
+            .routes
         routes += RetentionRoutes(context: context, keeper: files?.retention).routes
         routes +=
             RecountRoutes(
-                jobs: RecountJobs(context: context, ledger: ledger, catalog: files?.catalog)
+                jobs: RecountJobs(context: context, catalog: files?.catalog),
+                ledgers: ledgers
             ).routes
-        routes += StatementRoutes(context: context, files: statements).routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route
         )
@@ -94,7 +95,7 @@ struct API: Sendable {
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += MapSyncRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
-        routes += SourceRoutes(context: context, closing: closing).routes
+        routes += SourceRoutes(context: context, closing: closings[0]).routes
         routes += DetailsRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes
@@ -102,7 +103,7 @@ struct API: Sendable {
         routes += CarryRoutes(context: context).routes
         routes += CreditRoutes(context: context, files: statements).routes
         routes +=
-            AdjustmentRoutes(context: context, ledger: ledger, gate: billingGate).routes
+            AdjustmentRoutes(context: context, ledgers: ledgers, gate: billingGate).routes
         routes += ForeignRoutes(context: context).routes
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes

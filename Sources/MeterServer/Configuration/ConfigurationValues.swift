@@ -11,6 +11,8 @@ struct ConfigurationValues: Sendable {
     }
 
     private let values: [String: Value]
+    /// Every setting that there is: the fixed ones, and those of the Waldurs and accounts that the file names.
+    let settings: [Setting]
 
     /// Collects the values.
     ///
@@ -29,8 +31,13 @@ struct ConfigurationValues: Sendable {
 
         let first = try await Self.read([Settings.config], from: providers, file: nil)
         let file = first[Settings.config.path]?.text
-        if let file { providers.append(try await Self.provider(ofFile: file)) }
-        var read = try await Self.read(Settings.all, from: providers, file: file)
+        var settings = Settings.all
+        if let file {
+            let (provider, named) = try await Self.provider(ofFile: file)
+            providers.append(provider)
+            settings += named
+        }
+        var read = try await Self.read(settings, from: providers, file: file)
         for setting in Settings.all {
             guard let variable = Self.aliases.first(where: { $0.setting.path == setting.path }),
                 let value = read[setting.path], value.origin == setting.variable,
@@ -39,6 +46,7 @@ struct ConfigurationValues: Sendable {
             read[setting.path] = Value(text: value.text, origin: variable.name)
         }
         values = read
+        self.settings = settings
     }
 
     /// The value, or nil where neither a place nor the default says anything.
@@ -52,7 +60,7 @@ struct ConfigurationValues: Sendable {
         let origin = values[setting.path]?.origin
         let key =
             origin.map { $0.hasPrefix("--") || !$0.contains("/") ? $0 : setting.path }
-            ?? setting.flag
+            ?? (Settings.all.contains { $0.path == setting.path } ? setting.flag : setting.path)
         let place = origin == key ? "" : origin.map { " (in \($0))" } ?? ""
         return ConfigurationError(key: key, problem: problem + place)
     }
@@ -142,7 +150,10 @@ struct ConfigurationValues: Sendable {
             .contains { $0 == "PORT" && $1.allSatisfy(\.isNumber) }
     }
 
-    private static func provider(ofFile path: String) async throws -> any ConfigProvider {
+    /// The file's values, and the settings of Waldurs and accounts that it names.
+    private static func provider(
+        ofFile path: String
+    ) async throws -> (any ConfigProvider, named: [Setting]) {
         let seen = Mutex<[String]>([])
         // The snapshot does not list its keys, but it asks of each of them whether it is a secret.
         let recorder: @Sendable (String, Void) -> Bool = { key, _ in
@@ -160,7 +171,12 @@ struct ConfigurationValues: Sendable {
         }
         let known = Settings.all.filter { !$0.isSecret && $0.path != Settings.config.path }
             .map(\.path)
-        for key in seen.withLock({ $0 }) where !known.contains(key) {
+        var named: [Setting] = []
+        for key in Set(seen.withLock({ $0 })).sorted() where !known.contains(key) {
+            if let setting = WaldurSettings.setting(key) {
+                named.append(setting)
+                continue
+            }
             if Settings.all.contains(where: { $0.isSecret && $0.path == key }) {
                 throw ConfigurationError(
                     key: key,
@@ -169,7 +185,7 @@ struct ConfigurationValues: Sendable {
             }
             throw ConfigurationError.unknown(key, in: path, among: known)
         }
-        return provider
+        return (provider, named)
     }
 
     private static func read(

@@ -40,7 +40,7 @@ enum HelpText {
     /// Every setting with its value and where the value came from; secrets are not shown.
     static func values(_ values: ConfigurationValues) -> String {
         var lines: [String] = []
-        for setting in Settings.all {
+        for setting in values.settings {
             guard let value = values.value(setting) else { continue }
             let text = setting.isSecret ? "(secret)" : value.text
             lines.append("\(setting.path): \(text)  # \(value.origin)")

@@ -19,15 +19,16 @@ struct ServerConfiguration: Sendable {
     var tls: TLSIdentity?
     /// Origins of pages that may read usage with a portal token.
     var corsOrigins: Set<String>
-    /// Waldur's pages for people, without a slash at the end.
-    var homePort: String?
+    /// Each Waldur's pages for people, without a slash at the end.
+    var homePorts: [WaldurID: String] = [:]
     var adminSocket: String
     /// What wire keys are derived from; nil where no file was named.
     var masterKey: MasterKey?
     var insecureLoopback: Bool
     var logFormat: LogFormat
     var logLevel: String
-    var waldur: Waldur?
+    /// Those that are reported to, each with an id of its own.
+    var waldurs: [Waldur] = []
     var udpThreadCount: Int
     var udpReceiveBufferByteCount: Int
     var checkpointInterval: Duration
@@ -40,12 +41,20 @@ struct ServerConfiguration: Sendable {
 
     enum LogFormat: String, Sendable { case text, json }
 
-    /// One Waldur and the account that reports to it.
+    /// One Waldur and the accounts that report to it.
     struct Waldur: Sendable {
-        var id: String
+        struct Account: Sendable {
+            var account: ReportingAccount
+            var token: TokenSource
+        }
+
+        var id: WaldurID
         var url: String
-        var token: TokenSource
-        var zone: ZoneOffset
+        /// At least one.
+        var accounts: [Account]
+        var zone: WaldurZone
+        /// What its prices are in, as the configuration has it.
+        var currency: String?
         var reportInterval: Duration
         /// How long a request may go on at Waldur's after nobody waits for it any more.
         var requestLife: Duration
@@ -104,7 +113,6 @@ struct ServerConfiguration: Sendable {
         tcpTLS = try Self.address(values, Settings.tcpTLS)
         https = try Self.address(values, Settings.https)
         corsOrigins = try Self.origins(values)
-        homePort = try Self.homePort(values)
         adminSocket = Self.adminSocket(values) ?? ""
         // sockaddr_un has 108 bytes with the final zero.
         guard adminSocket.utf8.count <= 107 else {
@@ -152,14 +160,14 @@ struct ServerConfiguration: Sendable {
             tenantCount: try Self.count(values, Settings.tenants)
         )
         masterKey = try Self.masterKey(values)
-        waldur = try Self.waldur(values)
+        try setWaldurs(values)
         if tcpTLS != nil || https != nil { tls = try Self.tls(values) }
         try checkAuthentication(values)
     }
 
     /// The zones of the configured Waldurs.
-    var zones: [WaldurID: ZoneOffset] {
-        waldur.map { [WaldurID($0.id): $0.zone] } ?? [:]
+    var zones: [WaldurID: WaldurZone] {
+        Dictionary(waldurs.map { ($0.id, $0.zone) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Where the administration socket is; nil where neither it nor the data directory is set.
@@ -189,16 +197,6 @@ struct ServerConfiguration: Sendable {
                     + "try things out with --insecure-loopback"
             )
         }
-    }
-
-    private static func homePort(
-        _ values: ConfigurationValues
-    ) throws(ConfigurationError) -> String? {
-        guard let text = values.value(Settings.waldurHomePort)?.text else { return nil }
-        guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
-            throw values.error(Settings.waldurHomePort, "must begin with https:// or http://")
-        }
-        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func tls(
@@ -274,48 +272,6 @@ struct ServerConfiguration: Sendable {
         }
     }
 
-    private static func waldur(
-        _ values: ConfigurationValues
-    ) throws(ConfigurationError) -> Waldur? {
-        let interval = try seconds(values, Settings.waldurReportSeconds)
-        guard let url = values.value(Settings.waldurURL)?.text else { return nil }
-        guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
-            throw values.error(Settings.waldurURL, "must begin with https:// or http://")
-        }
-        let token: TokenSource
-        if let path = values.value(Settings.waldurTokenFile)?.text {
-            // Read again whenever Waldur refuses it; here only whether it can be.
-            _ = try smallFile(values, Settings.waldurTokenFile, path)
-            token = .file(path)
-        } else if let text = values.value(Settings.waldurToken)?.text {
-            token = .value(Secret(Array(text.utf8)))
-        } else {
-            throw values.error(
-                Settings.waldurTokenFile,
-                "a Waldur is set, but not the token to talk to it with"
-            )
-        }
-        let text = values.value(Settings.waldurTimeZone)?.text ?? "UTC"
-        guard let zone = text == "UTC" ? .utc : ZoneOffset(text) else {
-            throw values.error(
-                Settings.waldurTimeZone,
-                "\(text) is neither UTC nor an offset such as +02:00"
-            )
-        }
-        return Waldur(
-            id: values.value(Settings.waldurID)?.text ?? "waldur",
-            url: url,
-            token: token,
-            zone: zone,
-            reportInterval: interval,
-            requestLife: try seconds(values, Settings.waldurRequestLifeSeconds),
-            guardTime: try seconds(values, Settings.waldurGuardSeconds),
-            turnDelay: try seconds(values, Settings.waldurTurnDelaySeconds),
-            acceptsForeign: values.value(Settings.waldurForeignDefault)?.text == "accept",
-            foreignDecideHours: try count(values, Settings.waldurForeignDecideHours)
-        )
-    }
-
     // MARK: - Kinds
 
     private static func address(
@@ -339,7 +295,7 @@ struct ServerConfiguration: Sendable {
         values.value(setting)?.text == "true"
     }
 
-    private static func choice(
+    static func choice(
         _ values: ConfigurationValues,
         _ setting: Setting
     ) throws(ConfigurationError) -> String {
@@ -351,7 +307,7 @@ struct ServerConfiguration: Sendable {
         return text
     }
 
-    private static func count(
+    static func count(
         _ values: ConfigurationValues,
         _ setting: Setting
     ) throws(ConfigurationError) -> Int {
@@ -366,14 +322,14 @@ struct ServerConfiguration: Sendable {
         return number
     }
 
-    private static func seconds(
+    static func seconds(
         _ values: ConfigurationValues,
         _ setting: Setting
     ) throws(ConfigurationError) -> Duration {
         .seconds(try count(values, setting))
     }
 
-    private static func smallFile(
+    static func smallFile(
         _ values: ConfigurationValues,
         _ setting: Setting,
         _ path: String

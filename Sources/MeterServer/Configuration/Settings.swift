@@ -138,13 +138,22 @@ enum Settings {
         ["waldur", "id"],
         .text,
         default: "waldur",
-        "How bindings name this Waldur; never change it once bindings exist."
+        "How bindings name this Waldur; never change it once bindings exist. Several Waldurs, and several "
+            + "accounts of one, are named in the settings file: waldurs.ID.url, "
+            + "waldurs.ID.accounts.NAME.token-file."
+    )
+    static let waldurCurrency = Setting(
+        ["waldur", "currency"],
+        .text,
+        default: nil,
+        "The currency of that Waldur's prices, such as EUR; `map check` says where Waldur names another."
     )
     static let waldurTimeZone = Setting(
         ["waldur", "time-zone"],
         .text,
         default: "UTC",
-        "The time zone of that Waldur's months: UTC, or an offset such as +02:00."
+        "The time zone of that Waldur's months: a name of the IANA database, such as Europe/Tallinn, or "
+            + "an offset such as +02:00."
     )
     static let waldurHomePort = Setting(
         ["waldur", "homeport-url"],
@@ -421,7 +430,7 @@ enum Settings {
             corsOrigins, adminSocket, masterKeyFile, insecureLoopback,
             logFormat,
             logLevel, waldurURL, waldurToken, waldurTokenFile, waldurID, waldurTimeZone,
-            waldurHomePort,
+            waldurCurrency, waldurHomePort,
             waldurReportSeconds, waldurRequestLifeSeconds, waldurGuardSeconds,
             waldurTurnDelaySeconds, waldurForeignDefault, waldurForeignDecideHours, udpThreads,
             udpReceiveBuffer,

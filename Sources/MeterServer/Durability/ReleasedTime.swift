@@ -7,7 +7,7 @@ internal import MeterWire
 struct ReleasedTime {
     let book: BookState
     /// Of the configured Waldurs.
-    let zones: [WaldurID: ZoneOffset]
+    let zones: [WaldurID: WaldurZone]
     let now: Timestamp
     /// How long ago something must have happened that no Waldur has a binding for.
     let ageDays: Int
@@ -37,7 +37,7 @@ struct ReleasedTime {
     /// The first month that is not closed for long enough, the present one at last; nil outside the years that
     /// months can have.
     private func openMonth(
-        of waldur: WaldurID, from first: Minute, _ bindings: [Binding], _ zone: ZoneOffset,
+        of waldur: WaldurID, from first: Minute, _ bindings: [Binding], _ zone: WaldurZone,
         _ days: Int
     ) -> (month: BillingMonth, isFirst: Bool)? {
         guard var month = BillingMonth(of: first.start, in: zone),
@@ -55,7 +55,7 @@ struct ReleasedTime {
 
     /// When a month's last tenant was closed; nil while it is not closed.
     private func closing(
-        of month: BillingMonth, _ waldur: WaldurID, _ bindings: [Binding], _ zone: ZoneOffset
+        of month: BillingMonth, _ waldur: WaldurID, _ bindings: [Binding], _ zone: WaldurZone
     ) -> Timestamp? {
         let (start, end) = (month.start(in: zone), month.end(in: zone))
         let tenants = Set(
@@ -73,7 +73,7 @@ struct ReleasedTime {
     }
 
     /// Of a Waldur that is configured no more nobody knows the zone: this one begins its months first.
-    private static let easternmost = ZoneOffset(minutes: 840) ?? .utc
+    private static let easternmost = WaldurZone("+14:00") ?? .utc
 
     private static func moved(_ time: Timestamp, days: Int) -> Timestamp {
         time.advanced(byMilliseconds: Int64(days) * 86_400_000)

@@ -108,7 +108,7 @@ final class RetentionKeeper: Sendable {
     }
 
     private func segmentsReleased(
-        _ time: ReleasedTime, _ zones: [WaldurID: ZoneOffset], _ now: Timestamp
+        _ time: ReleasedTime, _ zones: [WaldurID: WaldurZone], _ now: Timestamp
     ) -> Minute {
         let aged = Self.start(
             monthsBefore: now, context.configuration.retention.segmentsMonths,
@@ -121,7 +121,7 @@ final class RetentionKeeper: Sendable {
 
     /// The start of the month so many months before the present one, where that is earliest.
     private static func start(
-        monthsBefore now: Timestamp, _ count: Int, in zones: [ZoneOffset]
+        monthsBefore now: Timestamp, _ count: Int, in zones: [WaldurZone]
     ) -> Timestamp {
         (zones.isEmpty ? [.utc] : zones).map { zone in
             guard var month = BillingMonth(of: now, in: zone) else {

@@ -36,6 +36,9 @@ package final class HTTPTransport: WaldurTransport {
         )
     }
 
+    /// Refuses what `init` would refuse, without making anything that has to be shut down.
+    package static func check(url: String) throws(WaldurError) { _ = try normalized(url) }
+
     /// Closes the connections.
     package func shutdown() async { try? await client.shutdown() }
 

@@ -20,6 +20,9 @@ package struct SetUsageCall: Equatable, Sendable {
     package let items: [Item]
     /// Which of Waldur's two bodies is sent; the older one where nobody knows.
     package var form = Form.recurring
+    /// How long its answer is waited for at most, so that nobody waits for it when sending has stopped; nil for
+    /// as long as for any call.
+    package var timeoutMilliseconds: Int64?
 
     package init(resource: ResourceID, planPeriod: PlanPeriodID, items: [Item]) {
         self.resource = resource

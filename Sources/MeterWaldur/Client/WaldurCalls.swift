@@ -106,7 +106,8 @@ extension WaldurClient {
             .post,
             "/api/marketplace-component-usages/set_usage/",
             body: call.body,
-            success: [201]
+            success: [201],
+            timeoutMilliseconds: call.timeoutMilliseconds
         )
     }
 

@@ -1,5 +1,4 @@
 package import MeterWire
-internal import Synchronization
 
 /// How long and how much is waited for and read.
 package struct WaldurLimits: Sendable {
@@ -24,21 +23,23 @@ package final class WaldurClient: Sendable {
     private let limits: WaldurLimits
     private let now: @Sendable () -> Timestamp
     private let gate = RequestGate()
-    private let measured = Mutex<WaldurClock?>(nil)
+    let measured: MeasuredClock
 
-    /// `now` is our own clock, which Waldur's is compared with.
+    /// `now` is our own clock, which Waldur's is compared with; the accounts of one Waldur share `measured`.
     package init(
         transport: any WaldurTransport,
         limits: WaldurLimits = WaldurLimits(),
+        measured: MeasuredClock = MeasuredClock(),
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.transport = transport
         self.limits = limits
+        self.measured = measured
         self.now = now
     }
 
     /// Waldur's clock; nil before the first answer with a date.
-    package var clock: WaldurClock? { measured.withLock { $0 } }
+    package var clock: WaldurClock? { measured.clock }
 
     /// Sends one request in its turn and checks the status.
     func call(
@@ -61,10 +62,7 @@ package final class WaldurClient: Sendable {
         let response = try await transport.send(request)
         let received = now()
         if let date = response.headers["date"].flatMap({ WaldurTime.parseHTTPDate($0) }) {
-            let reading = WaldurClock(date: date, sent: sent, received: received)
-            measured.withLock { clock in
-                if clock == nil { clock = reading } else { clock?.update(with: reading) }
-            }
+            measured.update(with: WaldurClock(date: date, sent: sent, received: received))
         }
         guard success.contains(response.status) else {
             throw .status(

@@ -1,4 +1,22 @@
 package import MeterWire
+internal import Synchronization
+
+/// One Waldur's clock as the answers to all of its accounts show it.
+package final class MeasuredClock: Sendable {
+    private let measured = Mutex<WaldurClock?>(nil)
+
+    package init() {}
+
+    /// nil before the first answer with a date.
+    package var clock: WaldurClock? { measured.withLock { $0 } }
+
+    /// Takes another measurement into account.
+    func update(with reading: WaldurClock) {
+        measured.withLock { clock in
+            if clock == nil { clock = reading } else { clock?.update(with: reading) }
+        }
+    }
+}
 
 /// Waldur's clock as its `Date` headers show it.
 ///

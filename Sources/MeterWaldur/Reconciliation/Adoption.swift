@@ -18,7 +18,7 @@ package struct Adoption: Equatable, Sendable {
         present: Timestamp,
         listing: WaldurResource?,
         observation: Observation?,
-        zone: ZoneOffset,
+        zone: WaldurZone,
         book: BookState
     ) {
         let shadows = book.allBindings.filter {

@@ -123,6 +123,17 @@ package enum MapCheck {
                         + "\(component.measuredUnit); `offering sync` books how many make one"
                 )
             }
+            if 100 % unit.unitsPerReported != 0 {
+                let step = unit.unitsPerReported / 100
+                add(
+                    false,
+                    component.name,
+                    "Waldur has two decimals, so a total in \(unit.reportedUnit) moves in steps of "
+                        + (unit.unitsPerReported % 100 == 0
+                            ? "\(step)" : "\(unit.unitsPerReported)/100")
+                        + " smallest units; what is between two steps waits for the next total"
+                )
+            }
             if plan != nil, plan?.prices[component.name] == nil {
                 add(
                     true,
@@ -231,8 +242,27 @@ extension ReporterService {
         var findings: [MapFinding] = []
         var offerings: Set<OfferingID> = []
         do throws(WaldurError) {
-            findings += MapCheck.findings(try await client.user())
-            for bound in BoundResource.all(in: month, of: settings, book: book) {
+            for user in try await client.users() { findings += MapCheck.findings(user) }
+            let currency = try await client.currency()
+            if let finding = MapCheck.currencyFinding(
+                configured: settings.currency,
+                waldurs: currency
+            ) {
+                findings.append(finding)
+            }
+            let all = BoundResource.all(in: month, of: settings, book: book)
+            findings += MapCheck.findings(
+                status.accounts,
+                seen: try await seenByAccount(),
+                bound: Set(all.filter(\.isLive).map(\.resource))
+            )
+            for bound in all {
+                findings += MapCheck.amountFindings(
+                    of: bound.resource,
+                    in: month,
+                    waldur: settings.waldur,
+                    book: book
+                )
                 guard let listing = try await reader.listing(bound.resource) else {
                     findings.append(
                         MapFinding(
@@ -273,6 +303,17 @@ extension ReporterService {
             throw ReporterTrouble("Waldur cannot be read: \(error)")
         }
         return findings
+    }
+
+    /// What each account sees, where there are several; with one, what it does not see is a finding already.
+    private nonisolated func seenByAccount() async throws(WaldurError) -> [String: Set<ResourceID>]
+    {
+        guard settings.accounts.count > 1 else { return [:] }
+        var seen: [String: Set<ResourceID>] = [:]
+        for (account, client) in zip(settings.accounts, client.clients) {
+            seen[account.name] = Set(try await client.resources().map(\.id))
+        }
+        return seen
     }
 
     nonisolated func makeReader() -> ResourceReader {

@@ -30,7 +30,7 @@ package struct ResourceReading: Sendable {
 /// a fact like any other, and sends nothing.
 struct ResourceReader {
     let settings: ReporterSettings
-    let client: WaldurClient
+    let client: WaldurAccounts
     let engine: any ReportingEngine
     let now: @Sendable () -> Timestamp
     private var ledger: LedgerReader
@@ -39,7 +39,7 @@ struct ResourceReader {
 
     init(
         settings: ReporterSettings,
-        client: WaldurClient,
+        client: WaldurAccounts,
         engine: any ReportingEngine,
         now: @escaping @Sendable () -> Timestamp
     ) {

@@ -19,10 +19,10 @@ package struct LedgerReader: Sendable {
     package private(set) var violations: [BillingMonth: [Violation]] = [:]
 
     private let waldur: WaldurID
-    private let zone: ZoneOffset
+    private let zone: WaldurZone
     private var known: Known?
 
-    package init(waldur: WaldurID, zone: ZoneOffset) {
+    package init(waldur: WaldurID, zone: WaldurZone) {
         self.waldur = waldur
         self.zone = zone
     }
@@ -60,6 +60,8 @@ package struct LedgerReader: Sendable {
         ).month
     }
 
+    private static let ageMinutesMax: UInt32 = 1
+
     private func serves(
         _ known: Known,
         _ resource: ResourceID,
@@ -68,7 +70,9 @@ package struct LedgerReader: Sendable {
         _ book: BookState
     ) -> Bool {
         let key = ResourceKey(waldur: waldur, resource: resource)
+        // In a long cycle later resources are told later usage.
         return known.month.period.month == month && known.through <= through
+            && through.rawValue - known.through.rawValue <= Self.ageMinutesMax
             && known.book.resources[key] == book.resources[key]
             && known.book.bindings == book.bindings && known.book.components == book.components
             && known.book.openings == book.openings
@@ -161,7 +165,7 @@ package struct LedgerReader: Sendable {
                 )
             }
         } catch {
-            throw ReporterTrouble("the ledger of resource \(resource): \(error)")
+            throw ReporterTrouble("the ledger of resource \(resource): \(error)", concernsOne: true)
         }
         return figures
     }

@@ -20,6 +20,8 @@ package struct ReportFinding: Hashable, Sendable {
         case tooLarge = "too-large"
         /// The account does not see the resource.
         case resourceUnseen = "resource-unseen"
+        /// Accounts see the resource, and none may report its offering.
+        case noAccount = "no-account"
         /// Waldur takes no usage in the resource's present state.
         case resourceState = "resource-state"
         /// The resource belongs to another customer than the binding's tenant.
@@ -92,6 +94,8 @@ extension ReportFinding: CustomStringConvertible {
             case .tooLarge: "\(ours) is more than Waldur's invoice can hold; check the unit"
             case .resourceUnseen:
                 "the account does not see it; check the uuid and the account's role"
+            case .noAccount:
+                "no account is configured to report its offering; nothing is told"
             case .resourceState: "Waldur takes no usage in state \(waldurs)"
             case .otherCustomer:
                 "it belongs to customer \(waldurs), the binding to \(ours); nothing is told: end the "

@@ -1,6 +1,21 @@
 package import Meter
 package import MeterWire
 
+/// How an account of a Waldur stands.
+package struct AccountStanding: Equatable, Sendable {
+    package let name: String
+    /// Why it did not get to the end of its part of the last cycle; nil where it did.
+    package let trouble: String?
+    /// Offerings whose usage Waldur refused to take from it.
+    package let refused: Set<OfferingID>
+
+    package init(name: String, trouble: String?, refused: Set<OfferingID>) {
+        self.name = name
+        self.trouble = trouble
+        self.refused = refused
+    }
+}
+
 /// How reporting to one Waldur stands, without asking it.
 package struct ReportStatus: Sendable {
     package enum State: String, Sendable {
@@ -32,6 +47,8 @@ package struct ReportStatus: Sendable {
     package var heldRows: Int
     /// Carries that wait for a person.
     package var waitingCarries: Int
+    /// How each account stands.
+    package var accounts: [AccountStanding] = []
     /// Where what came in and what became of it differ: never, unless something is wrong with Meter.
     package var violations: [Violation] = []
 
@@ -81,7 +98,7 @@ extension Reporter {
             case .held, .tell, .inFlight: held += 1
             }
         }
-        return ReportStatus(
+        var status = ReportStatus(
             waldur: settings.waldur,
             window: window(at: moment),
             trouble: trouble,
@@ -94,5 +111,13 @@ extension Reporter {
             waitingCarries: book.billing.waitingCarries
                 .filter { $0.key.waldur == settings.waldur }.map(\.value.count).reduce(0, +)
         )
+        status.accounts = lanes.map {
+            AccountStanding(
+                name: $0.account.name,
+                trouble: $0.trouble,
+                refused: $0.forbidden
+            )
+        }
+        return status
     }
 }

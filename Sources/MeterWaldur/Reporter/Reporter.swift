@@ -14,6 +14,10 @@ package import MeterWire
 ///          └───────────────────────────────────────────────────────────────────────────────┘
 /// ```
 ///
+/// Each of its accounts is a *lane* with one thing under way at a time. Resources, orders and invoices are read
+/// through every account; each resource is told by the account that it is pinned to, and all accounts tell
+/// theirs at the same time. A lane that has nothing to do until another one is done rests.
+///
 /// It may be thrown away after any step: a new one, made from the book alone, ends with the same figures
 /// in Waldur. Every intent that it finds open is unknown, and an unknown outcome is looked up, never
 /// repeated; while it is unknown, nothing newer is sent for that resource.
@@ -24,6 +28,12 @@ package struct Reporter: Sendable {
         case offerings
         case months
         case working
+    }
+
+    /// When all of a plan period was last told in one call.
+    struct WholeCall: Sendable {
+        var at: Timestamp?
+        var isPartialSince = false
     }
 
     /// How telling one row has fared since it was last confirmed.
@@ -47,16 +57,26 @@ package struct Reporter: Sendable {
     var cycleRequested: Timestamp?
     /// Only what is open is looked up; nothing is sent.
     var isLookOnly = false
-    var failedCycles = 0
-    var failuresInRow = 0
+    /// Resources were left out, so that the month's last cycle could begin in time.
+    var isCutShort = false
+
+    var lanes: [ReporterLane]
+    /// The lane that is asked for or handed something now.
+    var active = 0
+    /// Which lane tells a resource; it changes only while nothing of the resource is open.
+    var pins: [ResourceID: Int] = [:]
+    /// What each lane has to tell at the month's end.
+    var loads: [FinalFlush.Load] = []
+    /// When calls carried all components of a plan period, and whether one has left out any since.
+    var wholeCalls: [ResourceID: [PlanPeriodID: WholeCall]] = [:]
+    /// When a resource's last turn ended.
+    var turned: [ResourceID: Timestamp] = [:]
+    /// Counts the moments in which lanes that rest may have something to do.
+    package internal(set) var changes = 0
 
     var bound: [ResourceID: BoundResource] = [:]
     var listed: [ResourceID: WaldurResource] = [:]
     var offerings: [OfferingID: WaldurOffering] = [:]
-    var offeringsToRead: [OfferingID] = []
-    /// What is left of the cycle, last first.
-    var queue: [ResourceID] = []
-    var work: ResourceWork?
 
     var attempts: [UInt64: Attempt] = [:]
     var strays: [SubmissionKey: Set<Hundredths>] = [:]
@@ -91,6 +111,12 @@ package struct Reporter: Sendable {
         nextCycle = startedAt
         nextLateSweep = startedAt
         jitter = Jitter(seed: seed)
+        lanes = settings.accounts.map { account in
+            ReporterLane(
+                account: account,
+                breaker: CircuitBreaker(longestMilliseconds: settings.backOffMillisecondsMax)
+            )
+        }
     }
 
     /// Asks for a cycle as soon as the present one has ended: it tells what was used before this moment,
@@ -117,17 +143,24 @@ package struct Reporter: Sendable {
         )
     }
 
-    /// True where stopping now leaves no submission without an outcome that waiting a little would give.
-    package var mayStop: Bool {
+    /// True where stopping this lane now leaves no submission without an outcome that waiting a little would
+    /// give.
+    package func mayStop(lane: Int = 0) -> Bool {
+        let work = lanes[lane].work
         if case .send = work?.step { return false }
         return !(work?.isUnsettled ?? false)
     }
 
-    /// What to do next.
+    /// What a lane is to do next.
     ///
     /// - Parameter book: The book's present state, as far as it is durable.
-    package mutating func next(at moment: ReporterMoment, book: BookState) -> ReporterAction {
+    package mutating func next(
+        lane: Int = 0,
+        at moment: ReporterMoment,
+        book: BookState
+    ) -> ReporterAction {
         self.book = book
+        active = lane
         if phase == .idle { begin(at: moment) }
         while true {
             switch phase {
@@ -135,15 +168,25 @@ package struct Reporter: Sendable {
                 // A cycle may have been asked for while the last one ran.
                 guard requested != nil else { return .rest(until: wakeTime) }
                 begin(at: moment)
-            case .listing: return .listResources
+            case .listing:
+                return lanes[lane].reading == .due ? .listResources : waiting(at: moment)
             case .offerings:
-                if let offering = offeringsToRead.last { return .readOffering(offering) }
-                phase = .months
+                if lanes[lane].takesPart, let offering = lanes[lane].offeringsToRead.last {
+                    return .readOffering(offering)
+                }
+                guard lanes.allSatisfy({ $0.offeringsToRead.isEmpty || !$0.takesPart }) else {
+                    return waiting(at: moment)
+                }
+                enter(.months)
             case .months:
                 if let action = nextMonthAction(at: moment) { return action }
-                phase = .working
+                if !months.isDone { return waiting(at: moment) }
+                enter(.working)
             case .working:
-                if work == nil, !startNextResource(at: moment) {
+                if lanes[lane].work == nil, !startNextResource(at: moment) {
+                    guard lanes.allSatisfy({ $0.work == nil && $0.queue.isEmpty }) else {
+                        return waiting(at: moment)
+                    }
                     endCycle(at: moment)
                     continue
                 }
@@ -152,8 +195,24 @@ package struct Reporter: Sendable {
         }
     }
 
-    /// Takes in what came of the action that `next` gave last.
-    package mutating func handle(_ event: ReporterEvent, at moment: ReporterMoment) {
+    /// Nothing to do before another lane is done with something.
+    private func waiting(at moment: ReporterMoment) -> ReporterAction {
+        .rest(until: moment.now.advanced(byMilliseconds: settings.cycleMilliseconds))
+    }
+
+    /// Goes over to another phase, which lanes that rest may wait for.
+    mutating func enter(_ phase: Phase) {
+        self.phase = phase
+        changes += 1
+    }
+
+    /// Takes in what came of the action that `next` gave this lane last.
+    package mutating func handle(
+        _ event: ReporterEvent,
+        lane: Int = 0,
+        at moment: ReporterMoment
+    ) {
+        active = lane
         switch event {
         case .resources(let result): handleResources(result, at: moment)
         case .offering(let result): handleOffering(result, at: moment)
@@ -168,5 +227,19 @@ package struct Reporter: Sendable {
         case .sent(let result): handleSent(result, at: moment)
         case .rested: break
         }
+    }
+}
+
+extension Reporter {
+    /// The turn that the active lane is in.
+    var work: ResourceWork? {
+        get { lanes[active].work }
+        _modify { yield &lanes[active].work }
+    }
+
+    /// The calls in a row of the active lane that got no answer.
+    var failuresInRow: Int {
+        get { lanes[active].failuresInRow }
+        _modify { yield &lanes[active].failuresInRow }
     }
 }

@@ -44,11 +44,17 @@ package enum ReporterEvent: Sendable {
     case rested
 }
 
-/// Why the engine or the book did not do its part; the cycle ends and the next one tries again.
+/// Why the engine or the book did not do its part; the next cycle tries again.
 package struct ReporterTrouble: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
+    /// What was asked for is at fault, and nothing else: the book refuses a decision, or a resource's figures
+    /// make no sense.
+    package let concernsOne: Bool
 
-    package init(_ description: String) { self.description = description }
+    package init(_ description: String, concernsOne: Bool = false) {
+        self.description = description
+        self.concernsOne = concernsOne
+    }
 }
 
 /// When something happens, by both clocks.

@@ -11,11 +11,25 @@ enum MonthStep: Equatable, Sendable {
     case readInvoices
     case readMonth(BillingMonth)
     case book([Decision])
+
+    /// Every account is asked, since none may see all of it; the others are done once.
+    var isShared: Bool {
+        switch self {
+        case .readOrders, .readOrder, .readInvoices: true
+        case .readMonth, .book: false
+        }
+    }
 }
 
 /// What is left of it in a cycle.
 struct MonthWork: Sendable {
     var step: MonthStep?
+    /// Nothing is left to do.
+    var isDone = false
+    /// What accounts answered to the present step.
+    var orders: [WaldurOrder] = []
+    var invoices: [WaldurInvoice] = []
+    var isGone = true
     var ordersAreRead = false
     /// Open orders that the list no longer has.
     var vanished: [OrderID] = []
@@ -55,11 +69,20 @@ extension Reporter {
             .flatMap { BillingMonth(of: $0.start, in: settings.zone) }
     }
 
-    /// The action of the next step; nil once months are done with.
+    /// The active lane's action in the present step; nil where it has none, or months are done with.
     mutating func nextMonthAction(at moment: ReporterMoment) -> ReporterAction? {
-        if months.step == nil { chooseMonthStep(at: moment) }
-        switch months.step {
-        case nil: return nil
+        if months.step == nil {
+            chooseMonthStep(at: moment)
+            if months.step == nil { months.isDone = true }
+            changes += 1
+        }
+        guard let step = months.step else { return nil }
+        if step.isShared {
+            guard lanes[active].reading == .due else { return nil }
+        } else {
+            guard active == lanes.firstIndex(where: \.takesPart) else { return nil }
+        }
+        switch step {
         case .readOrders: return .readOrders
         case .readOrder(let order): return .readOrder(order)
         case .readInvoices: return .readInvoices
@@ -68,22 +91,45 @@ extension Reporter {
         }
     }
 
+    /// Has a step done by every account.
+    private mutating func share(_ step: MonthStep) {
+        months.step = step
+        months.orders = []
+        months.invoices = []
+        months.isGone = true
+        askEveryAccount()
+    }
+
+    /// The active lane has its answer; the last one leads on.
+    mutating func answered(at moment: ReporterMoment) {
+        lanes[active].reading = .done
+        if everyAccountHasAnswered { sharedStepIsDone(at: moment) }
+    }
+
+    /// Goes on with what all accounts together answered.
+    mutating func sharedStepIsDone(at moment: ReporterMoment) {
+        let step = months.step
+        months.step = nil
+        changes += 1
+        switch step {
+        case .readOrders: ordersAreRead(at: moment)
+        case .readOrder(let order): orderIsRead(order)
+        case .readInvoices: invoicesAreRead(at: moment)
+        case nil, .readMonth, .book: break
+        }
+    }
+
     private mutating func chooseMonthStep(at moment: ReporterMoment) {
         if !months.ordersAreRead {
             months.ordersAreRead = true
-            months.step = .readOrders
-            return
+            return share(.readOrders)
         }
         if let order = months.vanished.popLast() {
-            months.step = .readOrder(order)
-            return
+            return share(.readOrder(order))
         }
         if !months.turnIsChecked {
             months.turnIsChecked = true
-            if window(at: moment).unturned != nil {
-                months.step = .readInvoices
-                return
-            }
+            if window(at: moment).unturned != nil { return share(.readInvoices) }
         }
         while let month = months.sweeps.popLast() {
             // What Waldur has of an open intent nobody knows; the cycle after its outcome goes on.
@@ -105,14 +151,17 @@ extension Reporter {
         _ result: Result<[WaldurInvoice], WaldurError>,
         at moment: ReporterMoment
     ) {
-        months.step = nil
-        let invoices: [WaldurInvoice]
         switch result {
-        case .success(let read): invoices = read
+        case .success(let read): months.invoices += read
         // An account without a role at the provider sees none.
-        case .failure(.status(403, _, _)): invoices = []
-        case .failure(let error): return abortCycle("invoices: \(error)", error, at: moment)
+        case .failure(.status(403, _, _)): break
+        case .failure(let error): return abortLane("invoices: \(error)", error, at: moment)
         }
+        answered(at: moment)
+    }
+
+    private mutating func invoicesAreRead(at moment: ReporterMoment) {
+        let invoices = months.invoices
         guard let clock = moment.clock, let month = window(at: moment).unturned else { return }
         let start = month.start(in: settings.zone)
         let time = clock.earliest(at: moment.now)
@@ -195,7 +244,7 @@ extension Reporter {
             }
             if !decisions.isEmpty { months.step = .book(decisions) }
         } catch {
-            abortCycle("the ledger of \(month): \(error)", nil, at: moment)
+            abortCycle("the ledger of \(month): \(error)", at: moment)
         }
     }
 

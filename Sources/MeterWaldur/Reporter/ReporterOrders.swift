@@ -15,22 +15,41 @@ extension Reporter {
         _ result: Result<[WaldurOrder], WaldurError>,
         at moment: ReporterMoment
     ) {
-        months.step = nil
-        let orders: [WaldurOrder]
         switch result {
-        case .success(let read): orders = read
+        case .success(let read): months.orders += read
         // An account without a role at the provider sees none.
-        case .failure(.status(403, _, _)): orders = []
-        case .failure(let error): return abortCycle("orders: \(error)", error, at: moment)
+        case .failure(.status(403, _, _)): break
+        case .failure(let error): return abortLane("orders: \(error)", error, at: moment)
         }
-        let listed = Set(orders.map(\.id))
+        answered(at: moment)
+    }
+
+    /// Books what all accounts see, and has the resources told first that it is urgent for.
+    mutating func ordersAreRead(at moment: ReporterMoment) {
+        var orders: [WaldurOrder] = []
+        var listed: Set<OrderID> = []
+        for order in months.orders where listed.insert(order.id).inserted { orders.append(order) }
         months.vanished = openOrders.map(\.order.order).filter { !listed.contains($0) }
         bookOrders(orders)
         let urgent = Set(
             orders.filter { $0.waitsForProvider && $0.endsPlanPeriod }.map(\.resource)
-        )
+        ).union(bound.keys.filter { isEnding($0, at: moment) })
         // The queue's last comes first.
-        queue = queue.filter { !urgent.contains($0) } + queue.filter(urgent.contains)
+        for index in lanes.indices {
+            let queue = lanes[index].queue
+            lanes[index].queue =
+                queue.filter { !urgent.contains($0) } + queue.filter(urgent.contains)
+        }
+    }
+
+    /// Its own end or its project's is less than a day away, or past: from then on somebody may approve its
+    /// termination at any time.
+    func isEnding(_ resource: ResourceID, at moment: ReporterMoment) -> Bool {
+        guard let end = listed[resource]?.announcedEnd, let clock = moment.clock else {
+            return false
+        }
+        return clock.latest(at: moment.now).advanced(byMilliseconds: 86_400_000)
+            >= end.start(in: settings.zone)
     }
 
     mutating func handleOrder(
@@ -38,14 +57,21 @@ extension Reporter {
         at moment: ReporterMoment
     ) {
         guard case .readOrder(let id) = months.step else { return }
-        months.step = nil
         switch result {
-        case .success(let order): bookOrders([order])
-        case .failure(.status(404, _, _)):
-            guard let known = book.billing.orders[id]?.order else { return }
-            months.step = .book([.orderSeen(known.inState("gone"))])
-        case .failure(let error): abortCycle("order \(id): \(error)", error, at: moment)
+        case .success(let order): months.orders.append(order)
+        case .failure(.status(404, _, _)): break
+        case .failure(let error): return abortLane("order \(id): \(error)", error, at: moment)
         }
+        answered(at: moment)
+    }
+
+    /// An order that no account sees any more is gone; where one gave no answer, it may be the one that does.
+    mutating func orderIsRead(_ id: OrderID) {
+        if let order = months.orders.first { return bookOrders([order]) }
+        guard lanes.allSatisfy({ $0.reading == .done }),
+            let known = book.billing.orders[id]?.order
+        else { return }
+        months.step = .book([.orderSeen(known.inState("gone"))])
     }
 
     private mutating func bookOrders(_ orders: [WaldurOrder]) {

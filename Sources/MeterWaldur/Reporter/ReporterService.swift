@@ -3,14 +3,15 @@ package import Meter
 package import MeterWire
 internal import Synchronization
 
-/// Drives a `Reporter`: does what it asks for, one thing after the other.
+/// Drives a `Reporter`: does what it asks for, one thing after the other for each account.
 ///
 /// `run()` is the body of a long-running service. Everything else may be called at any time; what asks
 /// Waldur takes its turn behind the reporter's own calls.
 package actor ReporterService {
     /// Which Waldur, and how it is reported to.
     package nonisolated let settings: ReporterSettings
-    nonisolated let client: WaldurClient
+    /// Every account, for what people ask.
+    nonisolated let client: WaldurAccounts
     nonisolated let engine: any ReportingEngine
     private let logger: Logger
     nonisolated let now: @Sendable () -> Timestamp
@@ -18,7 +19,11 @@ package actor ReporterService {
     private var reporter: Reporter
     private var ledger: LedgerReader
     private var isRunning = false
-    private var sleeper: Task<Void, Never>?
+    /// Lanes that rest.
+    private var sleepers: [Int: Task<Void, Never>] = [:]
+    /// Lets one lane at a time ask the ledger, so that the next one finds the answer, and bind what is new.
+    private let ledgerGate = RequestGate()
+    private let bindingGate = RequestGate()
     private var waiters: [(cycle: Int, continuation: CheckedContinuation<Void, Never>)] = []
     private let published: Mutex<ReportStatus>
     private var publishedTrouble: String?
@@ -30,16 +35,21 @@ package actor ReporterService {
     /// Makes a service that does nothing before `run()`.
     ///
     /// - Parameters:
+    ///   - accounts: A client for each of the settings' accounts, in their order.
     ///   - now: Our own clock.
     ///   - seed: Spreads the pauses after failures; draw it at random in production.
     package init(
         settings: ReporterSettings,
-        client: WaldurClient,
+        accounts client: WaldurAccounts,
         engine: any ReportingEngine,
         logger: Logger,
         seed: UInt64,
         now: @escaping @Sendable () -> Timestamp
     ) {
+        precondition(
+            settings.accounts.count == client.clients.count,
+            "each account has a client of its own"
+        )
         self.settings = settings
         self.client = client
         self.engine = engine
@@ -60,16 +70,30 @@ package actor ReporterService {
     /// most two calls' deadlines; what is still open then is looked up after the next start.
     package func run() async {
         isRunning = true
-        while !(Task.isCancelled && reporter.mayStop) {
-            let action = reporter.next(at: moment, book: engine.bookState)
-            publish()
-            let event = await perform(action)
-            reporter.handle(event, at: moment)
+        await withTaskGroup(of: Void.self) { group in
+            for lane in client.clients.indices { group.addTask { await self.run(lane: lane) } }
         }
         isRunning = false
         publish()
         for waiter in waiters { waiter.continuation.resume() }
         waiters = []
+    }
+
+    private func run(lane: Int) async {
+        while !(Task.isCancelled && reporter.mayStop(lane: lane)) {
+            let changes = reporter.changes
+            let action = reporter.next(lane: lane, at: moment, book: engine.bookState)
+            publish()
+            if reporter.changes != changes { wakeAll() }
+            let event = await perform(action, lane)
+            let before = reporter.changes
+            reporter.handle(event, lane: lane, at: moment)
+            if reporter.changes != before { wakeAll() }
+        }
+    }
+
+    private func wakeAll() {
+        for sleeper in sleepers.values { sleeper.cancel() }
     }
 
     /// Runs a cycle now and waits for its end.
@@ -79,7 +103,7 @@ package actor ReporterService {
     package func submit() async throws(ReporterTrouble) -> ReportStatus {
         guard isRunning else { throw ReporterTrouble("the reporter is not running") }
         let cycle = reporter.requestCycle(at: now())
-        sleeper?.cancel()
+        wakeAll()
         await withCheckedContinuation { waiters.append((cycle, $0)) }
         return status
     }
@@ -99,7 +123,7 @@ package actor ReporterService {
             ReportingResumption(waldur: settings.waldur, month: month)
         )
         try await engine.decide([decision], author: author)
-        sleeper?.cancel()
+        wakeAll()
     }
 
     /// Tells everything of an order's resource, reads it back, and then approves the order.
@@ -168,10 +192,10 @@ package actor ReporterService {
 
     /// Does one thing. What is under way at Waldur's is not cancelled with the task: its outcome would
     /// be unknown for no gain.
-    private func perform(_ action: ReporterAction) async -> ReporterEvent {
+    private func perform(_ action: ReporterAction, _ lane: Int) async -> ReporterEvent {
         switch action {
         case .rest(let until):
-            await rest(until: until)
+            await rest(lane, until: until)
             return .rested
         case .book(let decisions):
             do throws(ReporterTrouble) {
@@ -182,6 +206,8 @@ package actor ReporterService {
                 return .booked(.failure(error))
             }
         case .readFigures(let resource, let month, let through):
+            guard await ledgerGate.enter() else { return .figures(.failure(Self.stopping)) }
+            defer { ledgerGate.leave() }
             var reader = ledger
             do throws(ReporterTrouble) {
                 let figures = try await reader.figures(
@@ -196,14 +222,16 @@ package actor ReporterService {
                 return .figures(.failure(error))
             }
         case .listResources:
-            ledger.forget()
-            let event = await uncancelled(action)
+            if lane == 0 { ledger.forget() }
+            let event = await uncancelled(action, lane)
             if case .resources(.success(let resources)) = event {
-                await learnForm()
+                await learnForm(lane)
                 await bindNew(resources)
             }
             return event
         case .readMonth(let month):
+            guard await ledgerGate.enter() else { return .month(.failure(Self.stopping)) }
+            defer { ledgerGate.leave() }
             var reader = ledger
             do throws(ReporterTrouble) {
                 let found = try await reader.month(month, engine: engine)
@@ -214,18 +242,22 @@ package actor ReporterService {
             }
         case .setUsage(var call):
             if takesDate, let clock = client.clock { call.form = .dated(clock.earliest(at: now())) }
-            return await uncancelled(.setUsage(call))
+            return await uncancelled(.setUsage(call), lane)
         case .readOffering, .readOrders, .readOrder, .readInvoices, .readPlanPeriods,
             .readUsageRows:
-            return await uncancelled(action)
+            return await uncancelled(action, lane)
         }
     }
 
+    private static let stopping = ReporterTrouble("given up: the server stops")
+
     /// Learns, once a cycle, which body Waldur takes: it may be upgraded at any time. Where it does not say,
     /// what was known holds; 8.1 takes the older body, too.
-    private func learnForm() async {
+    private func learnForm(_ lane: Int) async {
         do throws(WaldurError) {
-            if let version = try await client.version() { takesDate = version.takesDate }
+            if let version = try await client.clients[lane].version() {
+                takesDate = version.takesDate
+            }
         } catch {
             logger.debug("version unknown", metadata: ["reason": "\(error)"])
         }
@@ -233,6 +265,8 @@ package actor ReporterService {
 
     /// Binds what is new of the offerings that are followed; what a person has to decide is said once.
     private func bindNew(_ resources: [WaldurResource]) async {
+        guard await bindingGate.enter() else { return }
+        defer { bindingGate.leave() }
         do throws(ReporterTrouble) {
             var conflicts: Set<String> = []
             for row in try await follow(resources).flatMap(\.rows) {
@@ -254,8 +288,8 @@ package actor ReporterService {
         }
     }
 
-    private func uncancelled(_ action: ReporterAction) async -> ReporterEvent {
-        let client = client
+    private func uncancelled(_ action: ReporterAction, _ lane: Int) async -> ReporterEvent {
+        let client = client.clients[lane]
         return await Task { await Self.ask(client, action) }.value
     }
 
@@ -306,16 +340,16 @@ package actor ReporterService {
     }
 
     /// Sleeps, at most a few seconds: the month may end, or a person decide something, meanwhile.
-    private func rest(until: Timestamp) async {
+    private func rest(_ lane: Int, until: Timestamp) async {
         let wait = min(max(until.milliseconds - now().milliseconds, 1), 5_000)
         let task = Task<Void, Never> { try? await Task.sleep(for: .milliseconds(wait)) }
-        sleeper = task
+        sleepers[lane] = task
         await withTaskCancellationHandler {
             await task.value
         } onCancel: {
             task.cancel()
         }
-        sleeper = nil
+        sleepers[lane] = nil
     }
 
     private func note(_ decisions: [Decision]) {

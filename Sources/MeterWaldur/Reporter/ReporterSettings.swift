@@ -6,7 +6,11 @@ package struct ReporterSettings: Sendable {
     package var waldur: WaldurID
     /// Its time zone, which decides what a month is. Waldur does not tell it; the months that it stamps
     /// on usage rows check it.
-    package var zone: ZoneOffset
+    package var zone: WaldurZone
+    /// What its prices are in, as the configuration has it; nil where that does not say.
+    package var currency: String?
+    /// Whom it is reported to through; at least one.
+    package var accounts: [ReportingAccount]
     /// From the start of one cycle to the start of the next.
     package var cycleMilliseconds: Int64
     /// How long a request may still be running at Waldur's after nobody waits for it any more: the
@@ -31,7 +35,8 @@ package struct ReporterSettings: Sendable {
 
     package init(
         waldur: WaldurID,
-        zone: ZoneOffset = .utc,
+        zone: WaldurZone = .utc,
+        accounts: [ReportingAccount] = [.only],
         cycleMilliseconds: Int64 = 300_000,
         requestLifeMilliseconds: Int64 = 120_000,
         lookMilliseconds: Int64 = 5_000,
@@ -45,6 +50,7 @@ package struct ReporterSettings: Sendable {
     ) {
         self.waldur = waldur
         self.zone = zone
+        self.accounts = accounts.isEmpty ? [.only] : accounts
         self.cycleMilliseconds = cycleMilliseconds
         self.requestLifeMilliseconds = requestLifeMilliseconds
         self.lookMilliseconds = lookMilliseconds

@@ -62,7 +62,8 @@ extension Reporter {
             }
         }
         if stillOpen { postpone(current.resource, at: moment) }
-        work?.endsAfterSettling = stillOpen || isLookOnly
+        let isEnd = stillOpen || isLookOnly
+        work?.endsAfterSettling = isEnd
         if decisions.isEmpty {
             settled(at: moment)
         } else {
@@ -89,6 +90,9 @@ extension Reporter {
                 )
             )
             fail(intent.key(item.component), at: moment)
+            if settlement.status == 403, let offering = listed[intent.resource]?.offering {
+                lanes[active].forbidden.insert(offering)
+            }
             // What was given up for lost may still arrive; then it is ours.
             if attempt.isUnknown {
                 strays[intent.key(item.component), default: []].insert(item.amount)
@@ -134,11 +138,12 @@ extension Reporter {
         at moment: ReporterMoment
     ) {
         switch result {
-        case .failure(let trouble): return abortCycle("book: \(trouble)", nil, at: moment)
+        case .failure(let trouble): return engineFailed("book", trouble, at: moment)
         case .success(let state): book = state
         }
         if phase == .months {
             months.step = nil
+            changes += 1
             return
         }
         switch work?.step {
@@ -146,7 +151,9 @@ extension Reporter {
             work?.isUnsettled = false
             settled(at: moment)
         case .record: work?.step = .readFigures
-        case .intend(let intent):
+        case .intend(let wanted):
+            // It has the number that was next when it was booked.
+            let intent = openIntents(of: wanted.resource).last?.intent ?? wanted
             if window(at: moment).month == intent.month {
                 work?.step = .send(intent)
             } else {
@@ -229,8 +236,28 @@ extension Reporter {
         case .success(let figures):
             work?.figures = figures
             tell(at: moment)
-        case .failure(let trouble): abortCycle("ledger: \(trouble)", nil, at: moment)
+        case .failure(let trouble): engineFailed("ledger", trouble, at: moment)
         }
+    }
+
+    /// Trouble of Meter's own: it ends the turn where it comes from this resource, so that no other one waits
+    /// for it, and everything else of the lane.
+    private mutating func engineFailed(
+        _ place: String,
+        _ trouble: ReporterTrouble,
+        at moment: ReporterMoment
+    ) {
+        guard phase == .working, let resource = work?.resource, trouble.concernsOne else {
+            return phase == .months
+                ? abortCycle("\(place): \(trouble)", at: moment)
+                : abortLane("\(place): \(trouble)", nil, at: moment)
+        }
+        work?.findings.append(
+            ReportFinding(.unreadable, resource: resource, note: "\(place): \(trouble)")
+        )
+        failures[resource, default: 0] += 1
+        postpone(resource, at: moment)
+        endTurn(at: moment)
     }
 
     /// Weighs the figures and begins the next call, if there is one and it may be sent.
@@ -261,12 +288,18 @@ extension Reporter {
         for finding in plan.findings where isFirst || !current.findings.contains(finding) {
             work?.findings.append(finding)
         }
-        guard window(at: moment).month == observation.month else { return endTurn(at: moment) }
+        // No call is begun that may still run when sending stops.
+        guard window(at: moment).month == observation.month,
+            flush.callMilliseconds <= timeUntilGuard(at: moment) ?? .max
+        else { return endTurn(at: moment) }
         let now = moment.now
+        let whole = periodsToldWhole(plan, current.resource, observation, at: moment)
         let calls = plan.calls { line in
             health[observation.key(line, of: current.resource, in: settings.waldur)].map {
                 cycleRequested != nil || $0.retryAt <= now ? .alone : .notYet
             } ?? .together
+        } accompanies: { line in
+            whole.contains(line.planPeriod) && offering.usageComponents.contains(line.component)
         }
         for call in calls {
             let items = call.lines.compactMap { line -> SubmissionIntent.Item? in
@@ -287,20 +320,21 @@ extension Reporter {
                     .init(planPeriod: call.planPeriod, component: item.component)
                 )
             }
-            work?.step = .intend(
-                SubmissionIntent(
-                    number: book.lastIntentNumber + 1,
-                    waldur: settings.waldur,
-                    resource: current.resource,
-                    planPeriod: call.planPeriod,
-                    month: observation.month,
-                    position: figures.position,
-                    items: items,
-                    lowersBecause: call.lines.filter { line in
-                        items.contains { $0.component == line.component }
-                    }.compactMap(\.lowersBecause).first
-                )
+            noteCall(items, call.planPeriod, of: plan, current.resource, at: moment)
+            let intent = SubmissionIntent(
+                number: book.lastIntentNumber + 1,
+                waldur: settings.waldur,
+                resource: current.resource,
+                planPeriod: call.planPeriod,
+                month: observation.month,
+                position: figures.position,
+                items: items,
+                lowersBecause: call.lines.filter { line in
+                    items.contains { $0.component == line.component }
+                }.compactMap(\.lowersBecause).first,
+                account: lanes.count > 1 ? lanes[active].account.name : nil
             )
+            work?.step = .intend(intent)
             return
         }
         let flushes = flushes(at: moment)
@@ -309,8 +343,58 @@ extension Reporter {
         work?.step = .settle(flushes)
     }
 
+    /// The open plan periods of which a call carries all components: once a day, in the month's last cycles, and
+    /// where the resource is about to end. Waldur shows as a resource's usage what the last call carried.
+    private func periodsToldWhole(
+        _ plan: SubmissionPlan,
+        _ resource: ResourceID,
+        _ observation: Observation,
+        at moment: ReporterMoment
+    ) -> Set<PlanPeriodID> {
+        let isLast = isFlushing(at: moment) || isEnding(resource, at: moment)
+        var whole: Set<PlanPeriodID> = []
+        for period in observation.periods where period.period.end == nil {
+            let id = period.period.id
+            let call = wholeCalls[resource]?[id] ?? WholeCall()
+            let isDue =
+                isLast
+                || call.at.map { moment.now >= $0.advanced(byMilliseconds: Self.dayMilliseconds) }
+                    ?? true
+            let isIncomplete =
+                call.isPartialSince
+                || plan.lines.contains { $0.planPeriod == id && $0.verdict == .tell }
+            if isDue, isIncomplete { whole.insert(id) }
+        }
+        return whole
+    }
+
+    private static let dayMilliseconds: Int64 = 86_400_000
+
+    /// Takes in which components of a plan period a call carries.
+    private mutating func noteCall(
+        _ items: [SubmissionIntent.Item],
+        _ period: PlanPeriodID,
+        of plan: SubmissionPlan,
+        _ resource: ResourceID,
+        at moment: ReporterMoment
+    ) {
+        let carried = Set(items.map(\.component))
+        let isWhole = plan.lines.allSatisfy { line in
+            line.planPeriod != period || carried.contains(line.component) || !line.isInWaldur
+        }
+        var call = wholeCalls[resource]?[period] ?? WholeCall()
+        if isWhole { call.at = moment.now }
+        call.isPartialSince = !isWhole
+        wholeCalls[resource, default: [:]][period] = call
+    }
+
     mutating func handleSent(_ result: Result<Void, WaldurError>, at moment: ReporterMoment) {
         guard case .send(let intent) = work?.step else { return }
+        if let begun = lanes[active].callBegun {
+            let took = moment.now.milliseconds - begun.milliseconds
+            flush.note(callMilliseconds: took, components: intent.items.count)
+            work?.callMilliseconds += took
+        }
         work?.isUnsettled = true
         switch result {
         case .success:

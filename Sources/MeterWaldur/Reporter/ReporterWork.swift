@@ -33,6 +33,7 @@ extension Reporter {
             return .readFigures(current.resource, observation.month, through: through)
         case .intend(let intent): return .book([.submissionIntended(intent)])
         case .send(let intent):
+            lanes[active].callBegun = moment.now
             let items = intent.items.map { item in
                 SetUsageCall.Item(
                     component: item.component,
@@ -40,13 +41,13 @@ extension Reporter {
                     description: intent.waldurDescription
                 )
             }
-            return .setUsage(
-                SetUsageCall(
-                    resource: intent.resource,
-                    planPeriod: intent.planPeriod,
-                    items: items
-                )
+            var call = SetUsageCall(
+                resource: intent.resource,
+                planPeriod: intent.planPeriod,
+                items: items
             )
+            call.timeoutMilliseconds = timeUntilGuard(at: moment)
+            return .setUsage(call)
         }
     }
 
@@ -59,6 +60,14 @@ extension Reporter {
         else { return nil }
         let wait = minute.start.milliseconds - clock.earliest(at: moment.now).milliseconds
         return wait > 0 && wait <= 5_000 ? wait : nil
+    }
+
+    /// How long until sending stops for the month; nil where Waldur's clock is unknown.
+    func timeUntilGuard(at moment: ReporterMoment) -> Int64? {
+        guard let clock = moment.clock, let month = window(at: moment).month else { return nil }
+        let guardStart = month.end(in: settings.zone)
+            .advanced(byMilliseconds: -settings.guardMilliseconds)
+        return max(1, guardStart.milliseconds - clock.latest(at: moment.now).milliseconds)
     }
 
     /// False for a resource that the account does not see, unless something of it is open.
@@ -141,7 +150,7 @@ extension Reporter {
     /// Ends the turn, and the cycle if that was asked for.
     mutating func endTurn(at moment: ReporterMoment) {
         if let aborting = work?.aborting {
-            abortCycle(aborting.reason, aborting.error, at: moment)
+            abortLane(aborting.reason, aborting.error, at: moment)
         } else {
             finishResource(at: moment)
         }

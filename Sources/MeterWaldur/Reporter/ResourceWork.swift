@@ -34,6 +34,8 @@ struct ResourceWork: Sendable {
     /// The cycle ends once the decisions are in the book, for this reason.
     var aborting: (reason: String, error: WaldurError)?
 
+    /// How long its calls took, all together.
+    var callMilliseconds: Int64 = 0
     /// What weighing its rows brought up is in the book.
     var hasRecorded = false
 

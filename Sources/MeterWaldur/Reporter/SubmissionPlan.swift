@@ -24,6 +24,11 @@ package struct SubmissionPlan: Equatable, Sendable {
         package let confirmed: Hundredths?
         package let shown: ExactDecimal?
         package let verdict: Verdict
+        /// Waldur has what the ledger says, and Meter told it.
+        package var isInWaldur: Bool {
+            verdict == .unchanged && figure != nil && confirmed != nil && shown != nil
+        }
+
         /// The submission of the month before that Waldur filed under this one; nil for none.
         package let misplaced: UInt64?
 
@@ -49,12 +54,16 @@ package struct SubmissionPlan: Equatable, Sendable {
     }
 
     /// The calls that tell what is to be told.
+    ///
+    /// - Parameter accompanies: Which lines that Waldur has already go along with what is to be told.
     package func calls(
-        company: (Line) -> Company
+        company: (Line) -> Company,
+        accompanies: (Line) -> Bool = { _ in false }
     ) -> [(planPeriod: PlanPeriodID, lines: [Line])] {
         var together: [(planPeriod: PlanPeriodID, lines: [Line])] = []
         var alone: [(planPeriod: PlanPeriodID, lines: [Line])] = []
-        for line in lines where line.verdict == .tell {
+        for line in lines {
+            guard line.verdict == .tell || line.isInWaldur && accompanies(line) else { continue }
             switch company(line) {
             case .notYet: continue
             case .alone: alone.append((line.planPeriod, [line]))

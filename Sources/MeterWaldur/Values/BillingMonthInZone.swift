@@ -3,10 +3,14 @@ package import MeterWire
 
 extension BillingMonth {
     /// The month in which a moment lies, in the given zone; nil outside the years 1970...9999.
-    package init?(of time: Timestamp, in zone: ZoneOffset) {
+    ///
+    /// Months follow one another without a gap: where clocks that are set back show the last day of a month
+    /// again, its next month has begun all the same.
+    package init?(of time: Timestamp, in zone: WaldurZone) {
         guard time.milliseconds >= 0, time.milliseconds < 253_000_000_000_000 else { return nil }
-        let (year, month, _) = CivilDate.date(ofDay: zone.day(of: time))
-        self.init(year: year, month: month)
+        let (year, number, _) = CivilDate.date(ofDay: zone.day(of: time))
+        guard let month = BillingMonth(year: year, month: number) else { return nil }
+        self = month.next.start(in: zone) <= time ? month.next : month
     }
 
     /// The month after this one; the last month there is follows itself.
@@ -22,13 +26,12 @@ extension BillingMonth {
     }
 
     /// The month's first moment.
-    package func start(in zone: ZoneOffset) -> Timestamp {
-        let day = CivilDate.day(year: year, month: month, day: 1)
-        return Timestamp(milliseconds: day * CivilDate.dayMilliseconds - zone.milliseconds)
+    package func start(in zone: WaldurZone) -> Timestamp {
+        zone.start(ofDay: CivilDate.day(year: year, month: month, day: 1))
     }
 
     /// The first moment that no longer belongs to the month.
-    package func end(in zone: ZoneOffset) -> Timestamp { next.start(in: zone) }
+    package func end(in zone: WaldurZone) -> Timestamp { next.start(in: zone) }
 
     /// `2026-11-01`, as Waldur writes billing periods.
     package var firstDay: String { description + "-01" }
@@ -37,50 +40,6 @@ extension BillingMonth {
     package init?(firstDay text: some StringProtocol) {
         guard text.hasSuffix("-01") else { return nil }
         self.init(text.dropLast(3))
-    }
-}
-
-/// How far a Waldur's clock runs ahead of UTC; a setting, since Waldur does not tell it.
-package struct ZoneOffset: Hashable, Sendable {
-    /// Minutes east of Greenwich.
-    package let minutes: Int
-
-    /// Greenwich itself, Waldur's default.
-    package static let utc = ZoneOffset(unchecked: 0)
-
-    /// nil beyond 14 hours, where no zone is.
-    package init?(minutes: Int) {
-        guard (-840...840).contains(minutes) else { return nil }
-        self.minutes = minutes
-    }
-
-    private init(unchecked minutes: Int) { self.minutes = minutes }
-
-    /// Reads `Z`, `UTC`, `+02:00` or `-0330`; nil for anything else.
-    package init?(_ text: some StringProtocol) {
-        if text == "Z" || text == "UTC" {
-            self = .utc
-            return
-        }
-        let digits = String(text.dropFirst()).filter { $0 != ":" }
-        guard let sign = text.first, sign == "+" || sign == "-", digits.utf8.count == 4,
-            let hours = Int(digits.prefix(2)), let minutes = Int(digits.suffix(2)), minutes < 60
-        else { return nil }
-        self.init(minutes: (sign == "-" ? -1 : 1) * (hours * 60 + minutes))
-    }
-
-    var milliseconds: Int64 { Int64(minutes) * 60_000 }
-
-    func day(of time: Timestamp) -> Int64 {
-        let local = time.advanced(byMilliseconds: milliseconds).milliseconds
-        return local.flooredQuotient(by: CivilDate.dayMilliseconds)
-    }
-}
-
-extension Int64 {
-    fileprivate func flooredQuotient(by divisor: Int64) -> Int64 {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? quotient - 1 : quotient
     }
 }
 

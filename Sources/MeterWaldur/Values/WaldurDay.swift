@@ -20,9 +20,8 @@ package struct WaldurDay: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     /// The day's first moment.
-    package func start(in zone: ZoneOffset) -> Timestamp {
-        let days = CivilDate.day(year: year, month: month, day: day)
-        return Timestamp(milliseconds: days * CivilDate.dayMilliseconds - zone.milliseconds)
+    package func start(in zone: WaldurZone) -> Timestamp {
+        zone.start(ofDay: CivilDate.day(year: year, month: month, day: day))
     }
 
     package static func < (left: WaldurDay, right: WaldurDay) -> Bool {

@@ -65,9 +65,10 @@ package enum WaldurTime {
 
     /// `2026-11-22T08:08:02Z`, for people.
     package static func text(_ time: Timestamp) -> String {
-        let seconds = time.milliseconds / 1000
-        let (year, month, day) = CivilDate.date(ofDay: ZoneOffset.utc.day(of: time))
-        let ofDay = Int(seconds - ZoneOffset.utc.day(of: time) * 86_400)
+        let seconds = time.milliseconds.flooredQuotient(by: 1000)
+        let days = seconds.flooredQuotient(by: 86_400)
+        let (year, month, day) = CivilDate.date(ofDay: days)
+        let ofDay = Int(seconds - days * 86_400)
         func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
         return "\(year)-\(two(month))-\(two(day))T\(two(ofDay / 3600)):\(two(ofDay / 60 % 60)):"
             + "\(two(ofDay % 60))Z"

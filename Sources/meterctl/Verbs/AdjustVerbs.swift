@@ -134,6 +134,7 @@ struct AdjustmentOptions: ParsableArguments {
     var dryRun = false
     @Option(help: "Apply only if the effect is the one with this digest.")
     var digest: String?
+    @OptionGroup var waldur: WaldurOption
 
     private static let columns: [Column] = [
         .text("tenant"), .text("month"), .text("component"), .number("amount"),
@@ -150,6 +151,7 @@ struct AdjustmentOptions: ParsableArguments {
         let plan = try await server.call(
             .post,
             "/admin/v1/adjustments/plan",
+            query: waldur.query,
             body: RequestBody.object(members)
         )
         let found = plan.json.cell("digest")
@@ -177,6 +179,7 @@ struct AdjustmentOptions: ParsableArguments {
         let answer = try await server.call(
             .post,
             "/admin/v1/adjustments",
+            query: waldur.query,
             body: RequestBody.object(
                 members + [
                     ("reason", RequestBody.string(reason)),

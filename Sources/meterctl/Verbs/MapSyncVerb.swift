@@ -44,6 +44,7 @@ extension MapVerbs {
         var follow: Bool?
         @Flag(help: "Only say what would be bound.")
         var dryRun = false
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -69,6 +70,7 @@ extension MapVerbs {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/map/sync",
+                query: waldur.query,
                 body: RequestBody.object([
                     ("offering", RequestBody.string(offering)),
                     ("agentFrom", RequestBody.string(agentFrom)),

@@ -46,8 +46,7 @@ struct MapVerbs: AsyncParsableCommand {
             )
         )
         var access: String?
-        @Option(help: "Which Waldur, where there are several.")
-        var waldur: String?
+        @OptionGroup var waldur: WaldurOption
         @Option(
             help: ArgumentHelp(
                 "The first minute that counts: RFC 3339; otherwise this minute.",
@@ -88,7 +87,7 @@ struct MapVerbs: AsyncParsableCommand {
                     ("agent", RequestBody.string(agent)),
                     ("access", RequestBody.string(access)),
                     ("resource", RequestBody.string(resource)),
-                    ("waldur", RequestBody.string(waldur)),
+                    ("waldur", RequestBody.string(waldur.waldur)),
                     ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
                     ("class", RequestBody.string(live ? "live" : bindingClass)),
                     ("label", RequestBody.string(label)),
@@ -132,6 +131,7 @@ struct MapVerbs: AsyncParsableCommand {
                   meterctl map check && meterctl report preview
                 """
         )
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -140,7 +140,11 @@ struct MapVerbs: AsyncParsableCommand {
         ]
 
         func perform() async throws(CommandFailure) {
-            let answer = try await server.call(.get, "/admin/v1/map/check")
+            let answer = try await server.call(
+                .get,
+                "/admin/v1/map/check",
+                query: waldur.query
+            )
             output.show(answer, "findings", Self.columns, nothing: "nothing is wrong")
             let errors = answer.json.list("findings").count { $0.cell("severity") == "error" }
             guard errors == 0 else {

@@ -38,6 +38,7 @@ struct OfferingVerbs: AsyncParsableCommand {
         var feeds: [String] = []
         @Flag(help: "Only say what would be booked.")
         var dryRun = false
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -51,6 +52,7 @@ struct OfferingVerbs: AsyncParsableCommand {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/offerings/\(ServerClient.encode(offering))/sync",
+                query: waldur.query,
                 body: RequestBody.object([
                     ("feeds", RequestBody.strings(feeds)), ("dryRun", dryRun ? "true" : "false"),
                 ])

@@ -16,6 +16,7 @@ struct PeriodVerbs: AsyncParsableCommand {
                   meterctl period list
                 """
         )
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -25,7 +26,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         ]
 
         func perform() async throws(CommandFailure) {
-            let answer = try await server.call(.get, "/admin/v1/periods")
+            let answer = try await server.call(.get, "/admin/v1/periods", query: waldur.query)
             output.show(answer, "periods", Self.columns, nothing: "no resource is bound yet")
         }
     }
@@ -39,12 +40,16 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
-                .get, "/admin/v1/periods/\(ServerClient.encode(month))")
+                .get,
+                "/admin/v1/periods/\(ServerClient.encode(month))",
+                query: waldur.query
+            )
             PeriodVerbs.show(answer, output)
         }
     }
@@ -61,6 +66,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -68,7 +74,10 @@ struct PeriodVerbs: AsyncParsableCommand {
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
-                .get, "/admin/v1/periods/\(ServerClient.encode(month))/preview")
+                .get,
+                "/admin/v1/periods/\(ServerClient.encode(month))/preview",
+                query: waldur.query
+            )
             output.show(answer, "items", Self.columns, nothing: "nothing is in the way")
             let until = answer.json.cell("fixableUntil")
             if !until.isEmpty { Terminal.talk("Waldur can be told of \(month) until \(until)") }
@@ -99,6 +108,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
+        @OptionGroup var waldur: WaldurOption
         @Option(help: "Only this tenant; may be given several times.")
         var tenant: [String] = []
         @Flag(help: "Say what would be closed, and close nothing.")
@@ -117,6 +127,7 @@ struct PeriodVerbs: AsyncParsableCommand {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/periods/\(ServerClient.encode(month))/close",
+                query: waldur.query,
                 body: RequestBody.object([
                     ("tenants", RequestBody.strings(tenant)), ("dryRun", dryRun ? "true" : nil),
                 ])
@@ -145,6 +156,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
+        @OptionGroup var waldur: WaldurOption
         @Option(help: "The tenant.")
         var tenant: String
         @Option(help: "Why; it stands in the book for ever.")
@@ -161,6 +173,7 @@ struct PeriodVerbs: AsyncParsableCommand {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/periods/\(ServerClient.encode(month))/reopen",
+                query: waldur.query,
                 body: RequestBody.object([
                     ("tenant", RequestBody.string(tenant)),
                     ("reason", RequestBody.string(reason)),

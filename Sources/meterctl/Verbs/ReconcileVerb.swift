@@ -17,6 +17,7 @@ struct ReconcileVerb: Verb {
     var tenant: String?
     @Flag(help: "Show equal figures, too.")
     var all = false
+    @OptionGroup var waldur: WaldurOption
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
@@ -31,7 +32,7 @@ struct ReconcileVerb: Verb {
         let answer = try await server.call(
             .get,
             "/admin/v1/reconcile",
-            query: tenant.map { [("tenant", $0)] } ?? []
+            query: (tenant.map { [("tenant", $0)] } ?? []) + waldur.query
         )
         let rows = answer.json.list("rows").filter { all || $0.cell("state") != "equal" }
         output.show(

@@ -30,8 +30,9 @@ struct RecountVerb: Verb {
     var tenant: String?
     @Option(help: "A copy of a data directory.", completion: .directory)
     var offline: String?
-    @Option(help: "With --offline: the time zone of months, such as +02:00.")
+    @Option(help: "With --offline: the time zone of months, such as +02:00 or Europe/Tallinn.")
     var timeZone = "UTC"
+    @OptionGroup var waldur: WaldurOption
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
@@ -48,6 +49,7 @@ struct RecountVerb: Verb {
         var answer = try await server.call(
             .post,
             "/admin/v1/recounts",
+            query: waldur.query,
             body: RequestBody.object([
                 ("month", RequestBody.string(period)),
                 ("tenant", RequestBody.string(tenant)),
@@ -105,8 +107,8 @@ struct RecountVerb: Verb {
         guard let month = BillingMonth(period) else {
             throw CommandFailure(.usage, "--period is a month since 1970, such as 2026-11")
         }
-        guard let zone = ZoneOffset(timeZone) else {
-            throw CommandFailure(.usage, "--time-zone is UTC or an offset such as +02:00")
+        guard let zone = WaldurZone(timeZone) else {
+            throw CommandFailure(.usage, "--time-zone is UTC, an offset such as +02:00 or a name such as Europe/Tallinn")
         }
         let target = try MeterPath(path)
         guard target.file == nil else {

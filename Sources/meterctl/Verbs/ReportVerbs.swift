@@ -18,11 +18,16 @@ struct ReportVerbs: AsyncParsableCommand {
                   meterctl report preview -o csv > preview.csv
                 """
         )
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await server.call(.get, "/admin/v1/report/preview")
+            let answer = try await server.call(
+                .get,
+                "/admin/v1/report/preview",
+                query: waldur.query
+            )
             output.show(
                 answer,
                 "rows",
@@ -44,11 +49,16 @@ struct ReportVerbs: AsyncParsableCommand {
                   meterctl report submit
                 """
         )
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            let answer = try await server.call(.post, "/admin/v1/report/submit")
+            let answer = try await server.call(
+                .post,
+                "/admin/v1/report/submit",
+                query: waldur.query
+            )
             output.show(answer, "rows", ReportVerbs.columns, nothing: "nothing was to be told")
             ReportVerbs.remark(on: answer.json)
             let states = answer.json.list("rows").map { $0.cell("state") }
@@ -109,8 +119,7 @@ struct ReportVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The new month, such as 2026-12.")
         var month: String
-        @Option(help: "Which Waldur, where there are several.")
-        var waldur: String?
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -120,7 +129,7 @@ struct ReportVerbs: AsyncParsableCommand {
                 "/admin/v1/report/resume",
                 body: RequestBody.object([
                     ("month", RequestBody.string(month)),
-                    ("waldur", RequestBody.string(waldur)),
+                    ("waldur", RequestBody.string(waldur.waldur)),
                 ])
             )
             output.done(answer, "reporting goes on in \(month)")

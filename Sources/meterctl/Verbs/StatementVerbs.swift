@@ -28,12 +28,14 @@ struct StatementVerbs: AsyncParsableCommand {
         var revision: UInt32?
         @Option(help: "json or csv.")
         var format = "json"
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
 
         func perform() async throws(CommandFailure) {
             let bytes = try await server.document(
                 "/admin/v1/statements/\(ServerClient.encode(period))/\(ServerClient.encode(tenant))",
                 query: [("format", format)] + (revision.map { [("revision", "\($0)")] } ?? [])
+                    + waldur.query
             )
             Terminal.data(String(decoding: bytes, as: UTF8.self))
         }

@@ -20,6 +20,7 @@ extension MapVerbs {
         var all = false
         @Option(help: "The first minute that Meter counts: when the other reporter was stopped.")
         var from: String
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
 
         func perform() async throws(CommandFailure) {
@@ -31,6 +32,7 @@ extension MapVerbs {
                 let bindings = try await server.call(.get, "/admin/v1/map").json.list("bindings")
                 let shadows = bindings.filter {
                     $0.cell("class") == "shadow" && $0["to"]?.string == nil
+                        && (waldur.waldur ?? $0.cell("waldur")) == $0.cell("waldur")
                 }
                 resources = Swift.Set(shadows.map { $0.cell("resource") }).sorted()
             }
@@ -40,6 +42,7 @@ extension MapVerbs {
                     _ = try await server.call(
                         .post,
                         "/admin/v1/map/adopt",
+                        query: waldur.query,
                         body: RequestBody.object([
                             ("resource", RequestBody.string(resource)),
                             ("from", RequestBody.string(from)),
@@ -70,6 +73,7 @@ extension MapVerbs {
         var resource: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -77,6 +81,7 @@ extension MapVerbs {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/map/release",
+                query: waldur.query,
                 body: RequestBody.object([
                     ("resource", RequestBody.string(resource)),
                     ("reason", RequestBody.string(reason)),

@@ -19,10 +19,13 @@ final class TestServer: Sendable {
     private let committer: Committer
     private let watchdog: Watchdog
 
-    /// - Parameter disk: Puts something between engine and files, such as faults.
+    /// - Parameters:
+    ///   - disk: Puts something between engine and files, such as faults.
+    ///   - reporting: What the administration asks of Waldurs.
     init(
         _ arguments: [String] = [],
-        disk wrapped: (POSIXDisk) -> any Disk = { $0 }
+        disk wrapped: (POSIXDisk) -> any Disk = { $0 },
+        reporting: (ServerContext) -> (any ReportingControl)? = { _ in nil }
     ) async throws {
         let path = (directory?.path ?? "") + "/data"
         let keyFile = (directory?.path ?? "") + "/master.key"
@@ -71,7 +74,7 @@ final class TestServer: Sendable {
             readiness: readiness,
             logger: Logger(label: "test")
         )
-        api = try API(context)
+        api = try API(context, reporting: reporting(context))
         committer = Committer(context: context) {}
         try committer.start()
         watchdog = Watchdog(context: context, manager: nil)

@@ -48,7 +48,7 @@ struct UsageRoutesTests {
                 source: usage,
                 gate: QueryGate(limit: 1),
                 live: LiveTotalsRoute(source: usage, seats: LiveSeats(limit: 1)),
-                homePort: nil
+                homePorts: [:]
             ).routes
         )
     }

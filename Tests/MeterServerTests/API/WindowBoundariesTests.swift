@@ -1,3 +1,4 @@
+import MeterWaldur
 import MeterWire
 import Testing
 

@@ -23,12 +23,41 @@ struct DoubleWorld: Sendable {
     init(
         milliseconds: Int64,
         activated: String = "2026-11-10T00:00:00Z",
-        isOwner: Bool = false
+        isOwner: Bool = false,
+        timeZone: String? = nil
     ) throws {
         state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
         var fixture = Self.fixture(activated: activated)
+        fixture.timeZone = timeZone
         if isOwner { fixture.users?[0].roles = [.init(role: "owner", customer: "Provider")] }
         try state.load(fixture)
+    }
+
+    /// The same with so many resources, all on plan Standard.
+    init(milliseconds: Int64, resourceCount: Int) throws {
+        state = DoubleState(clock: .standing(Moment(micros: milliseconds * 1000)))
+        var fixture = Self.fixture(activated: "2026-11-10T00:00:00Z")
+        fixture.offerings?[0].components
+            .append(.init(type: "output_tokens", measuredUnit: "token"))
+        fixture.offerings?[0].plans[0].prices["output_tokens"] = "0.0000100000"
+        fixture.offerings?[0].plans[1].prices["output_tokens"] = "0.0000100000"
+        fixture.resources = (0..<resourceCount).map { index in
+            .init(
+                name: "r\(index)",
+                offering: "Agent",
+                project: "One",
+                plan: "Standard",
+                uuid: Self.resource(index),
+                created: "2026-11-10T00:00:00Z"
+            )
+        }
+        try state.load(fixture)
+    }
+
+    /// The uuid of one of many resources.
+    static func resource(_ index: Int) -> String {
+        let digits = String(index, radix: 16)
+        return "e" + String(repeating: "0", count: 31 - digits.count) + digits
     }
 
     static func fixture(activated: String) -> Fixture {
@@ -168,7 +197,7 @@ struct DoubleWorld: Sendable {
                 let key = row.key
                 rows[
                     "\(key.resource.hex) \(key.planPeriod?.hex ?? "-") \(row.type) "
-                        + key.month.start.date.prefix(7)
+                        + key.month.name.prefix(7)
                 ] = row.usage.text(places: 2)
             }
             return rows
@@ -180,7 +209,7 @@ struct DoubleWorld: Sendable {
         state.with { content in
             var billed: [String: [String]] = [:]
             for item in content.model.items.rows {
-                let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
+                let month = content.model.invoices[item.invoice]?.month.name.prefix(7) ?? ""
                 billed["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.quantity.text(places: 2))
             }
@@ -193,7 +222,7 @@ struct DoubleWorld: Sendable {
         state.with { content in
             var prices: [String: [String]] = [:]
             for item in content.model.items.rows {
-                let month = content.model.invoices[item.invoice]?.month.start.date.prefix(7) ?? ""
+                let month = content.model.invoices[item.invoice]?.month.name.prefix(7) ?? ""
                 prices["\(item.resource.hex) \(item.type) \(month)", default: []]
                     .append(item.unitPrice.text(places: 2))
             }
@@ -260,6 +289,22 @@ struct DoubleWorld: Sendable {
             .init(name: name, offering: "Agent", project: "One", plan: "Standard", uuid: uuid)
         ]
         try state.load(fixture)
+    }
+
+    /// The buyer announces when a resource ends.
+    func setEnd(of resource: String, _ day: String) {
+        state.with { content in
+            if let id = ID(resource) { content.model.resources.update(id) { $0.endDate = day } }
+        }
+    }
+
+    /// The same of the only project.
+    func setProjectEnd(_ day: String) {
+        state.with { content in
+            for project in content.model.projects.rows {
+                content.model.projects.update(project.id) { $0.endDate = day }
+            }
+        }
     }
 
     func terminate(_ resource: String) {

@@ -16,6 +16,8 @@ final class FakeEngine: ReportingEngine {
     let book: Book
     private let amounts = Mutex<(all: [Amount], durable: Int)>(([], 0))
     private let time: Mutex<Timestamp>
+    private let booked = Mutex<[(decisions: [Decision], author: String)]>([])
+    private let refusal = Mutex<@Sendable (Decision) -> Bool>({ _ in false })
 
     init(at time: Timestamp) throws {
         book = try Book.open(MemoryDisk()).book
@@ -30,11 +32,29 @@ final class FakeEngine: ReportingEngine {
         try book(decisions, author: author)
     }
 
+    /// Books what another one's book has, in the same order.
+    func copyBook(of other: FakeEngine) throws {
+        let booked = other.booked.withLock { $0 }
+        for entry in booked { try book(entry.decisions, author: entry.author) }
+    }
+
+    /// Decisions that the book will not take.
+    func refuses(_ isRefused: @escaping @Sendable (Decision) -> Bool) {
+        refusal.withLock { $0 = isRefused }
+    }
+
     func book(_ decisions: [Decision], author: String = "test") throws(ReporterTrouble) {
+        let isRefused = refusal.withLock { $0 }
+        guard !decisions.contains(where: isRefused) else {
+            throw ReporterTrouble("refused by the test", concernsOne: true)
+        }
         do throws(BookError) {
-            try book.append(decisions, author: author, at: time.withLock { $0 })
+            let entries = try book.append(author: author, at: time.withLock { $0 }) {
+                Numbering.apply(decisions, after: $0)
+            }
+            booked.withLock { $0.append((entries.map(\.decision), author)) }
         } catch {
-            throw ReporterTrouble("\(error)")
+            throw ReporterTrouble("\(error)", concernsOne: true)
         }
     }
 

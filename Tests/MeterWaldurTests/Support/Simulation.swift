@@ -19,9 +19,23 @@ final class Simulation {
     /// Every action that was done, without rests.
     private(set) var actions: [ReporterAction] = []
 
-    /// - Parameter isOwner: The account has a role at the provider, so that it sees orders.
-    init(at start: Timestamp = midMonth, zone: ZoneOffset = .utc, isOwner: Bool = false) throws {
-        world = try DoubleWorld(milliseconds: start.milliseconds, isOwner: isOwner)
+    /// - Parameters:
+    ///   - isOwner: The account has a role at the provider, so that it sees orders.
+    ///   - timeZone: The double's own, where it is not UTC.
+    ///   - activated: When the resources were.
+    init(
+        at start: Timestamp = midMonth,
+        zone: WaldurZone = .utc,
+        isOwner: Bool = false,
+        timeZone: String? = nil,
+        activated: String = "2026-11-10T00:00:00Z"
+    ) throws {
+        world = try DoubleWorld(
+            milliseconds: start.milliseconds,
+            activated: activated,
+            isOwner: isOwner,
+            timeZone: timeZone
+        )
         engine = try FakeEngine(at: start)
         let transport = DoubleTransport(world: world, now: start)
         self.transport = transport
@@ -47,6 +61,19 @@ final class Simulation {
             .componentDeclared(Component(name: "capped", unit: "u")),
             .componentDeclared(Component(name: "unpriced", unit: "u")),
         ])
+    }
+
+    /// Another host with a copy of everything that is in the book, on the same Waldur.
+    init(copying other: Simulation) throws {
+        world = other.world
+        transport = other.transport
+        engine = try FakeEngine(at: other.now)
+        settings = other.settings
+        reporter = Reporter(settings: settings, startedAt: other.now, seed: 3)
+        let transport = transport
+        client = WaldurClient(transport: transport) { transport.now }
+        ledger = LedgerReader(waldur: settings.waldur, zone: settings.zone)
+        try engine.copyBook(of: other.engine)
     }
 
     var now: Timestamp { transport.now }

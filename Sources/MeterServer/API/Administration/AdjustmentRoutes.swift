@@ -5,8 +5,17 @@ internal import MeterWire
 /// `/admin/v1/adjustments`: corrections of usage, looked at before they are applied.
 struct AdjustmentRoutes {
     let context: ServerContext
-    let ledger: TenantLedger
+    let ledgers: TenantLedgers
     let gate: QueryGate
+    /// That of the Waldur whose usage is corrected.
+    private var ledger: TenantLedger
+
+    init(context: ServerContext, ledgers: TenantLedgers, gate: QueryGate) {
+        self.context = context
+        self.ledgers = ledgers
+        self.gate = gate
+        ledger = ledgers.all[0]
+    }
 
     private static let path = "/admin/v1/adjustments"
     private static let bodyByteCountMax = 4 << 20
@@ -25,7 +34,10 @@ struct AdjustmentRoutes {
                 scopes: .admin,
                 bodyByteCountMax: Self.bodyByteCountMax
             ) { call async throws(Problem) in
-                try await gate.pass { () async throws(Problem) in try await preview(call) }
+                let chosen = try chosen(call)
+                return try await gate.pass { () async throws(Problem) in
+                    try await chosen.preview(call)
+                }
             },
             APIRoute(
                 .post,
@@ -33,9 +45,20 @@ struct AdjustmentRoutes {
                 scopes: .admin,
                 bodyByteCountMax: Self.bodyByteCountMax
             ) { call async throws(Problem) in
-                try await gate.pass { () async throws(Problem) in try await apply(call) }
+                let chosen = try chosen(call)
+                return try await gate.pass { () async throws(Problem) in
+                    try await chosen.apply(call)
+                }
             },
         ]
+    }
+
+    /// The same for the Waldur that the query names, where there are several.
+    private func chosen(_ call: APICall) throws(Problem) -> AdjustmentRoutes {
+        try call.query.allow(["waldur"])
+        var chosen = self
+        chosen.ledger = try ledgers.one(call.query)
+        return chosen
     }
 
     // MARK: - Plan and apply

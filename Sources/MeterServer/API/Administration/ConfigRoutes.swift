@@ -16,7 +16,7 @@ struct ConfigRoutes {
     /// Secrets are named and not shown.
     private func settings() -> [JSONOutput] {
         let values = context.configuration.values
-        return Settings.all.compactMap { setting in
+        return values.settings.compactMap { setting in
             guard let value = values.value(setting) else { return nil }
             return [
                 "setting": .string(setting.path),

@@ -15,8 +15,8 @@ struct MapRoutes {
                 call async throws(Problem) in try await set(call)
             },
             APIRoute(.get, "/admin/v1/map/check", scopes: .admin) { call async throws(Problem) in
-                try call.query.allow([])
-                let control = try ReportRoutes.control(reporting)
+                try call.query.allow(["waldur"])
+                let control = try ReportRoutes.control(reporting, call)
                 let findings = try await ReportRoutes.ask(control.check)
                 return .json(["findings": .array(findings.map(\.json))])
             },
@@ -124,16 +124,20 @@ struct MapRoutes {
     }
 
     private func waldur(_ fields: RequestFields) throws(Problem) -> WaldurID {
-        let configured = context.configuration.waldur?.id
+        let configured = context.configuration.waldurs
         if let name = try fields.optional("waldur") {
-            guard configured == nil || configured == name else {
+            guard configured.isEmpty || context.configuration.waldur(WaldurID(name)) != nil else {
                 throw .badBody(
                     "There is no Waldur `\(QueryItems.shown(name))` in the configuration."
                 )
             }
             return WaldurID(name)
         }
-        return WaldurID(configured ?? "waldur")
+        guard configured.count < 2 else {
+            let names = configured.map(\.id.name).joined(separator: ", ")
+            throw .badBody("`waldur` says which of \(names) the resource is in.")
+        }
+        return configured.first?.id ?? "waldur"
     }
 
     private static func json(_ binding: Binding) -> JSONOutput {

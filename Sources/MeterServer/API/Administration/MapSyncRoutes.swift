@@ -69,7 +69,8 @@ struct MapSyncRoutes {
             isDryRun: try fields.boolean("dryRun") ?? false,
             author: call.caller.author
         )
-        let control = try ReportRoutes.control(reporting)
+        try call.query.allow(["waldur"])
+        let control = try ReportRoutes.control(reporting, call)
         let sync = try await ReportRoutes.ask { () async throws(ReportingFailure) in
             try await control.syncMap(request)
         }

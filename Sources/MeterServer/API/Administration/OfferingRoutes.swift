@@ -43,7 +43,8 @@ struct OfferingRoutes {
             given.append(feeds)
         }
         let isDryRun = try fields.boolean("dryRun") ?? false
-        let control = try ReportRoutes.control(reporting)
+        try call.query.allow(["waldur"])
+        let control = try ReportRoutes.control(reporting, call)
         let (feeds, author) = (given, call.caller.author)
         let sync = try await ReportRoutes.ask { () async throws(ReportingFailure) in
             try await control.syncOffering(

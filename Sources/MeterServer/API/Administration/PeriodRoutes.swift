@@ -3,47 +3,87 @@ internal import MeterWire
 
 /// `/admin/v1/periods`: billing periods from open through cut to closed.
 struct PeriodRoutes {
-    let closing: PeriodClosing
+    /// One for each Waldur.
+    let closings: [PeriodClosing]
+    let ledgers: TenantLedgers
     let gate: QueryGate
+    /// That of the Waldur that is asked about.
+    private var closing: PeriodClosing
+
+    init(closings: [PeriodClosing], ledgers: TenantLedgers, gate: QueryGate) {
+        self.closings = closings
+        self.ledgers = ledgers
+        self.gate = gate
+        closing = closings[0]
+    }
 
     var routes: [APIRoute] {
         let one = "/admin/v1/periods/{month}"
         return [
             APIRoute(.get, "/admin/v1/periods", scopes: .admin) { call throws(Problem) in
-                try call.query.allow([])
-                return try list()
+                try call.query.allow(["waldur"])
+                return try list(call)
             },
             APIRoute(.get, one, scopes: .admin) { call throws(Problem) in
-                try call.query.allow([])
-                let period = try period(call)
-                return .json([
-                    "month": .string(period.month.description),
-                    "from": .string(RFC3339.text(period.start)),
-                    "to": .string(RFC3339.text(period.end)),
-                    "tenants": .array(closing.standings(in: period).map(\.json)),
-                ])
+                try chosen(call).show(call)
             },
             APIRoute(.get, one + "/preview", scopes: .admin) { call async throws(Problem) in
-                try call.query.allow([])
-                return try await gate.pass { () async throws(Problem) in try await preview(call) }
+                let chosen = try chosen(call)
+                return try await gate.pass { () async throws(Problem) in
+                    try await chosen.preview(call)
+                }
             },
             APIRoute(.post, one + "/close", scopes: .admin, bodyByteCountMax: 1 << 20) {
                 call async throws(Problem) in
-                try await gate.pass { () async throws(Problem) in try await close(call) }
+                let chosen = try chosen(call)
+                return try await gate.pass { () async throws(Problem) in
+                    try await chosen.close(call)
+                }
             },
             APIRoute(.post, one + "/reopen", scopes: .admin, bodyByteCountMax: 1 << 12) {
-                call throws(Problem) in try reopen(call)
+                call throws(Problem) in try chosen(call).reopen(call)
             },
         ]
+    }
+
+    /// The same for the Waldur that the query names, where there are several.
+    private func chosen(_ call: APICall) throws(Problem) -> PeriodRoutes {
+        try call.query.allow(["waldur"])
+        let waldur = try ledgers.one(call.query).waldur
+        var chosen = self
+        chosen.closing = closings.first { $0.ledger.waldur == waldur } ?? closing
+        return chosen
+    }
+
+    private func show(_ call: APICall) throws(Problem) -> APIAnswer {
+        let period = try period(call)
+        return .json([
+            "month": .string(period.month.description), "waldur": .string(period.waldur.name),
+            "from": .string(RFC3339.text(period.start)),
+            "to": .string(RFC3339.text(period.end)),
+            "tenants": .array(closing.standings(in: period).map(\.json)),
+        ])
     }
 
     private func period(_ call: APICall) throws(Problem) -> BillingPeriod {
         try closing.ledger.period(call.parts["month"].flatMap { BillingMonth($0) })
     }
 
-    private func list() throws(Problem) -> APIAnswer {
-        let book = closing.context.book.state
+    private func list(_ call: APICall) throws(Problem) -> APIAnswer {
+        let wanted =
+            try call.query.one("waldur") == nil ? nil : try ledgers.one(call.query).waldur
         var rows: [JSONOutput] = []
+        for closing in closings where wanted == nil || closing.ledger.waldur == wanted {
+            try list(closing, into: &rows)
+        }
+        return .json(["periods": .array(rows)])
+    }
+
+    private func list(
+        _ closing: PeriodClosing,
+        into rows: inout [JSONOutput]
+    ) throws(Problem) {
+        let book = closing.context.book.state
         for month in closing.months(book) {
             let period = try closing.ledger.period(month)
             let tenants = closing.tenants(in: period, book)
@@ -59,7 +99,6 @@ struct PeriodRoutes {
                 "tenants": .count(tenants.count), "closed": .count(closed),
             ])
         }
-        return .json(["periods": .array(rows)])
     }
 
     /// Agents with a resource that used something, and of which nothing counts: they were declared, and do not
@@ -145,7 +184,8 @@ struct PeriodRoutes {
                 "nobody has seen a price for it; what is told may not be billed: meterctl map check"
             )
         }
-        let guardTime = closing.context.configuration.waldur?.guardTime.components.seconds ?? 0
+        let waldur = closing.context.configuration.waldur(period.waldur)
+        let guardTime = waldur?.guardTime.components.seconds ?? 0
         let isCut = book.billing.isCut(period.month, of: period.waldur)
         let until = period.end.start.advanced(byMilliseconds: -guardTime * 1_000)
         return .json([

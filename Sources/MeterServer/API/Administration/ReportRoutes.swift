@@ -9,14 +9,14 @@ struct ReportRoutes {
         [
             APIRoute(.get, "/admin/v1/report/preview", scopes: .admin) {
                 call async throws(Problem) in
-                try call.query.allow([])
-                let control = try Self.control(reporting)
+                try call.query.allow(["waldur"])
+                let control = try Self.control(reporting, call)
                 return .json(try await Self.ask(control.preview).json)
             },
             APIRoute(.post, "/admin/v1/report/submit", scopes: .admin) {
                 call async throws(Problem) in
-                try call.query.allow([])
-                let control = try Self.control(reporting)
+                try call.query.allow(["waldur"])
+                let control = try Self.control(reporting, call)
                 return .json(try await Self.ask(control.submit).json)
             },
             APIRoute(.get, "/admin/v1/report/status", scopes: .admin) { call throws(Problem) in
@@ -50,8 +50,8 @@ struct ReportRoutes {
     }
 
     private func reconcile(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let control = try Self.control(reporting)
-        try call.query.allow(["tenant"])
+        let control = try Self.control(reporting, call)
+        try call.query.allow(["tenant", "waldur"])
         var tenant: Name?
         if let text = try call.query.one("tenant") {
             tenant = try RequestFields.name(text, "tenant")
@@ -67,6 +67,20 @@ struct ReportRoutes {
             "counts": .object(states), "rows": .array(rows.map(\.json)),
             "unseen": .array(unseen.map { .string($0.description) }),
         ])
+    }
+
+    /// The reporter of the Waldur that the query names, or of all of them.
+    static func control(
+        _ control: (any ReportingControl)?,
+        _ call: APICall
+    ) throws(Problem) -> any ReportingControl {
+        let waldur = try call.query.one("waldur").map { WaldurID($0) }
+        let reporting = try Self.control(control)
+        do throws(ReportingFailure) {
+            return try reporting.control(of: waldur)
+        } catch {
+            throw error.problem
+        }
     }
 
     static func control(_ control: (any ReportingControl)?) throws(Problem) -> any ReportingControl

@@ -4,6 +4,8 @@ package import MeterWire
 
 /// What the administration asks of the reporter. Amounts are Waldur's decimal strings.
 package protocol ReportingControl: Sendable {
+    /// What is asked of one Waldur alone; nil for whichever is meant.
+    func control(of waldur: WaldurID?) throws(ReportingFailure) -> any ReportingControl
     /// What would be told now, row by row; nothing is sent.
     func preview() async throws(ReportingFailure) -> ReportPlan
     /// Tells what is to be told and reads it back; says how things stand then.

@@ -6,6 +6,7 @@ internal import MeterWire
 struct StatementRoutes {
     let context: ServerContext
     let files: StatementFiles
+    let ledgers: TenantLedgers
 
     var routes: [APIRoute] {
         [
@@ -50,13 +51,13 @@ struct StatementRoutes {
     }
 
     private func render(_ call: APICall) throws(Problem) -> APIAnswer {
-        try call.query.allow(["revision", "format"])
+        try call.query.allow(["revision", "format", "waldur"])
         guard let month = call.parts["month"].flatMap({ BillingMonth($0) }) else {
             throw .badQuery("The month is one since 1970, such as 2026-11.")
         }
         let tenant = try RequestFields.name(call.parts["tenant"] ?? "", "tenant")
         let key = TenantPeriod(
-            waldur: WaldurID(context.configuration.waldur?.id ?? "waldur"),
+            waldur: try ledgers.one(call.query, of: tenant).waldur,
             month: month,
             tenant: tenant
         )

@@ -23,7 +23,8 @@ struct TakeoverRoutes {
     }
 
     private func adopt(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let control = try ReportRoutes.control(reporting)
+        try call.query.allow(["waldur"])
+        let control = try ReportRoutes.control(reporting, call)
         let fields = try RequestFields(call.body, allowed: ["resource", "from"])
         let resource = try resource(fields)
         guard let from = try fields.minute("from") else {
@@ -42,7 +43,8 @@ struct TakeoverRoutes {
     }
 
     private func release(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let control = try ReportRoutes.control(reporting)
+        try call.query.allow(["waldur"])
+        let control = try ReportRoutes.control(reporting, call)
         let fields = try RequestFields(call.body, allowed: ["resource", "reason"])
         let resource = try resource(fields)
         let reason = try fields.text("reason")

@@ -15,6 +15,16 @@ final class WaldurReporting: ReportingControl {
         self.now = now
     }
 
+    /// Which Waldur it is.
+    var waldur: WaldurID { service.settings.waldur }
+
+    func control(of waldur: WaldurID?) throws(ReportingFailure) -> any ReportingControl {
+        guard waldur == nil || waldur == self.waldur else {
+            throw ReportingFailure(.precondition, "The only Waldur is `\(self.waldur)`.")
+        }
+        return self
+    }
+
     func preview() async throws(ReportingFailure) -> ReportPlan {
         do throws(ReporterTrouble) {
             return plan(try await service.preview())
@@ -48,12 +58,7 @@ final class WaldurReporting: ReportingControl {
         month: BillingMonth,
         author: String
     ) async throws(ReportingFailure) {
-        guard waldur == nil || waldur == service.settings.waldur else {
-            throw ReportingFailure(
-                .precondition,
-                "The only Waldur is `\(service.settings.waldur)`."
-            )
-        }
+        _ = try control(of: waldur)
         do throws(ReporterTrouble) {
             try await service.resume(month, author: author)
         } catch {

@@ -135,7 +135,7 @@ enum AdjustmentDraft {
 /// The months of one Waldur.
 struct BillingCalendar {
     let waldur: WaldurID
-    let zone: ZoneOffset
+    let zone: WaldurZone
 
     func period(_ month: BillingMonth) -> BillingPeriod? {
         guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone))

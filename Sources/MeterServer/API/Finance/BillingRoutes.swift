@@ -18,7 +18,7 @@ struct OpenHoles: Equatable {
 ///
 /// Prices and invoices are Waldur's.
 struct BillingRoutes {
-    let ledger: TenantLedger
+    let ledgers: TenantLedgers
     let gate: QueryGate
 
     var routes: [APIRoute] {
@@ -33,12 +33,13 @@ struct BillingRoutes {
     }
 
     private func answer(_ call: APICall) async throws(Problem) -> APIAnswer {
-        try call.query.allow(["period", AnswerFormat.parameter])
+        try call.query.allow(["period", "waldur", AnswerFormat.parameter])
         let format = try AnswerFormat(call)
         let reach = UsageReach(call.caller)
         let tenant = try reach.tenant(call.parts["tenant"])
         let agent = call.parts["agent"] == nil ? nil : try reach.agent(call.parts["agent"])
-        let period = try period(call.query)
+        let ledger = try ledgers.one(call.query, of: tenant)
+        let period = try period(call.query, ledger)
         let reading = try await ledger.read(tenant, in: period)
         let statement = try BillingStatement(reading, tenant: tenant, agent: agent)
         let freshness = ledger.source.freshness(reading.answer)
@@ -62,7 +63,10 @@ struct BillingRoutes {
     }
 
     /// The month that is asked for, or the one that is now, on Waldur's calendar.
-    private func period(_ query: QueryItems) throws(Problem) -> BillingPeriod {
+    private func period(
+        _ query: QueryItems,
+        _ ledger: TenantLedger
+    ) throws(Problem) -> BillingPeriod {
         guard let text = try query.one("period") else {
             return try ledger.period(ledger.present)
         }

@@ -37,26 +37,23 @@ final class RecountJobs: Sendable {
     private static let countMax = 16
 
     private let context: ServerContext
-    private let ledger: TenantLedger
     private let catalog: CatalogKeeper?
     private let held = Mutex(Held())
 
-    init(context: ServerContext, ledger: TenantLedger, catalog: CatalogKeeper?) {
+    init(context: ServerContext, catalog: CatalogKeeper?) {
         self.context = context
-        self.ledger = ledger
         self.catalog = catalog
     }
 
     /// Begins a recount of a month.
-    func begin(_ month: BillingMonth, of tenant: Name?) throws(Problem) -> Job {
-        let period = try ledger.period(month)
+    func begin(_ period: BillingPeriod, of tenant: Name?) throws(Problem) -> Job {
         let (job, ended) = held.withLock { held -> (Job?, WorkerThread?) in
             let isBusy = held.jobs.contains {
                 if case .running = $0.state { true } else { false }
             }
             if isBusy { return (nil, nil) }
             held.lastNumber += 1
-            let job = Job(number: held.lastNumber, month: month, tenant: tenant)
+            let job = Job(number: held.lastNumber, month: period.month, tenant: tenant)
             held.jobs.append(job)
             if held.jobs.count > Self.countMax { held.jobs.removeFirst() }
             defer { held.thread = nil }

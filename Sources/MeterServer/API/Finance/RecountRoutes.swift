@@ -4,12 +4,14 @@ internal import MeterWire
 /// `/admin/v1/recounts`: a month derived again from the kept journal, and what differs from what was stored.
 struct RecountRoutes {
     let jobs: RecountJobs
+    let ledgers: TenantLedgers
 
     var routes: [APIRoute] {
         [
             APIRoute(
                 .post, "/admin/v1/recounts", scopes: .admin, bodyByteCountMax: 1 << 12
             ) { call throws(Problem) in
+                try call.query.allow(["waldur"])
                 let fields = try RequestFields(call.body, allowed: ["month", "tenant"])
                 guard let month = BillingMonth(try fields.text("month")) else {
                     throw .badBody("`month` is one since 1970, such as 2026-11.")
@@ -18,7 +20,8 @@ struct RecountRoutes {
                 if let text = try fields.optional("tenant") {
                     tenant = try RequestFields.name(text, "tenant")
                 }
-                return .json(try jobs.begin(month, of: tenant).json, status: 202)
+                let period = try ledgers.one(call.query, of: tenant).period(month)
+                return .json(try jobs.begin(period, of: tenant).json, status: 202)
             },
             APIRoute(.get, "/admin/v1/recounts/{number}", scopes: .admin) {
                 call throws(Problem) in

@@ -15,7 +15,7 @@ struct TenantLedger: Sendable {
 
     let source: any BillingSource
     let waldur: WaldurID
-    let zone: ZoneOffset
+    let zone: WaldurZone
 
     /// The month that is now, on Waldur's calendar.
     var present: BillingMonth? { BillingMonth(of: source.now(), in: zone) }
@@ -61,5 +61,49 @@ struct TenantLedger: Sendable {
             }
         }
         throw .unavailable("Bindings change faster than the ledger can be asked.", retryAfter: 1)
+    }
+}
+
+/// The ledgers of all Waldurs that are reported to; one of a Waldur called `waldur` where none is configured.
+struct TenantLedgers: Sendable {
+    /// At least one.
+    let all: [TenantLedger]
+
+    init(_ source: any BillingSource, _ waldurs: [ServerConfiguration.Waldur]) {
+        let ledgers = waldurs.map {
+            TenantLedger(source: source, waldur: $0.id, zone: $0.zone)
+        }
+        all =
+            ledgers.isEmpty
+            ? [TenantLedger(source: source, waldur: "waldur", zone: .utc)] : ledgers
+    }
+
+    /// The ledger of the Waldur that the query names, or of the only one that the tenant has bindings in.
+    func one(_ query: QueryItems, of tenant: Name? = nil) throws(Problem) -> TenantLedger {
+        if let name = try query.one("waldur") {
+            guard let ledger = all.first(where: { $0.waldur.name == name }) else {
+                throw .badQuery(
+                    "There is no Waldur `\(QueryItems.shown(name))`; there are \(names(all))."
+                )
+            }
+            return ledger
+        }
+        guard all.count > 1 else { return all[0] }
+        var candidates = all
+        if let tenant {
+            let bound = Set(
+                all[0].source.book.allBindings.filter { $0.tenant == tenant }.map(\.waldur)
+            )
+            candidates = all.filter { bound.contains($0.waldur) }
+            if candidates.isEmpty { return all[0] }
+        }
+        guard candidates.count == 1 else {
+            throw .badQuery("`waldur` says which of \(names(candidates)) is meant.")
+        }
+        return candidates[0]
+    }
+
+    private func names(_ ledgers: [TenantLedger]) -> String {
+        ledgers.map(\.waldur.name).joined(separator: ", ")
     }
 }

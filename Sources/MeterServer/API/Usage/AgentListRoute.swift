@@ -5,7 +5,7 @@ internal import MeterWire
 /// they ended, and with where it is ordered and billed.
 struct AgentListRoute {
     let source: any UsageSource
-    let homePort: String?
+    let homePorts: [WaldurID: String]
 
     private static let limitMax = 1_000
     private static let limitDefault = 100
@@ -70,7 +70,7 @@ struct AgentListRoute {
         }
         let freshness = source.freshness(answer)
         switch format {
-        case .csv: return .usage(rows.csv(entries, homePort), freshness)
+        case .csv: return .usage(rows.csv(entries, homePorts), freshness)
         case .json:
             let next = hasNext ? page.last.map { order.cursor(after: $0) } : nil
             return .usage(
@@ -79,7 +79,7 @@ struct AgentListRoute {
                     JSONMember("from", .string(RFC3339.text(period.from))),
                     JSONMember("to", .string(RFC3339.text(period.to))),
                     usageClass.member,
-                    JSONMember("agents", .array(entries.map { rows.json($0, homePort) })),
+                    JSONMember("agents", .array(entries.map { rows.json($0, homePorts) })),
                     JSONMember(
                         "details",
                         .object(DetailsBasis(from: from, to: to, both.details).members)
@@ -193,7 +193,7 @@ private struct AgentRows {
         )
     }
 
-    func json(_ entry: Entry, _ homePort: String?) -> JSONOutput {
+    func json(_ entry: Entry, _ homePorts: [WaldurID: String]) -> JSONOutput {
         let totals = components.compactMap { component in
             total(entry.agent, component).map { total in
                 JSONOutput.object([
@@ -209,12 +209,12 @@ private struct AgentRows {
                 JSONMember("state", .string(entry.placement.state.rawValue)),
                 JSONMember("components", .array(totals)),
             ] + calls(entry.agent).callMembers + [
-                JSONMember("accesses", entry.placement.json(linkedAt: homePort))
+                JSONMember("accesses", entry.placement.json(linkedAt: homePorts))
             ]
         )
     }
 
-    func csv(_ entries: [Entry], _ homePort: String?) -> CSVText {
+    func csv(_ entries: [Entry], _ homePorts: [WaldurID: String]) -> CSVText {
         var table = CSVText(
             ["agent", "state", "project", "resource", "link"] + DetailFigures.callColumns
                 + components.map { "total.\($0)" }
@@ -226,7 +226,7 @@ private struct AgentRows {
             row.append(.plain(entry.placement.state.rawValue))
             row.append(.optional(project?.name ?? project?.id))
             row.append(.optional(place?.binding?.resource))
-            row.append(.optional(place?.link(at: homePort)))
+            row.append(.optional(place?.link(at: homePorts)))
             row += calls(entry.agent).callCells
             row += components.map { .number(total(entry.agent, $0)?.sum ?? 0) }
             table.add(row)

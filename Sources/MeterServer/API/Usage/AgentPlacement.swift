@@ -48,7 +48,7 @@ struct AgentPlacement {
         }
     }
 
-    func json(linkedAt homePort: String?) -> JSONOutput {
+    func json(linkedAt homePorts: [WaldurID: String]) -> JSONOutput {
         .array(
             places.map { place in
                 [
@@ -61,7 +61,7 @@ struct AgentPlacement {
                     "project": place.resource?.project.map {
                         ["uuid": .string($0.id), "name": .optional($0.name)]
                     } ?? .null,
-                    "link": .optional(place.link(at: homePort)),
+                    "link": .optional(place.link(at: homePorts)),
                 ]
             }
         )
@@ -81,8 +81,8 @@ extension AgentPlacement.Place {
     }
 
     /// The resource's page for people, where the operator said where those are.
-    func link(at homePort: String?) -> String? {
-        guard let homePort, let binding else { return nil }
+    func link(at homePorts: [WaldurID: String]) -> String? {
+        guard let binding, let homePort = homePorts[binding.waldur] else { return nil }
         return "\(homePort)/resource-details/\(binding.resource)/"
     }
 }

@@ -1,3 +1,4 @@
+internal import MeterWaldur
 package import MeterWire
 
 /// The period and the windows that a usage query asks for, checked.
@@ -49,7 +50,7 @@ package struct UsagePeriod: Sendable {
                 daysSince1970: offsets.local(nowSecond).flooredQuotient(by: 86_400)
             )
             let wide = try Self.offsets(zone, nowSecond - 32 * 86_400, nowSecond)
-            let start = WindowBoundaries.firstMoment(of: today.startOfMonth, wide)
+            let start = wide.firstMoment(ofDay: today.startOfMonth.daysSince1970)
             from = Minute(rawValue: UInt32(clamping: start.flooredQuotient(by: 60)))
         }
         guard from < to else {
@@ -98,7 +99,7 @@ package struct UsagePeriod: Sendable {
         func date(_ second: Int) -> CivilDate {
             CivilDate(daysSince1970: wide.local(second).flooredQuotient(by: 86_400))
         }
-        func start(_ date: CivilDate) -> Int { WindowBoundaries.firstMoment(of: date, wide) }
+        func start(_ date: CivilDate) -> Int { wide.firstMoment(ofDay: date.daysSince1970) }
         let month = date(first)
         guard month.day == 1, start(month) == first else { return (before, from) }
         var count = 0

@@ -28,14 +28,14 @@ struct UsageRoutes {
     let gate: QueryGate
     let live: LiveTotalsRoute
     /// Waldur's pages for people.
-    let homePort: String?
+    let homePorts: [WaldurID: String]
 
     var routes: [APIRoute] {
         [
             route("/api/v1/meters/{component}/query", MeterQueryRoute(source: source).answer),
             route(
                 "/api/v1/tenants/{tenant}/agents",
-                AgentListRoute(source: source, homePort: homePort).answer
+                AgentListRoute(source: source, homePorts: homePorts).answer
             ),
             route(
                 "/api/v1/tenants/{tenant}/agents/{agent}/usage",

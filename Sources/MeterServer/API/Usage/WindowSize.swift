@@ -1,3 +1,4 @@
+package import MeterWaldur
 package import MeterWire
 
 /// How long the windows of a series are, on the clocks of a zone.
@@ -67,27 +68,13 @@ package enum WindowBoundaries {
                 date =
                     size == .month
                     ? date.startOfNextMonth : CivilDate(daysSince1970: date.daysSince1970 + 1)
-                let start = firstMoment(of: date, offsets)
+                let start = offsets.firstMoment(ofDay: date.daysSince1970)
                 if start >= last { break }
                 try append(start)
             }
         }
         boundaries.append(to)
         return boundaries
-    }
-
-    /// The first second at which the zone's clocks show `date` or a later one.
-    static func firstMoment(of date: CivilDate, _ offsets: ZoneOffsets) -> Int {
-        let midnight = date.daysSince1970 * 86_400
-        for (index, stretch) in offsets.stretches.enumerated() {
-            // Within a stretch local time only grows: midnight is shown at one moment, or was before.
-            let shown = midnight - stretch.offset
-            let start = index == 0 ? Int.min : stretch.start
-            let end =
-                index + 1 < offsets.stretches.count ? offsets.stretches[index + 1].start : .max
-            if shown < end { return max(shown, start) }
-        }
-        return midnight
     }
 
     private static func pieces(

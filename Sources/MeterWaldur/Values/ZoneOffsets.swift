@@ -13,7 +13,8 @@ package struct ZoneOffsets: Sendable {
         }
     }
 
-    /// Seconds since 1970 and seconds east of UTC, ascending; the first also holds before its start.
+    /// Seconds since 1970 and seconds east of UTC, ascending; at least one, and the first also holds before its
+    /// start.
     package let stretches: [Stretch]
 
     package init(stretches: [Stretch]) { self.stretches = stretches }
@@ -60,9 +61,26 @@ package struct ZoneOffsets: Sendable {
     ]
 
     /// Local time at a moment, as seconds since 1970 on the zone's clocks.
-    func local(_ second: Int) -> Int {
-        var offset = stretches[0].offset
-        for stretch in stretches where stretch.start <= second { offset = stretch.offset }
-        return second + offset
+    package func local(_ second: Int) -> Int {
+        // The first stretch that begins later; the one before it holds.
+        var (low, high) = (1, stretches.count)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if stretches[middle].start <= second { low = middle + 1 } else { high = middle }
+        }
+        return second + stretches[low - 1].offset
+    }
+
+    /// The first second at which the zone's clocks show this day since 1970-01-01, or a later one.
+    package func firstMoment(ofDay day: Int) -> Int {
+        let midnight = day * 86_400
+        for (index, stretch) in stretches.enumerated() {
+            // Within a stretch local time only grows: midnight is shown at one moment, or was before.
+            let shown = midnight - stretch.offset
+            let start = index == 0 ? Int.min : stretch.start
+            let end = index + 1 < stretches.count ? stretches[index + 1].start : .max
+            if shown < end { return max(shown, start) }
+        }
+        return midnight
     }
 }
