@@ -1,5 +1,15 @@
 internal import MeterWire
 
+/// The usage of one component by one agent or access in a window that begins at `minute`.
+struct PlacedUsage {
+    let tenant: Name
+    let agent: Name
+    let access: AccessID?
+    let component: Name
+    let minute: Minute
+    let total: UsageTotal
+}
+
 /// First half of the ledger: whose each window's usage is, and whether it is billed.
 struct Attribution {
     private let book: BookState
@@ -19,15 +29,10 @@ struct Attribution {
         resolver = AccessResolver(book)
     }
 
-    /// Places the usage of one window, which begins at `minute`.
-    mutating func add(
-        _ total: UsageTotal,
-        tenant: Name,
-        agent: Name,
-        access: AccessID?,
-        component: Name,
-        at minute: Minute
-    ) throws(LedgerError) {
+    /// Places the usage of one window.
+    mutating func add(_ usage: PlacedUsage) throws(LedgerError) {
+        let (tenant, agent, component) = (usage.tenant, usage.agent, usage.component)
+        let (access, minute, total) = (usage.access, usage.minute, usage.total)
         let key = TenantLine.Key(tenant: tenant, component: component)
         var line =
             tenants[key]
@@ -65,20 +70,68 @@ struct Attribution {
             metered[account] =
                 try Quantity(metered[account] ?? 0)
                 .adding(Quantity(total.sum).weighed(weight).rawValue).rawValue
-            let fate = fate(of: component, told: told?.component, binding: binding, at: minute)
-            let key = AttributedUsage.Key(
-                tenant: tenant,
-                agent: agent,
-                access: binding.access,
-                resource: binding.resourceKey,
-                component: component,
-                told: account.component,
-                planPeriod: fate.planPeriod,
-                notBillable: fate.notBillable
-            )
+            let key = self.key(of: usage, told: told?.component, binding: binding)
             attributed[key] = try (attributed[key] ?? UsageTotal()).adding(total)
         }
         tenants[key] = line
+    }
+
+    /// Takes what calls with one outcome used out of what is billed, where the offering does not bill that
+    /// outcome; it is part of usage that was added before.
+    mutating func leaveOut(
+        _ usage: PlacedUsage,
+        of outcome: Outcome
+    ) throws(LedgerError) {
+        let resolved = resolver.resolve(
+            tenant: usage.tenant,
+            agent: usage.agent,
+            access: usage.access,
+            at: usage.minute
+        )
+        guard case .bound(let binding) = resolved, binding.waldur == period.waldur,
+            let told = book.told(usage.component, of: binding.resourceKey)?.component,
+            !book.bills(outcome, told, of: binding.resourceKey)
+        else { return }
+        let billed = key(of: usage, told: told, binding: binding)
+        // What has another reason not to be billed keeps it.
+        guard billed.notBillable == nil else { return }
+        let free = AttributedUsage.Key(
+            tenant: billed.tenant,
+            agent: billed.agent,
+            access: billed.access,
+            resource: billed.resource,
+            component: billed.component,
+            told: billed.told,
+            planPeriod: nil,
+            notBillable: .unbilledOutcome
+        )
+        guard let whole = attributed[billed], whole.sum >= usage.total.sum,
+            whole.count >= usage.total.count
+        else { throw .partExceedsWhole(usage.component, outcome) }
+        let rest = UsageTotal(
+            sum: whole.sum - usage.total.sum,
+            count: whole.count - usage.total.count
+        )
+        attributed[billed] = rest == UsageTotal() ? nil : rest
+        attributed[free] = try (attributed[free] ?? UsageTotal()).adding(usage.total)
+    }
+
+    private mutating func key(
+        of usage: PlacedUsage,
+        told: Name?,
+        binding: Binding
+    ) -> AttributedUsage.Key {
+        let fate = fate(of: usage.component, told: told, binding: binding, at: usage.minute)
+        return AttributedUsage.Key(
+            tenant: usage.tenant,
+            agent: usage.agent,
+            access: binding.access,
+            resource: binding.resourceKey,
+            component: usage.component,
+            told: told ?? usage.component,
+            planPeriod: fate.planPeriod,
+            notBillable: fate.notBillable
+        )
     }
 
     /// Whether usage under a binding is billed, and in which plan period.

@@ -36,7 +36,8 @@ package enum Ledger {
     package static func query(_ book: BookState, _ period: BillingPeriod) -> UsageQuery {
         UsageQuery(
             windows: boundaries(book, period),
-            grouping: [.tenant, .agent, .access, .component, .window]
+            grouping: [.tenant, .agent, .access, .component, .window],
+            withVariants: true
         )
     }
 
@@ -58,21 +59,30 @@ package enum Ledger {
             throw .windowsStale(missing: boundary)
         }
         var attribution = Attribution(book: book, period: period)
+        var parts: [(variant: ComponentVariant, usage: PlacedUsage)] = []
         for (group, total) in answer.totals {
             guard let tenant = group.tenant, let agent = group.agent,
                 let component = group.component, let window = group.window,
                 windows.indices.contains(window)
             else { throw .notGrouped }
             guard period.contains(windows[window]) else { continue }
-            try attribution.add(
-                total,
+            let variant = ComponentVariant(component)
+            let usage = PlacedUsage(
                 tenant: tenant,
                 agent: agent,
                 access: group.access,
-                component: component,
-                at: windows[window]
+                component: variant?.component ?? component,
+                minute: windows[window],
+                total: total
             )
+            if let variant {
+                parts.append((variant, usage))
+            } else {
+                try attribution.add(usage)
+            }
         }
+        // What a variant is part of has its place by now.
+        for part in parts { try attribution.leaveOut(part.usage, of: part.variant.outcome) }
         var accounts = Accounts(book: book, period: period)
         try accounts.fill(from: attribution)
         return LedgerMonth(

@@ -14,6 +14,9 @@ package struct UsageQuery: Sendable {
     package var windows: [Minute]
     /// What to keep apart; what is not named is added up.
     package var grouping: Grouping
+    /// Whether components' variants are answered, too, each a component of its own. Without grouping by
+    /// component they would be added to what they are part of.
+    package var withVariants: Bool
 
     package struct Grouping: OptionSet, Sendable {
         package let rawValue: UInt8
@@ -27,7 +30,8 @@ package struct UsageQuery: Sendable {
 
     package init(
         tenants: Set<Name>? = nil, agents: Set<Name>? = nil, accesses: Set<AccessID?>? = nil,
-        components: Set<Name>? = nil, windows: [Minute], grouping: Grouping
+        components: Set<Name>? = nil, windows: [Minute], grouping: Grouping,
+        withVariants: Bool = false
     ) {
         self.tenants = tenants
         self.agents = agents
@@ -35,6 +39,7 @@ package struct UsageQuery: Sendable {
         self.components = components
         self.windows = windows
         self.grouping = grouping
+        self.withVariants = withVariants
     }
 }
 

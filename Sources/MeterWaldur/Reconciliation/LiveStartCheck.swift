@@ -123,6 +123,14 @@ package enum MapCheck {
                         + "\(component.measuredUnit); `offering sync` books how many make one"
                 )
             }
+            if let bills = unit.bills {
+                add(
+                    false,
+                    component.name,
+                    "calls that end in \(bills.free.map(\.text).joined(separator: " or ")) are not "
+                        + "billed; the ledger has them as \(NotBillableClass.unbilledOutcome.rawValue)"
+                )
+            }
             if plan != nil, plan?.prices[component.name] == nil {
                 add(
                     true,

@@ -153,7 +153,7 @@ package struct SubmissionPlan: Equatable, Sendable {
             switch untold.reason {
             case .notInOffering: kind = .notInOffering
             case .noPlan: kind = .noPlan
-            case .shadow, .free, .trial, .internal: continue
+            case .shadow, .free, .trial, .internal, .unbilledOutcome: continue
             }
             findings.append(
                 ReportFinding(

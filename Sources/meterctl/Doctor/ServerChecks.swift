@@ -18,6 +18,16 @@ struct ServerChecks {
     private static let silence: Int64 = 5 * 60_000
     private static let dayMilliseconds: Int64 = 86_400_000
 
+    /// A question that was not answered. What it would have told is not known, and the rest goes on.
+    mutating func unanswered(_ check: String, _ failure: CommandFailure) {
+        add(
+            check,
+            failure.status == .unavailable ? .error : .warning,
+            "not looked at: " + failure.sentence,
+            advice: failure.next ?? "meterctl status"
+        )
+    }
+
     // MARK: - /admin/v1/status
 
     mutating func status(_ status: JSONValue, settings: JSONValue) {
@@ -209,7 +219,7 @@ struct ServerChecks {
         add(
             "map",
             .error,
-            ([failure.message] + (failure.detail.map { [$0] } ?? [])).joined(separator: ": "),
+            failure.sentence,
             advice: "check waldur.url, the token and its role: meterctl report status"
         )
     }

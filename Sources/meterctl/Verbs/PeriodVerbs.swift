@@ -99,7 +99,10 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
-        @Option(help: "Only this tenant; may be given several times.")
+        @Option(
+            help: "Only this tenant; may be given several times.",
+            completion: KnownNames.completion(.tenants)
+        )
         var tenant: [String] = []
         @Flag(help: "Say what would be closed, and close nothing.")
         var dryRun = false
@@ -119,7 +122,8 @@ struct PeriodVerbs: AsyncParsableCommand {
                 "/admin/v1/periods/\(ServerClient.encode(month))/close",
                 body: RequestBody.object([
                     ("tenants", RequestBody.strings(tenant)), ("dryRun", dryRun ? "true" : nil),
-                ])
+                ]),
+                naming: tenant.map { .tenant($0) }
             )
             PeriodVerbs.show(answer, output)
             let held = answer.json.list("tenants").count { !$0.list("obstacles").isEmpty }
@@ -145,7 +149,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The month, such as 2026-11.")
         var month: String
-        @Option(help: "The tenant.")
+        @Option(help: "The tenant.", completion: KnownNames.completion(.tenants))
         var tenant: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
@@ -164,7 +168,8 @@ struct PeriodVerbs: AsyncParsableCommand {
                 body: RequestBody.object([
                     ("tenant", RequestBody.string(tenant)),
                     ("reason", RequestBody.string(reason)),
-                ])
+                ]),
+                naming: [.tenant(tenant)]
             )
             output.show(answer, PeriodVerbs.columns)
         }

@@ -121,7 +121,7 @@ final class WaldurReporting: ReportingControl {
 
     func syncOffering(
         _ offering: OfferingID,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> OfferingSync {
