@@ -194,7 +194,7 @@ struct DirectoryChecks {
         add(
             "journal",
             .good,
-            "\(Readable.bytes(bytes)) in \(journals.count) files, last written "
+            "\(Readable.bytes(bytes)) in \(Readable.plural(journals.count, "file")), last written "
                 + "\(Readable.seconds(max(0, now - newest))) ago"
         )
         guard let file = live.dedup?.name, let made = FileFacts("\(path)/\(file)")?.modified else {

@@ -53,7 +53,9 @@ struct DoctorVerb: Verb {
         guard worst.status != .done else { return Terminal.talk("nothing has to be done") }
         let counts = Diagnosis.Verdict.allCases.reversed().compactMap { verdict -> String? in
             let count = found.count { $0.verdict == verdict }
-            return verdict > .note && count > 0 ? "\(count) \(verdict.rawValue)" : nil
+            guard verdict > .note, count > 0 else { return nil }
+            return verdict.isCountable
+                ? Readable.plural(count, verdict.rawValue) : "\(count) \(verdict.rawValue)"
         }
         throw CommandFailure(worst.status, "found: " + counts.joined(separator: ", "))
     }
