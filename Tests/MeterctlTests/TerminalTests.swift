@@ -28,7 +28,7 @@ import Testing
             typing: [("[y/N] ", typed)]
         )
         // Broken between words, where the terminal ends.
-        let said = shown.output.replacing("\r\n", with: " ")
+        let said = shown.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(said.contains("it cannot be made valid again."))
         #expect(server.asked.count == calls)
         #expect(shown.code == (calls == 1 ? 0 : 1))

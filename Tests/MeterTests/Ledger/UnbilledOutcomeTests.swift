@@ -91,6 +91,98 @@ import Testing
         #expect(refused > 5)
     }
 
+    @Test(arguments: 0..<6) func `from frames to the figure, through checkpoints and a restart`(
+        seed number: UInt64
+    ) throws {
+        var seed = Seed(number)
+        let start = try #require(Minute(EventWorkload.start))
+        let (book, period) = try Self.boundWorld(from: start)
+        var harness = try EngineHarness(disk: SimulatedDisk())
+        var maker = FrameMaker(source: number + 1)
+        var sums: [Outcome: UInt128] = [:]
+        for round in 0..<12 {
+            let events = (0..<seed.below(40) + 1).map { _ in
+                UsageEvent(
+                    time: EventWorkload.start.advanced(
+                        byMilliseconds: Int64(seed.below(50 * 60_000))
+                    ),
+                    tenant: "acme", agent: "bot",
+                    amounts: [ComponentAmount("tokens", UInt64(seed.below(1_000)))],
+                    model: "m\(seed.below(3))", outcome: seed.pick(Outcome.allCases))
+            }
+            for event in events {
+                sums[event.outcome, default: 0] += UInt128(event.amounts[0].amount)
+            }
+            harness.receive(maker.frame(events))
+            if seed.oneIn(3) { try harness.checkpoint() }
+            if round == 7 {
+                _ = try harness.engine.commit()
+                harness = try harness.reopened()
+            }
+        }
+        let query = Ledger.query(book.state, period)
+        let pending = try harness.engine.query(query, at: harness.now)
+        _ = try harness.engine.commit()
+        let answer = try #require(harness.engine.answer(pending))
+        let month = try Ledger.attribute(answer, to: query, book: book.state, period: period)
+        #expect(Conservation.check(month, book: book.state).isEmpty)
+        let figure = try #require(month.figures.first { $0.key.component == "tokens" })
+        #expect(figure.total.rawValue == (sums[.ok] ?? 0) + (sums[.cached] ?? 0))
+        let free = try month.amount(
+            .notBillable(.unbilledOutcome),
+            of: LedgerAccount(resource: figure.key.resourceKey, component: "tokens")
+        )
+        #expect(free == (try LedgerAmount(total: (sums[.error] ?? 0) + (sums[.refused] ?? 0))))
+        // Whoever asks for usage sees all of it, once.
+        let plain = UsageQuery(windows: [period.start, period.end], grouping: [.component])
+        let usage = try harness.engine.query(plain, at: harness.now)
+        _ = try harness.engine.commit()
+        let totals = try #require(harness.engine.answer(usage)).totals
+        #expect(totals.map { $0.key.component } == ["tokens"])
+        #expect(totals.first?.value.sum == sums.values.reduce(0, +))
+    }
+
+    /// One agent that is bound to a resource, whose offering bills ok and cached of its tokens.
+    private static func boundWorld(from start: Minute) throws -> (Book, BillingPeriod) {
+        let book = try Book.open(BookDisk()).book
+        let plan = PlanPeriod(
+            id: Fixture.period(1),
+            start: Timestamp(milliseconds: Int64(start.rawValue) * 60_000),
+            end: nil
+        )
+        let binding = Fixture.binding(
+            1,
+            tenant: "acme",
+            agent: "bot",
+            resource: 1,
+            from: start.rawValue
+        )
+        try book.append(
+            [
+                Fixture.component("tokens"), Fixture.made(1, tenant: "acme", agent: "bot"),
+                .bindingSet(binding),
+                .planPeriodsSeen(
+                    PlanPeriodsSeen(
+                        waldur: Fixture.waldur,
+                        resource: Fixture.resource(1),
+                        offering: OfferingID(high: 9, low: 0),
+                        periods: [plan],
+                        components: ["tokens"]
+                    )
+                ), bills(["ok", "cached"]),
+            ],
+            author: "test",
+            at: Fixture.time
+        )
+        let period = BillingPeriod(
+            waldur: Fixture.waldur,
+            month: Fixture.november,
+            start: start,
+            end: Minute(rawValue: start.rawValue + 60)
+        )
+        return (book, try #require(period))
+    }
+
     @Test func `a variant's name is read back, and no name from outside is one`() {
         for outcome in Outcome.allCases {
             let variant = ComponentVariant(component: "input_tokens", outcome: outcome)
