@@ -215,7 +215,7 @@ struct DoctorTests {
             let shown = try examine(server, ["-o", format])
             page += "$ meterctl doctor -o \(format)\n\(shown.output)"
             page +=
-                "--- stderr\n\(shown.errors.replacing(#/\d+ (error|warning)/#) { "N \($0.1)" })\n"
+                "--- stderr\n\(shown.errors.replacing(#/\d+ (error|warning)s?/#) { "N \($0.1)" })\n"
         }
         try Snapshot.expect(page, "shown/doctor.txt")
     }
