@@ -12,6 +12,7 @@ struct StatementContents {
     private let billing: BillingStatement
     private let carries: [CarryStanding]
     private let adjustments: [AdjustmentStanding]
+    private let corrections: [Correction]
     private let accepted: [SourceGap]
 
     /// - Parameter gaps: Those that touch the tenant in the period.
@@ -53,7 +54,53 @@ struct StatementContents {
             .filter { isOwn($0.adjustment.key) }
             .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
             .sorted { $0.adjustment.number < $1.adjustment.number }
+        corrections = Self.corrections(
+            of: tenant,
+            in: period,
+            after: before?.closed.lastAdjustment ?? 0,
+            book
+        )
         accepted = gaps.filter { book.accepts($0) }
+    }
+
+    /// What a correction adds to an agent's usage of a component in the period.
+    private struct Correction {
+        let standing: CorrectionStanding
+        let agent: Name
+        let component: Name
+        let amount: LedgerAmount
+    }
+
+    private static func corrections(
+        of tenant: Name,
+        in period: BillingPeriod,
+        after number: UInt64,
+        _ book: BookState
+    ) -> [Correction] {
+        book.billing.corrections.values.filter { $0.number > number }
+            .sorted { $0.number < $1.number }
+            .flatMap { standing in
+                var sums: [CorrectionCell: LedgerAmount] = [:]
+                for line in standing.lines
+                where line.tenant == tenant && period.contains(line.minute) {
+                    let cell = CorrectionCell(
+                        tenant: tenant,
+                        agent: line.agent,
+                        component: line.component,
+                        minute: period.start
+                    )
+                    sums[cell] = LedgerAmount(
+                        (sums[cell] ?? .zero).rawValue &+ line.amount.rawValue)
+                }
+                return sums.keys.sorted().map { cell in
+                    Correction(
+                        standing: standing,
+                        agent: cell.agent,
+                        component: cell.component,
+                        amount: sums[cell] ?? .zero
+                    )
+                }
+            }
     }
 
     private var lines: [BillingLine] { closing.revision == 1 ? billing.lines : [] }
@@ -93,7 +140,7 @@ struct StatementContents {
             ),
             JSONMember("lines", .array(lines.map(json))),
             JSONMember("carries", .array(carries.map(json))),
-            JSONMember("adjustments", .array(adjustments.map(json))),
+            JSONMember("adjustments", .array(adjustments.map(json) + corrections.map(json))),
             JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
             JSONMember("acceptedGaps", .array(accepted.map(\.json))),
         ]).encoded
@@ -170,6 +217,21 @@ struct StatementContents {
         ]
     }
 
+    private func json(_ correction: Correction) -> JSONOutput {
+        let standing = correction.standing
+        return [
+            "number": .decimal(standing.number),
+            "kind": .string(standing.kind.rawValue),
+            "agent": .string(correction.agent.description),
+            "component": .string(correction.component.description),
+            "amount": .string(correction.amount.description),
+            "reverts": .optional(standing.reverts),
+            "reason": .string(standing.reason),
+            "author": .string(standing.author),
+            "made": .string(RFC3339.text(standing.made)),
+        ]
+    }
+
     // MARK: - CSV
 
     /// - Parameter hash: That of the JSON contents, which the table belongs to.
@@ -219,6 +281,19 @@ struct StatementContents {
                 standing.adjustment.amount.description,
                 number: standing.adjustment.number,
                 reason: standing.adjustment.reason
+            )
+        }
+        for correction in corrections {
+            let blank = BillingStatement.columns.count - 3
+            row(
+                "adjustment",
+                [.none, .text(correction.component.description)]
+                    + [CSVText.Cell](repeating: .none, count: blank)
+                    + [.plain(correction.standing.kind.rawValue)],
+                nil,
+                correction.amount.description,
+                number: correction.standing.number,
+                reason: correction.standing.reason
             )
         }
         row("statement", cells(nil, "sha256 \(hash)"))
