@@ -2,6 +2,7 @@
 # make test   everything that CI runs
 # make waldur-check  each rule of Waldur that Meter relies on, tried on the double or on the Waldur that WALDUR_URL names
 # make bench  the engine and the wire, measured (release builds; quiet machine)
+# make install PREFIX=/usr/local  programs, manual page and completions (DESTDIR= for packages)
 # make format | lint | clean
 
 SHELL := /bin/bash
@@ -9,8 +10,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 TRACE ?=
 SEED ?= 1
+PREFIX ?= /usr/local
 
-.PHONY: demo test waldur-check bench format lint setup clean
+.PHONY: demo test waldur-check bench install format lint setup clean
 
 setup:
 	@scripts/setup
@@ -26,6 +28,9 @@ waldur-check: setup
 
 bench: setup
 	@scripts/bench
+
+install: setup
+	@DESTDIR="$(DESTDIR)" scripts/install "$(PREFIX)" $(BIN)
 
 format:
 	swift format -i -r Sources Tests Benchmarks Package.swift

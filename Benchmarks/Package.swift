@@ -26,6 +26,9 @@ let package = Package(
         .target(
             name: "Meter", dependencies: ["MeterWire", "MeterDisk", "CMeter", "CLZ4", crypto],
             swiftSettings: strict),
+        .target(
+            name: "MeterClient", dependencies: ["MeterWire", "MeterDisk", "CMeter"],
+            swiftSettings: strict),
         // Counts calls of malloc and retains; linked into benchmarks only.
         .target(name: "CAllocationCounter"),
         .target(
@@ -33,6 +36,10 @@ let package = Package(
         .executableTarget(
             name: "MeterBenchmarks",
             dependencies: ["Meter", "MeterWire", "CanonicalWorkload", "CAllocationCounter"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "EmitterBenchmarks",
+            dependencies: ["MeterClient", "MeterWire", "CAllocationCounter"],
             swiftSettings: strict),
         .executableTarget(
             name: "MeterLoad", dependencies: ["MeterWire", "CanonicalWorkload"],

@@ -110,6 +110,8 @@ class PercentileTests(DetailsCase):
         self.assertEqual(details["calls"], str(len(calls)))
         self.assertPercentiles(details["tokensPerCall"], [a + b for a, b in calls])
         self.assertPercentiles(details["durationMs"], [50 + 12 * b for _, b in calls])
+        self.assertNotIn("series", details)
+        self.assertSeries("coder", calls)
         for split, of in (
             ("model", lambda n: f"model-{n % 3}"), ("user", lambda n: f"user-{n % 40}"),
             ("outcome", lambda n: OUTCOMES[n % 7 % 4]),
@@ -130,6 +132,26 @@ class PercentileTests(DetailsCase):
                     {c["component"]: c["total"] for c in row["components"]},
                     {"input_tokens": str(sum(a for a, _ in own)), "output_tokens": str(sum(b for _, b in own))},
                 )
+
+
+    def assertSeries(self, agent, calls):
+        """Windows have the figures of their own calls, and those of one window are those of the period."""
+        whole = self.usage(agent, self.period(-1, 2) + "&windowSize=HOUR")["details"]["series"]
+        self.assertEqual([row["calls"] for row in whole], ["0", str(len(calls)), "0"])
+        self.assertIsNone(whole[0]["durationMs"])
+        self.assertPercentiles(whole[1]["tokensPerCall"], [a + b for a, b in calls])
+        self.assertEqual(whole[1]["windowStart"], text(self.hour))
+        # Adelaide is half an hour off, so that an hour of its is two halves of UTC's.
+        halves = self.usage(agent, self.period() + "&windowSize=HOUR&windowTimeZone=Australia/Adelaide")
+        halves = halves["details"]["series"]
+        self.assertEqual(len(halves), 2)
+        for row, part in zip(halves, (0, 1)):
+            own = [call for number, call in enumerate(calls) if number % 3600 // 1800 == part]
+            self.assertEqual(row["calls"], str(len(own)))
+            self.assertPercentiles(row["tokensPerCall"], [a + b for a, b in own])
+            self.assertEqual(sum(int(n) for n in row["outcomes"].values()), len(own))
+        # Minutes are finer than details are kept.
+        self.assertNotIn("series", self.usage(agent, self.period() + "&windowSize=MINUTE")["details"])
 
 
 class ModelTests(DetailsCase):

@@ -75,12 +75,12 @@ package final class EngineHarness {
         return try engine.finishCheckpoint(begun)
     }
 
-    /// Totals by tenant, agent, access and component, whether durable or not.
+    /// Totals by tenant, agent, access and component, variants included, whether durable or not.
     package func totals() throws -> NaiveMeter {
         let pending = try engine.query(
             UsageQuery(
                 windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-                grouping: [.tenant, .agent, .access, .component]), at: now)
+                grouping: [.tenant, .agent, .access, .component], withVariants: true), at: now)
         _ = try engine.commit()
         var meter = NaiveMeter()
         meter.totals = engine.answer(pending)?.totals ?? [:]

@@ -47,7 +47,7 @@ package struct EventWorkload: Sendable {
     package mutating func events(_ count: Int) -> [UsageEvent] { (0..<count).map { _ in event() } }
 }
 
-/// What the engine must add up to, in the plainest way: a dictionary.
+/// What the engine must add up to, in the plainest way: a dictionary. Components' variants stand in it, too.
 package struct NaiveMeter: Equatable, Sendable {
     package var totals: [UsageGroup: UsageTotal] = [:]
 
@@ -61,6 +61,11 @@ package struct NaiveMeter: Equatable, Sendable {
                     component: Name(amount.component))
                 totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
                 totals[group, default: UsageTotal()].count += 1
+                guard event.outcome != .ok else { continue }
+                var variant = group
+                variant.component = Name("\(amount.component)\u{1F}\(event.outcome)")
+                totals[variant, default: UsageTotal()].sum += UInt128(amount.amount)
+                totals[variant, default: UsageTotal()].count += 1
             }
         }
     }

@@ -22,11 +22,13 @@ import Testing
         ])
     }
 
-    private func sync(_ feeds: String...) throws -> OfferingSync {
-        let given = try feeds.map { try #require(OfferingFeeds($0)) }
-        return try OfferingSync(
+    private func sync(_ feeds: String..., bills: [String] = []) throws -> OfferingSync {
+        try OfferingSync(
             offering,
-            given: given,
+            given: OfferingWishes(
+                feeds: feeds.map { try #require(OfferingFeeds($0)) },
+                bills: bills.map { try #require(OfferingBills($0)) }
+            ),
             waldur: Simulation.waldur,
             book: engine.bookState
         )
@@ -62,6 +64,35 @@ import Testing
             ])
         #expect(try row(again, "tool_seconds").state == .unchanged)
     }
+
+    @Test
+    func `which outcomes are billed is booked, stays, and can be taken back until it was told`()
+        throws
+    {
+        #expect(try row(try sync(), "agent_calls").bills == .all)
+        let some = try sync("capped=capped:12", bills: ["capped=ok,cached", "agent_calls=ok"])
+        #expect(try row(some, "capped").decision?.bills?.texts == ["ok", "cached"])
+        #expect(try row(some, "agent_calls").decision?.bills?.free == [.error, .refused, .cached])
+        #expect(try row(some, "tool_seconds").decision?.bills == nil)
+        try engine.book(some.decisions)
+        #expect(try sync().decisions.isEmpty)
+        // A factor that no name tells stays with it.
+        let other = try row(try sync(bills: ["capped=ok"]), "capped")
+        #expect(other.state == .changed && other.decision?.unitsPerReported == 12)
+        let back = try sync(bills: ["agent_calls=ok,error,refused,cached"])
+        #expect(try row(back, "agent_calls").state == .changed)
+        try engine.book(back.decisions)
+        #expect(engine.bookState.billing.offeringUnits.values.count { $0.bills != nil } == 1)
+        #expect(throws: ReporterTrouble.self) { try self.sync(bills: ["base_fee=ok"]) }
+        #expect(throws: ReporterTrouble.self) {
+            try self.sync(bills: ["capped=ok", "capped=ok,error"])
+        }
+    }
+
+    @Test(arguments: [
+        "tokens=error", "tokens=ok,ok", "tokens=ok,failed", "tokens", "=ok", "tokens=",
+    ])
+    func `what names no outcomes is refused`(text: String) { #expect(OfferingBills(text) == nil) }
 
     @Test func `several components by any ratio have one common unit`() throws {
         let sync = try sync("agent_calls=input_tokens:7/3,cached_tokens:14")

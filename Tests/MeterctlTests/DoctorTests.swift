@@ -146,3 +146,123 @@ struct DoctorTests {
         #expect(checks.found.first?.verdict == .error)
     }
 }
+
+/// The program against canned answers: what it prints, and what it makes of answers that it is not given.
+@Suite struct DoctorShownTests {
+    private static let program = Program("meterctl")
+
+    private static let answers = [
+        "/admin/v1/status": "status", "/admin/v1/keys": "keys", "/admin/v1/sources": "sources",
+        "/admin/v1/sources/gaps": "gaps", "/admin/v1/report/status": "report-status",
+        "/admin/v1/map/check": "map-check",
+    ]
+
+    private static func server(refusing refused: Set<String> = []) throws -> CannedServer {
+        var bodies = try answers.mapValues { try Snapshot.answer($0) }
+        bodies["/admin/v1/config"] =
+            #"{"settings":[{"setting":"master-key-file","value":"master.key"}]}"#
+        bodies["/admin/v1/names"] = #"{"names":[]}"#
+        let refusal = try Snapshot.answer("problem-scope")
+        let known = bodies
+        return try CannedServer { request in
+            let path = request.split(separator: " ")[1].split(separator: "?")[0]
+            if refused.contains(String(path)) {
+                return CannedServer.Answer(status: 403, body: refusal)
+            }
+            guard let body = known[String(path)] else {
+                return CannedServer.Answer(status: 404, body: "{}")
+            }
+            return CannedServer.Answer(body: body)
+        }
+    }
+
+    private struct Shown {
+        let code: Int32
+        let output: String
+        let errors: String
+
+        var rows: [String] { output.split(separator: "\n").map { String($0) } }
+    }
+
+    /// On a directory in which no server has worked.
+    private func examine(_ server: CannedServer, _ arguments: [String] = []) throws -> Shown {
+        let scratch = try TemporaryDirectory()
+        unsafe chmod(scratch.path, 0o700)
+        let shown = try Self.program.run(
+            ["doctor", "--socket", server.socket, "--data", scratch.path] + arguments
+        )
+        // What the machine and its clock say is not the program's.
+        func masked(_ text: String) -> String {
+            text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+                for check in ["disk space", "sync time", "clock"] where line.hasPrefix(check) {
+                    return "\(check): as the machine is"
+                }
+                return String(line.replacing(scratch.path, with: "DIRECTORY"))
+            }.joined(separator: "\n")
+        }
+        return Shown(
+            code: shown.code,
+            output: masked(shown.output),
+            errors: masked(shown.errors)
+        )
+    }
+
+    @Test func `what doctor prints is as it was reviewed`() throws {
+        let server = try Self.server()
+        defer { server.stop() }
+        var page = ""
+        for format in ["table", "csv"] {
+            let shown = try examine(server, ["-o", format])
+            page += "$ meterctl doctor -o \(format)\n\(shown.output)"
+            page +=
+                "--- stderr\n\(shown.errors.replacing(#/\d+ (error|warning)s?/#) { "N \($0.1)" })\n"
+        }
+        try Snapshot.expect(page, "shown/doctor.txt")
+    }
+
+    @Test func `a question that is refused discards no other finding`() throws {
+        let all = Set(Self.answers.keys).union(["/admin/v1/config"])
+        let checks = [
+            "/admin/v1/status": "server", "/admin/v1/keys": "keys", "/admin/v1/sources": "sources",
+            "/admin/v1/sources/gaps": "gaps", "/admin/v1/report/status": "reporting",
+            "/admin/v1/map/check": "map", "/admin/v1/config": "settings",
+        ]
+        let whole = try Self.server()
+        defer { whole.stop() }
+        let everything = try examine(whole, ["-o", "csv"]).rows
+        for path in all.sorted() {
+            let server = try Self.server(refusing: [path])
+            defer { server.stop() }
+            let shown = try examine(server, ["-o", "csv"])
+            let check = try #require(checks[path])
+            let found = shown.rows
+            #expect(
+                found.contains { $0.hasPrefix(check + ",") && $0.contains("scope") },
+                "\(path): \(shown.output)"
+            )
+            // Everything that rests on other answers stands there as before.
+            let missing = Set(everything).subtracting(found)
+            #expect(missing.count <= (path.hasSuffix("status") ? 8 : 3), "\(path): \(missing)")
+            #expect(found.count > 10, "\(path): \(shown.output)")
+            #expect(shown.code != 0)
+        }
+        let nothing = try Self.server(refusing: all)
+        defer { nothing.stop() }
+        let shown = try examine(nothing, ["-o", "csv"])
+        #expect(shown.rows.count { $0.contains("not looked at") } >= 6, "\(shown.output)")
+    }
+
+    @Test func `who holds a lock is read from the kernel's list`() {
+        let table = """
+            1: FLOCK  ADVISORY  WRITE 12824 fe:00:16220189 0 EOF
+            1: -> FLOCK  ADVISORY  WRITE 99 fe:00:5310582 0 EOF
+            2: POSIX  ADVISORY  WRITE 5701 fe:00:777 1073741824 1073742335
+            3: FLOCK  ADVISORY  WRITE 5694 fe:00:5310582 0 EOF
+            nonsense
+            """
+        #expect(FileLockHolder.find(inode: 5_310_582, in: table) == .held(process: "5694"))
+        #expect(FileLockHolder.find(inode: 777, in: table) == .nobody)
+        #expect(FileLockHolder.find(inode: 1, in: table) == .nobody)
+        #expect(FileLockHolder.find("/nowhere") == .unknown)
+    }
+}

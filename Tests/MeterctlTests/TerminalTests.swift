@@ -27,7 +27,9 @@ import Testing
             Self.revoke + ["--socket", server.socket],
             typing: [("[y/N] ", typed)]
         )
-        #expect(shown.output.contains("cannot be made valid again"))
+        // Broken between words, where the terminal ends.
+        let said = shown.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        #expect(said.contains("it cannot be made valid again."))
         #expect(server.asked.count == calls)
         #expect(shown.code == (calls == 1 ? 0 : 1))
         #expect(shown.output.contains(calls == 1 ? "is revoked" : "nothing was done"))

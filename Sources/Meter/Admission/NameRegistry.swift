@@ -92,7 +92,7 @@ final class NameRegistry: Sendable {
             for name in series {
                 state.tenants[name.tenant, default: Names()].agents.insert(name.agent)
             }
-            state.components.formUnion(components)
+            state.components.formUnion(components.filter { ComponentVariant($0) == nil })
         }
     }
 }

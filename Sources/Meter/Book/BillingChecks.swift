@@ -50,6 +50,7 @@ extension BookState {
         guard
             known?.unitsPerReported != unit.unitsPerReported
                 || Set(known?.feeds ?? []) != Set(unit.feeds)
+                || (known?.bills ?? .all) != (unit.bills ?? .all)
         else { return nil }
         let isTold = submissions.values.joined().contains { key, _ in
             (key.component == unit.component || names.contains(key.component))

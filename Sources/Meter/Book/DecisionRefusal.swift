@@ -120,7 +120,7 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .feedsAnother(let name, let other):
             "component \(name) is part of the offering's \(other) already; it would be billed twice"
         case .offeringUnitFixed(let component):
-            "\(component) was told in another unit, which never changes once used"
+            "\(component) was told in another way; unit, feeds and billed outcomes never change once used"
         case .periodIsCut(let month): "\(month) is cut; nothing more is told in it"
         case .periodNotCut(let month): "\(month) is not over; it cannot be closed"
         case .periodHasOpenIntent(let month, let number):

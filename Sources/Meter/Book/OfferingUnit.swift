@@ -18,6 +18,8 @@ package struct OfferingUnitSet: Equatable, Codable, Sendable {
     /// What makes it up; never changes once used. nil: Meter's component of the same name, whose smallest unit
     /// is the base unit.
     package let fedBy: [ComponentFeed]?
+    /// Calls of which outcomes it bills; never changes once used. nil: all.
+    package let bills: BilledOutcomes?
 
     package init(
         waldur: WaldurID,
@@ -25,7 +27,8 @@ package struct OfferingUnitSet: Equatable, Codable, Sendable {
         component: Name,
         reportedUnit: String,
         unitsPerReported: UInt64,
-        fedBy: [ComponentFeed]? = nil
+        fedBy: [ComponentFeed]? = nil,
+        bills: BilledOutcomes? = nil
     ) {
         self.waldur = waldur
         self.offering = offering
@@ -33,6 +36,7 @@ package struct OfferingUnitSet: Equatable, Codable, Sendable {
         self.reportedUnit = reportedUnit
         self.unitsPerReported = unitsPerReported
         self.fedBy = fedBy
+        self.bills = bills
     }
 
     package var key: OfferingComponent {
@@ -100,6 +104,17 @@ extension BookState {
         }
         let units = set?.unitsPerReported ?? components[component]?.unitsPerReported ?? 1
         return max(units, 1)
+    }
+
+    /// Whether a component of a resource's offering bills calls that ended so.
+    package func bills(_ outcome: Outcome, _ component: Name, of resource: ResourceKey) -> Bool {
+        guard let offering = resources[resource]?.offering else { return true }
+        let key = OfferingComponent(
+            waldur: resource.waldur,
+            offering: offering,
+            component: component
+        )
+        return billing.offeringUnits[key]?.bills?.contains(outcome) ?? true
     }
 
     /// Whether an offering's component has a declared component to feed it.

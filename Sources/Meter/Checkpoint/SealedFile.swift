@@ -2,7 +2,7 @@ internal import MeterWire
 
 /// A complete, immutable file of the data directory, opened for reading.
 ///
-///     header   "M" kind | version 1 | 0 | from u64 | to u64 | CRC-32C of those 20          24 bytes
+///     header   "M" kind | version | 0 | from u64 | to u64 | CRC-32C of those 20          24 bytes
 ///     pieces   one after another, each an LZ4 block or, where that saves nothing, plain bytes
 ///     table    for each piece: stored bytes, plain bytes, CRC-32C stored, CRC-32C plain    16 bytes each
 ///     trailer  pieces u32 | CRC-32C of the table | bytes of the file u64 | CRC-32C of the
@@ -19,7 +19,10 @@ package final class SealedFile: Sendable {
         let plainChecksum: UInt32
     }
 
-    static let version: UInt8 = 1
+    package static let version: UInt8 = 1
+    /// Of segments that have components' variants: who does not know of those would count them as
+    /// components.
+    static let variantsVersion: UInt8 = 2
     static let headerByteCount = 24
     static let tableEntryByteCount = 16
     static let trailerByteCount = 24
@@ -93,12 +96,14 @@ package final class SealedFile: Sendable {
         let found = Checksum.crc32c(Array(bytes[..<20]))
         guard expected == found else {
             // A later version may keep its checksum elsewhere, so a foreign version number is believed.
-            guard bytes[2] == version else {
+            guard (version...variantsVersion).contains(bytes[2]) else {
                 throw .otherVersion(file: file.name, version: bytes[2])
             }
             throw .damaged(file: file.name, part: .header, expected: expected, found: found)
         }
-        guard bytes[2] == version else { throw .otherVersion(file: file.name, version: bytes[2]) }
+        guard bytes[2] == version || kind == .segment && bytes[2] == variantsVersion else {
+            throw .otherVersion(file: file.name, version: bytes[2])
+        }
         let span = JournalSpan(from: bytes.littleEndian(at: 4), to: bytes.littleEndian(at: 12))
         guard bytes[3] == 0, span.from < span.to else {
             throw .malformed(file: file.name, part: .header)

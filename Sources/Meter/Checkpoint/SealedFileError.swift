@@ -72,7 +72,7 @@ extension SealedFileError: CustomStringConvertible {
         case .notSealed(let file):
             "\(file): not a file of Meter's; restore it from the archive"
         case .otherVersion(let file, let version):
-            "\(file): has format version \(version), this program reads version 1; use a newer one"
+            "\(file): has format version \(version), which this program does not know; use a newer one"
         case .misnamed(let file, let holds):
             "\(file): holds what belongs in \(holds.text); give it that name"
         case .cut(let file, let expected, let found):

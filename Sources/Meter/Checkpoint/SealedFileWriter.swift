@@ -27,7 +27,8 @@ package struct SealedFileWriter: ~Copyable {
     package init(
         _ kind: DataFileKind,
         _ span: JournalSpan,
-        on disk: any Disk
+        on disk: any Disk,
+        version: UInt8 = SealedFile.version
     ) throws(SealedFileError) {
         precondition(span.from < span.to, "a sealed file covers at least one position")
         let finalName = DataFileName.sealed(kind, span)
@@ -39,7 +40,7 @@ package struct SealedFileWriter: ~Copyable {
         do throws(DiskError) {
             file = try Self.fresh(temporaryName, on: disk)
         } catch { throw .disk(error) }
-        var header = [kind.magic.0, kind.magic.1, SealedFile.version, 0]
+        var header = [kind.magic.0, kind.magic.1, version, 0]
         header.append(littleEndian: span.from)
         header.append(littleEndian: span.to)
         header.append(littleEndian: Checksum.crc32c(header))

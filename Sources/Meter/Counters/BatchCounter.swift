@@ -8,6 +8,8 @@ struct CountedCall: BitwiseCopyable {
     var firstAmount: UInt32
     /// Where the numbers of its components begin.
     var firstComponent: UInt32
+    /// Where the numbers of their variants begin, if the outcome is not ok.
+    var firstVariant: UInt32
     var componentCount: UInt32
     var model: UInt32
     var user: UInt32
@@ -21,6 +23,10 @@ struct CountedCall: BitwiseCopyable {
 
     @inline(__always)
     var counterKey: CounterKey { CounterKey(series: series, minute: minute) }
+
+    /// Its amounts are counted for the components' variants, too.
+    @inline(__always)
+    var hasVariants: Bool { outcome != Outcome.ok.rawValue }
 
     @inline(__always)
     var detailKey: DetailKey {
@@ -54,7 +60,7 @@ struct CountedCall: BitwiseCopyable {
     private var models: [UInt32] = []
     private var users: [UInt32] = []
     private var shapes: [Shape] = []
-    /// The numbers of the batch's `shapeComponents`.
+    /// The numbers of the batch's `shapeComponents`, then those of their variants that occurred.
     private var components: [UInt32] = []
     /// Whose events were counted last, by index in the batch's tenants; each once.
     private(set) var countedTenants: [Int] = []
@@ -67,6 +73,8 @@ struct CountedCall: BitwiseCopyable {
         var isResolved = false
         /// Bit i: the amount at position i is of tokens. A shape has at most 64 components.
         var tokens: UInt64 = 0
+        /// Where the numbers of its components' variants begin, by outcome.
+        var variants = InlineArray<4, UInt32>(repeating: BatchCounter.unresolved)
     }
 
     init() {}
@@ -147,7 +155,7 @@ struct CountedCall: BitwiseCopyable {
             let call = call(event, batch, &live)
             unsafe staged[stagedCount] = call
             stagedCount &+= 1
-            stagedAmountCount &+= Int(call.componentCount)
+            stagedAmountCount &+= Int(call.componentCount) &<< (call.hasVariants ? 1 : 0)
         }
         add(batch, to: &live)
         counted.accepted = UInt64(batch.eventCount - refusal)
@@ -178,6 +186,10 @@ struct CountedCall: BitwiseCopyable {
             resolve(shape: Int(event.shape), in: batch, live: &live)
         }
         let shape = unsafe batch.shapes[Int(event.shape)]
+        var firstVariant: UInt32 = 0
+        if event.outcome != Outcome.ok.rawValue {
+            firstVariant = variants(of: Int(event.shape), event.outcome, in: batch, live: &live)
+        }
         // Admission keeps times within the key's minutes.
         let time = UInt64(bitPattern: event.time)
         let quarter = time / UInt64(QuarterHour.millisecondCount)
@@ -191,7 +203,7 @@ struct CountedCall: BitwiseCopyable {
         var call = CountedCall(
             series: series, minute: UInt32(truncatingIfNeeded: time / 60_000),
             firstAmount: event.firstAmount, firstComponent: shape.first,
-            componentCount: shape.count,
+            firstVariant: firstVariant, componentCount: shape.count,
             model: event.model < 0 ? DetailKey.none : model(of: event, series, batch, &live),
             user: event.user < 0 ? DetailKey.none : user(of: event, series, batch, &live),
             offset: UInt32(truncatingIfNeeded: offset), sample: sample, outcome: event.outcome)
@@ -230,7 +242,26 @@ struct CountedCall: BitwiseCopyable {
             components[index] = number
             if live.names.isTokens(number) { tokens |= 1 << UInt64(position) }
         }
-        shapes[shape] = Shape(isResolved: true, tokens: tokens)
+        shapes[shape].isResolved = true
+        shapes[shape].tokens = tokens
+    }
+
+    /// Where the numbers begin of the variants that a resolved shape's components have for an outcome.
+    @inline(never)
+    private mutating func variants(
+        of shape: Int, _ outcome: UInt8, in batch: borrowing EventBatch,
+        live: inout LiveCounters
+    ) -> UInt32 {
+        let known = shapes[shape].variants[Int(outcome)]
+        if known != BatchCounter.unresolved { return known }
+        let entry = unsafe batch.shapes[shape]
+        let first = UInt32(truncatingIfNeeded: components.count)
+        for position in 0..<Int(entry.count) {
+            let component = components[Int(entry.first) + position]
+            components.append(live.names.variant(of: component, outcome))
+        }
+        shapes[shape].variants[Int(outcome)] = first
+        return first
     }
 
     @inline(__always)

@@ -21,7 +21,7 @@ struct LiveCounters: ~Copyable {
     /// - Parameters:
     ///   - amounts: Of the batch; each call says where its own begin.
     ///   - components: The components' numbers; each call says where its own begin.
-    ///   - amountCount: Amounts of these calls.
+    ///   - amountCount: Amounts of these calls, those of variants counted once more.
     mutating func add(
         _ calls: UnsafeBufferPointer<CountedCall>, amounts: UnsafePointer<UInt64>,
         components: UnsafePointer<UInt32>, amountCount: Int
@@ -53,6 +53,20 @@ struct LiveCounters: ~Copyable {
         }
         unsafe rows.add(
             to: place, components: own, amounts: amounts + Int(call.firstAmount), count: count)
+        if call.hasVariants {
+            unsafe addVariants(
+                to: place, components: components + Int(call.firstVariant),
+                amounts: amounts + Int(call.firstAmount), count: count)
+        }
+    }
+
+    /// Most calls have none.
+    @inline(never)
+    private mutating func addVariants(
+        to place: RowPlace, components: UnsafePointer<UInt32>, amounts: UnsafePointer<UInt64>,
+        count: Int
+    ) {
+        unsafe rows.add(to: place, components: components, amounts: amounts, count: count)
     }
 }
 

@@ -36,6 +36,8 @@ struct LiveNames: ~Copyable {
     private var seriesOfAccess: [UInt32] = []
     /// Which components count tokens, by number.
     private var isTokens: [Bool] = []
+    /// The variants of each component, by outcome, + 1; 0 where there is none yet.
+    private var variants: [InlineArray<4, UInt32>] = []
 
     init(seed: UInt64) {
         tenants = NameTable(seed: seed)
@@ -119,7 +121,21 @@ struct LiveNames: ~Copyable {
         let number = unsafe components.intern(name)
         if Int(number) == isTokens.count {
             isTokens.append(unsafe name.suffix(7).elementsEqual("_tokens".utf8))
+            variants.append(InlineArray(repeating: 0))
         }
+        return number
+    }
+
+    /// The number of a component's variant for an outcome.
+    mutating func variant(of component: UInt32, _ outcome: UInt8) -> UInt32 {
+        let known = variants[Int(component)][Int(outcome)]
+        if known != 0 { return known - 1 }
+        let name = ComponentVariant(
+            component: Name(bytes: Array(components[Int(component)])),
+            outcome: Outcome(rawValue: outcome) ?? .ok
+        ).name
+        let number = unsafe name.bytes.withUnsafeBytes { unsafe self.component($0) }
+        variants[Int(component)][Int(outcome)] = number + 1
         return number
     }
 

@@ -1,5 +1,26 @@
 internal import MeterWire
 
+/// The usage of one component by one agent or access in a window that begins at `minute`.
+struct PlacedUsage {
+    let tenant: Name
+    let agent: Name
+    let access: AccessID?
+    let component: Name
+    let way: UsageWay
+    let minute: Minute
+    let total: UsageTotal
+
+    var cell: CorrectionCell {
+        CorrectionCell(
+            tenant: tenant,
+            agent: agent,
+            access: access,
+            component: component,
+            minute: minute
+        )
+    }
+}
+
 /// First half of the ledger: whose each window's usage is, and whether it is billed.
 struct Attribution {
     private let book: BookState
@@ -22,18 +43,11 @@ struct Attribution {
         resolver = AccessResolver(book)
     }
 
-    /// Places the usage of one window, which begins at `minute`.
-    mutating func add(
-        _ total: UsageTotal,
-        tenant: Name,
-        agent: Name,
-        access: AccessID?,
-        component: Name,
-        way: UsageWay,
-        at minute: Minute
-    ) throws(LedgerError) {
-        let isAdvisory =
-            book.counting.class(of: way, tenant: tenant, agent: agent, at: minute) == .advisory
+    /// Places the usage of one window.
+    mutating func add(_ usage: PlacedUsage) throws(LedgerError) {
+        let (tenant, agent, component) = (usage.tenant, usage.agent, usage.component)
+        let (access, minute, total) = (usage.access, usage.minute, usage.total)
+        let isAdvisory = isAdvisory(usage)
         let key = TenantLine.Key(tenant: tenant, component: component)
         var line = tenants[key] ?? TenantLine(key)
         line.metered = try line.metered.adding(total.sum)
@@ -53,16 +67,7 @@ struct Attribution {
             line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
         case .bound(let binding):
             line.attributed = try line.attributed.adding(total.sum)
-            let key = attributedKey(
-                CorrectionCell(
-                    tenant: tenant,
-                    agent: agent,
-                    component: component,
-                    minute: minute
-                ),
-                binding,
-                isAdvisory: isAdvisory
-            )
+            let key = attributedKey(usage.cell, binding, isAdvisory: isAdvisory)
             let weight = book.told(component, of: binding.resourceKey)?.weight ?? 1
             metered[key.account] =
                 try Quantity(metered[key.account] ?? 0)
@@ -70,6 +75,56 @@ struct Attribution {
             attributed[key] = try (attributed[key] ?? UsageTotal()).adding(total)
         }
         tenants[key] = line
+    }
+
+    private func isAdvisory(_ usage: PlacedUsage) -> Bool {
+        let counted = book.counting.class(
+            of: usage.way,
+            tenant: usage.tenant,
+            agent: usage.agent,
+            at: usage.minute
+        )
+        return counted == .advisory
+    }
+
+    /// Takes what calls with one outcome used out of what is billed, where the offering does not bill that
+    /// outcome; it is part of usage that was added before.
+    mutating func leaveOut(
+        _ usage: PlacedUsage,
+        of outcome: Outcome
+    ) throws(LedgerError) {
+        let resolved = resolver.resolve(
+            tenant: usage.tenant,
+            agent: usage.agent,
+            access: usage.access,
+            at: usage.minute
+        )
+        guard case .bound(let binding) = resolved, binding.waldur == period.waldur,
+            let told = book.told(usage.component, of: binding.resourceKey)?.component,
+            !book.bills(outcome, told, of: binding.resourceKey)
+        else { return }
+        let billed = attributedKey(usage.cell, binding, isAdvisory: isAdvisory(usage))
+        // What has another reason not to be billed keeps it.
+        guard billed.notBillable == nil else { return }
+        let free = AttributedUsage.Key(
+            tenant: billed.tenant,
+            agent: billed.agent,
+            access: billed.access,
+            resource: billed.resource,
+            component: billed.component,
+            told: billed.told,
+            planPeriod: nil,
+            notBillable: .unbilledOutcome
+        )
+        guard let whole = attributed[billed], whole.sum >= usage.total.sum,
+            whole.count >= usage.total.count
+        else { throw .partExceedsWhole(usage.component, outcome) }
+        let rest = UsageTotal(
+            sum: whole.sum - usage.total.sum,
+            count: whole.count - usage.total.count
+        )
+        attributed[billed] = rest == UsageTotal() ? nil : rest
+        attributed[free] = try (attributed[free] ?? UsageTotal()).adding(usage.total)
     }
 
     /// Places what corrections add to one cell as its usage is placed.

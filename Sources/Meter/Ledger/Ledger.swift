@@ -39,7 +39,8 @@ package enum Ledger {
         UsageQuery(
             windows: boundaries(book, period),
             grouping: [.tenant, .agent, .access, .component, .window, .way],
-            classes: .all
+            classes: .all,
+            withVariants: true
         )
     }
 
@@ -61,22 +62,31 @@ package enum Ledger {
             throw .windowsStale(missing: boundary)
         }
         var attribution = Attribution(book: book, period: period)
+        var parts: [(variant: ComponentVariant, usage: PlacedUsage)] = []
         for (group, total) in answer.totals {
             guard let tenant = group.tenant, let agent = group.agent,
                 let component = group.component, let window = group.window, let way = group.way,
                 windows.indices.contains(window)
             else { throw .notGrouped }
             guard period.contains(windows[window]) else { continue }
-            try attribution.add(
-                total,
+            let variant = ComponentVariant(component)
+            let usage = PlacedUsage(
                 tenant: tenant,
                 agent: agent,
                 access: group.access,
-                component: component,
+                component: variant?.component ?? component,
                 way: way,
-                at: windows[window]
+                minute: windows[window],
+                total: total
             )
+            if let variant {
+                parts.append((variant, usage))
+            } else {
+                try attribution.add(usage)
+            }
         }
+        // What a variant is part of has its place by now.
+        for part in parts { try attribution.leaveOut(part.usage, of: part.variant.outcome) }
         let corrected = book.billing.corrected.cells(from: period.start, to: period.end)
         for (cell, amount) in corrected where query.asks(for: cell) {
             try attribution.add(amount, to: cell)

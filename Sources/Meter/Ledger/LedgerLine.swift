@@ -73,6 +73,8 @@ package enum NotBillableClass: String, Codable, Sendable, CaseIterable, Comparab
     case noPlan = "no-plan"
     /// The other way of the agent's usage counted at that time, and may tell of the same calls.
     case advisory
+    /// The call ended in a way that the offering does not bill.
+    case unbilledOutcome = "unbilled-outcome"
 
     package static func < (left: NotBillableClass, right: NotBillableClass) -> Bool {
         left.rawValue < right.rawValue
@@ -167,6 +169,8 @@ package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case notGrouped
     /// The query's windows lack a boundary that the book has (by now); ask again.
     case windowsStale(missing: Minute)
+    /// Calls with one outcome used more of a component than all calls together.
+    case partExceedsWhole(Name, Outcome)
     /// A sum leaves 127 bits.
     case overflow
 
@@ -177,6 +181,8 @@ package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .windowsStale(let minute):
             "the book has a boundary at \(TimeText.text(minute) ?? "\(minute.rawValue)") that the "
                 + "query lacks; query again"
+        case .partExceedsWhole(let component, let outcome):
+            "calls that ended in \(outcome.text) used more \(component) than all calls together"
         case .overflow: "a sum of the ledger is larger than 2^127"
         }
     }

@@ -109,7 +109,8 @@ extension Engine {
         for piece in SourceCoding.pieces(of: sources) { text += Hexadecimal.text(piece) + "\n" }
         let everything = UsageQuery(
             windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-            grouping: [.tenant, .agent, .access, .component, .way], classes: .all)
+            grouping: [.tenant, .agent, .access, .component, .way], classes: .all,
+            withVariants: true)
         let totals = try query(everything, at: Timestamp(milliseconds: 0)).answer.totals
         let lines = totals.map { group, total in
             "\(group.tenant?.description ?? "") \(group.agent?.description ?? "") "

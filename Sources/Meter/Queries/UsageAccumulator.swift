@@ -152,7 +152,10 @@ package struct UsageAccumulator: Sendable {
     }
 
     private mutating func componentGroup(of component: Name) -> Int32 {
-        guard query.components?.contains(component) ?? true else { return Groups.unwanted }
+        let variant = ComponentVariant(component)
+        guard variant == nil || query.withVariants,
+            query.components?.contains(variant?.component ?? component) ?? true
+        else { return Groups.unwanted }
         let key = query.grouping.contains(.component) ? component : nil
         if let number = componentGroups[key] { return number }
         let number = Int32(componentGroupNames.count)

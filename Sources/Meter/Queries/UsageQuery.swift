@@ -17,6 +17,9 @@ package struct UsageQuery: Sendable {
     /// Whether what counts is wanted, or what is kept beside it: never one added to the other, unless the ways
     /// are kept apart.
     package var classes: UsageClasses
+    /// Whether components' variants are answered, too, each a component of its own. Without grouping by
+    /// component they would be added to what they are part of.
+    package var withVariants: Bool
 
     package struct Grouping: OptionSet, Sendable {
         package let rawValue: UInt8
@@ -32,7 +35,7 @@ package struct UsageQuery: Sendable {
     package init(
         tenants: Set<Name>? = nil, agents: Set<Name>? = nil, accesses: Set<AccessID?>? = nil,
         components: Set<Name>? = nil, windows: [Minute], grouping: Grouping,
-        classes: UsageClasses = .counted
+        classes: UsageClasses = .counted, withVariants: Bool = false
     ) {
         self.tenants = tenants
         self.agents = agents
@@ -41,6 +44,7 @@ package struct UsageQuery: Sendable {
         self.windows = windows
         self.grouping = grouping
         self.classes = classes
+        self.withVariants = withVariants
     }
 }
 

@@ -78,7 +78,11 @@ struct SegmentBuilder: ~Copyable {
             series: series,
             span: span,
             effort: effort,
-            writer: try writer(span, on: disk),
+            writer: try writer(
+                span,
+                on: disk,
+                hasVariants: components.contains { ComponentVariant($0) != nil }
+            ),
             footer: footer
         )
     }
@@ -100,11 +104,13 @@ struct SegmentBuilder: ~Copyable {
 
     private static func writer(
         _ span: JournalSpan,
-        on disk: any Disk
+        on disk: any Disk,
+        hasVariants: Bool
     ) throws(SegmentError) -> SealedFileWriter {
-        do throws(SealedFileError) { return try SealedFileWriter(.segment, span, on: disk) } catch {
-            throw .file(error)
-        }
+        let version = hasVariants ? SealedFile.variantsVersion : SealedFile.version
+        do throws(SealedFileError) {
+            return try SealedFileWriter(.segment, span, on: disk, version: version)
+        } catch { throw .file(error) }
     }
 
     /// Adds the next row; its key may equal that of the row before.

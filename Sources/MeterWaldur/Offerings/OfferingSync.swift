@@ -30,6 +30,7 @@ package struct OfferingSync: Equatable, Sendable {
         package let billingType: String
         package let measuredUnit: String
         package let feeds: [Feed]
+        package let bills: BilledOutcomes
         package let state: State
         /// What is booked; nil where nothing is.
         package let decision: OfferingUnitSet?
@@ -44,34 +45,41 @@ package struct OfferingSync: Equatable, Sendable {
     }
 
     /// - Parameter given: What a person says; of other components what the book says stays, and what it
-    ///   does not say is fed by Meter's component of the same name.
+    ///   does not say is fed by Meter's component of the same name and bills every outcome.
     /// - Throws: Where `given` names a component that the offering does not bill by usage.
     package init(
         _ offering: WaldurOffering,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         waldur: WaldurID,
         book: BookState
     ) throws(ReporterTrouble) {
         self.offering = offering
         var said: [Name: [OfferingFeeds.Feed]] = [:]
-        for feeds in given {
-            guard offering.usageComponents.contains(feeds.component) else {
-                throw ReporterTrouble(
-                    "offering \(offering.name) bills no component \(feeds.component) by usage; it has "
-                        + offering.usageComponents.map(\.description).joined(separator: ", ")
-                )
+        var billed: [Name: BilledOutcomes] = [:]
+        for component in given.feeds.map(\.component) + given.bills.map(\.component)
+        where !offering.usageComponents.contains(component) {
+            throw ReporterTrouble(
+                "offering \(offering.name) bills no component \(component) by usage; it has "
+                    + offering.usageComponents.map(\.description).joined(separator: ", ")
+            )
+        }
+        for bills in given.bills {
+            guard billed.updateValue(bills.bills, forKey: bills.component) == nil else {
+                throw ReporterTrouble("component \(bills.component) is given twice")
             }
+        }
+        for feeds in given.feeds {
             guard said.updateValue(feeds.feeds, forKey: feeds.component) == nil else {
                 throw ReporterTrouble("component \(feeds.component) is given twice")
             }
         }
-        let fedElsewhere = Set(given.flatMap { $0.feeds.map(\.component) })
+        let fedElsewhere = Set(given.feeds.flatMap { $0.feeds.map(\.component) })
         rows = offering.components.sorted { $0.name < $1.name }.map { component in
             var feeds = said[component.name]
             // What a person gave to another component no longer makes up the one of its own name.
             if feeds == nil, fedElsewhere.contains(component.name) { feeds = [] }
             return Self.row(
-                component, feeds,
+                component, feeds, billed[component.name],
                 OfferingComponent(
                     waldur: waldur,
                     offering: offering.id,
@@ -83,9 +91,12 @@ package struct OfferingSync: Equatable, Sendable {
     private static func row(
         _ component: WaldurOffering.Component,
         _ said: [OfferingFeeds.Feed]?,
+        _ billed: BilledOutcomes?,
         _ key: OfferingComponent,
         _ book: BookState
     ) -> Row {
+        let known = book.billing.offeringUnits[key]
+        let bills = billed ?? known?.bills ?? .all
         func row(
             _ state: Row.State,
             _ feeds: [Feed] = [],
@@ -96,14 +107,19 @@ package struct OfferingSync: Equatable, Sendable {
                 billingType: component.billingType,
                 measuredUnit: component.measuredUnit,
                 feeds: feeds,
+                bills: bills,
                 state: state,
                 decision: decision
             )
         }
         guard component.billingType == "usage" else { return row(.notByUsage) }
-        let known = book.billing.offeringUnits[key]
         if said == nil, let known, known.reportedUnit == component.measuredUnit {
-            return row(.unchanged, ratios(known))
+            let unit = known.billing(bills)
+            if unit == known { return row(.unchanged, ratios(known)) }
+            if let refusal = book.refusal(of: .offeringUnitSet(unit)) {
+                return row(.refused(refusal), ratios(known))
+            }
+            return row(.changed, ratios(known), unit)
         }
         let named =
             said
@@ -127,7 +143,7 @@ package struct OfferingSync: Equatable, Sendable {
             feeds.append(Feed(component: feed.component, ratio: ratio))
         }
         if feeds.isEmpty { return row(.notFed) }
-        guard let unit = unit(key, component.measuredUnit, feeds) else {
+        guard let unit = unit(key, component.measuredUnit, feeds)?.billing(bills) else {
             return row(.unitUnknown("the ratios have no common unit below 2^64"), feeds)
         }
         if unit == known { return row(.unchanged, feeds) }
@@ -189,11 +205,25 @@ package struct OfferingSync: Equatable, Sendable {
     }
 }
 
+extension OfferingUnitSet {
+    fileprivate func billing(_ bills: BilledOutcomes) -> OfferingUnitSet {
+        OfferingUnitSet(
+            waldur: waldur,
+            offering: offering,
+            component: component,
+            reportedUnit: reportedUnit,
+            unitsPerReported: unitsPerReported,
+            fedBy: fedBy,
+            bills: bills == .all ? nil : bills
+        )
+    }
+}
+
 extension ReporterService {
     /// Reads an offering and books how its components are fed, or says what would be booked.
     package nonisolated func syncOffering(
         _ id: OfferingID,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         isDryRun: Bool,
         author: String
     ) async throws(ReporterTrouble) -> OfferingSync {

@@ -134,6 +134,14 @@ package enum MapCheck {
                         + " smallest units; what is between two steps waits for the next total"
                 )
             }
+            if let bills = unit.bills {
+                add(
+                    false,
+                    component.name,
+                    "calls that end in \(bills.free.map(\.text).joined(separator: " or ")) are not "
+                        + "billed; the ledger has them as \(NotBillableClass.unbilledOutcome.rawValue)"
+                )
+            }
             if plan != nil, plan?.prices[component.name] == nil {
                 add(
                     true,

@@ -168,7 +168,7 @@ package struct SubmissionPlan: Equatable, Sendable {
             switch untold.reason {
             case .notInOffering: kind = .notInOffering
             case .noPlan: kind = .noPlan
-            case .shadow, .free, .trial, .internal, .advisory: continue
+            case .shadow, .free, .trial, .internal, .advisory, .unbilledOutcome: continue
             }
             findings.append(
                 ReportFinding(

@@ -34,6 +34,9 @@ struct CommandFailure: Error, CustomStringConvertible {
         self.next = next
     }
 
+    /// What happened, on one line.
+    var sentence: String { ([message] + (detail.map { [$0] } ?? [])).joined(separator: ": ") }
+
     var description: String {
         var text = "meterctl: " + TextWidth.printable(message)
         if let detail { text += "\n  " + TextWidth.printable(detail) }

@@ -13,6 +13,9 @@ struct Diagnosis: Equatable {
         case unreachable
         case damaged
 
+        /// Of several people say `2 warnings`, and `2 damaged`.
+        var isCountable: Bool { self == .warning || self == .error }
+
         /// What the worst verdict means for the exit code.
         var status: ExitStatus {
             switch self {

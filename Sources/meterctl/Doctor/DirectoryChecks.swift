@@ -18,7 +18,9 @@ struct DirectoryChecks {
     private static let hour: Int64 = 3_600
 
     /// Everything about the directory itself.
-    mutating func directory() {
+    ///
+    /// - Parameter isServed: Whether a server answers that should work on it; nil where none was asked.
+    mutating func directory(isServed: Bool?) {
         guard let facts = FileFacts(path), facts.isDirectory else {
             return add(
                 "data directory",
@@ -38,6 +40,7 @@ struct DirectoryChecks {
                 advice: "run as the server's user"
             )
         }
+        lock(names, isServed)
         permissions(facts, names)
         space()
         syncTime()
@@ -47,6 +50,14 @@ struct DirectoryChecks {
 
     /// A file that holds a secret, wherever it lies.
     mutating func secret(_ what: String, _ file: String) {
+        guard file.hasPrefix("/") else {
+            return add(
+                what,
+                .note,
+                "not looked at: \(file) begins where the server was started",
+                advice: "give the server the whole path"
+            )
+        }
         guard let facts = FileFacts(file) else {
             return add(
                 what,
@@ -65,6 +76,45 @@ struct DirectoryChecks {
             )
         }
         add(what, .good, "\(file), for its owner only")
+    }
+
+    /// Who holds the directory: nobody, or the process that works on it.
+    private mutating func lock(_ names: [String], _ isServed: Bool?) {
+        guard names.contains("lock") else {
+            return add(
+                "directory lock",
+                isServed == true ? .error : .note,
+                isServed == true
+                    ? "a server answers, and \(path) has no lock file"
+                    : "no server has worked here",
+                advice: isServed == true
+                    ? "name the server's directory with --data; if it is this one, somebody removed "
+                        + "its lock: stop the server, and start it again" : ""
+            )
+        }
+        switch FileLockHolder.find("\(path)/lock") {
+        case .unknown:
+            add("directory lock", .note, "not looked at: /proc/locks cannot be read")
+        case .nobody where isServed == true:
+            add(
+                "directory lock",
+                .error,
+                "a server answers, and nobody holds the lock of \(path)",
+                advice:
+                    "name the server's directory with --data; if it is this one, somebody removed "
+                    + "its lock: stop the server, and start it again"
+            )
+        case .nobody: add("directory lock", .good, "free: no server works on \(path)")
+        case .held(let process) where isServed == false:
+            add(
+                "directory lock",
+                .error,
+                "held by process \(process), and no server answers",
+                advice: "see what it does: its log, ps \(process); it may be starting, or hang"
+            )
+        case .held(let process):
+            add("directory lock", .good, "held by process \(process)")
+        }
     }
 
     private mutating func permissions(_ directory: FileFacts, _ names: [String]) {
@@ -144,7 +194,7 @@ struct DirectoryChecks {
         add(
             "journal",
             .good,
-            "\(Readable.bytes(bytes)) in \(journals.count) files, last written "
+            "\(Readable.bytes(bytes)) in \(Readable.plural(journals.count, "file")), last written "
                 + "\(Readable.seconds(max(0, now - newest))) ago"
         )
         guard let file = live.dedup?.name, let made = FileFacts("\(path)/\(file)")?.modified else {

@@ -15,6 +15,8 @@ struct FileFacts {
     var byteCount: UInt64 { UInt64(max(0, status.st_size)) }
     /// Seconds since 1970.
     var modified: Int64 { Int64(status.st_mtim.tv_sec) }
+    /// Which file it is, whatever it is called.
+    var inode: UInt64 { UInt64(status.st_ino) }
     /// Whether the group or anybody may do something with it.
     var isOpenToOthers: Bool { status.st_mode & 0o077 != 0 }
     /// As chmod takes it.
@@ -46,5 +48,32 @@ enum SyncProbe {
             times.append(Clocks.monotonic() - began)
         }
         return times.sorted()[count / 2]
+    }
+}
+
+/// Who has the `flock` of a file, as the kernel lists them; nothing is locked to find out.
+enum FileLockHolder: Equatable {
+    case nobody
+    case held(process: String)
+    case unknown
+
+    static func find(_ path: String) -> FileLockHolder {
+        guard let inode = FileFacts(path)?.inode,
+            let table = try? LocalFile.bytes("/proc/locks")
+        else { return .unknown }
+        return find(inode: inode, in: String(decoding: table, as: UTF8.self))
+    }
+
+    /// Looks through lines such as `3: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF`.
+    static func find(inode: UInt64, in table: String) -> FileLockHolder {
+        for line in table.split(separator: "\n") {
+            let words = line.split(separator: " ", omittingEmptySubsequences: true)
+            // One that waits has an arrow before its kind.
+            guard words.count >= 6, words[1] == "FLOCK",
+                words[5].split(separator: ":").last.flatMap({ UInt64($0) }) == inode
+            else { continue }
+            return .held(process: String(words[4]))
+        }
+        return .nobody
     }
 }

@@ -18,6 +18,16 @@ struct ServerChecks {
     private static let silence: Int64 = 5 * 60_000
     private static let dayMilliseconds: Int64 = 86_400_000
 
+    /// A question that was not answered. What it would have told is not known, and the rest goes on.
+    mutating func unanswered(_ check: String, _ failure: CommandFailure) {
+        add(
+            check,
+            failure.status == .unavailable ? .error : .warning,
+            "not looked at: " + failure.sentence,
+            advice: failure.next ?? "meterctl status"
+        )
+    }
+
     // MARK: - /admin/v1/status
 
     mutating func status(_ status: JSONValue, settings: JSONValue) {
@@ -57,7 +67,9 @@ struct ServerChecks {
             asked.milliseconds - time.milliseconds,
             time.milliseconds - now.milliseconds
         )
-        let text = "\(skew) ms from this machine's"
+        let text =
+            (skew < 10_000 ? "\(skew) ms" : Readable.seconds(skew / 1_000))
+            + " from this machine's"
         switch skew {
         case ..<2_000: add("clock", .good, text)
         case ..<60_000: add("clock", .warning, text, advice: Self.clockAdvice)
@@ -119,7 +131,7 @@ struct ServerChecks {
         add(
             "gaps",
             .warning,
-            "\(open.count) ranges of events have not come and were not accepted as lost",
+            Readable.plural(open.count, "range") + " of events not come and not accepted as lost",
             advice: "meterctl sources gaps"
         )
     }
@@ -195,7 +207,8 @@ struct ServerChecks {
             add(
                 "map",
                 errors.isEmpty ? .note : .warning,
-                "\(findings.count) findings, \(errors.count) of them keep usage from being billed; the "
+                Readable.plural(findings.count, "finding")
+                    + ", of which \(errors.count) keep usage from being billed; the "
                     + "first: \(first.cell("subject")): \(first.cell("detail"))",
                 advice: "meterctl map check"
             )
@@ -209,7 +222,7 @@ struct ServerChecks {
         add(
             "map",
             .error,
-            ([failure.message] + (failure.detail.map { [$0] } ?? [])).joined(separator: ": "),
+            failure.sentence,
             advice: "check waldur.url, the token and its role: meterctl report status"
         )
     }
@@ -223,7 +236,8 @@ struct ServerChecks {
         add(
             "unassigned",
             .warning,
-            "\(rows.count) figures of this month belong to no resource (\(lookedAt)), such as "
+            Readable.plural(rows.count, "figure")
+                + " of this month without a resource (\(lookedAt)), such as "
                 + "\(first.usage.cell("component")) of agent \(first.usage.cell("agent")) of tenant "
                 + "\(first.tenant) since \(first.usage.cell("since")): \(first.usage.cell("reason"))",
             advice: "meterctl map set"

@@ -72,7 +72,7 @@ struct InspectedFile {
                 let segment = try Segment(file)
                 for total in segment.totals {
                     table.add(
-                        total.component.description,
+                        ComponentVariant.label(total.component),
                         "\(total.total.sum)",
                         "\(total.total.count)"
                     )

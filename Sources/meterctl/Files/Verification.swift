@@ -162,7 +162,8 @@ struct Verification {
             UsageQuery(
                 windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
                 grouping: [.component],
-                classes: .all
+                classes: .all,
+                withVariants: true
             )
         )
         let scan = try segment.scan(into: &accumulator)
@@ -172,7 +173,7 @@ struct Verification {
             let sum = found[UsageGroup(component: stated.component)] ?? UsageTotal()
             guard sum == stated.total else {
                 return
-                    "the rows of \(stated.component) add up to \(sum.sum) in \(sum.count) amounts, "
+                    "the rows of \(ComponentVariant.label(stated.component)) add up to \(sum.sum) in \(sum.count) amounts, "
                     + "the footer states \(stated.total.sum) in \(stated.total.count)"
             }
         }

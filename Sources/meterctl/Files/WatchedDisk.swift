@@ -91,14 +91,14 @@ private final class WatchedFile: DiskFile {
 }
 
 extension Progress {
-    /// Of reading one file from end to end, or every file where none is named.
+    /// Of reading these files from end to end, or every file where none are named.
     convenience init(
-        reading file: String?,
+        reading files: [String]?,
         of disk: any Disk,
         _ label: String
     ) throws(DiskError) {
         var total: UInt64 = 0
-        let names = if let file { [file] } else { try disk.list() }
+        let names = if let files { files } else { try disk.list() }
         for name in names {
             // What may not be read is found by whoever reads it.
             total += UInt64((try? disk.open(name).byteCount()) ?? 0)

@@ -38,6 +38,11 @@ enum Readable {
         scaled(count, ["", "k", "M", "G", "T", "P", "E"])
     }
 
+    /// `1 warning`, `2 warnings`.
+    static func plural(_ count: Int, _ one: String) -> String {
+        "\(count) \(one)" + (count == 1 ? "" : "s")
+    }
+
     /// `4 s`, `1 min 05 s`, `2 h 07 min`, `3 d 4 h`.
     static func seconds(_ seconds: Int64) -> String {
         switch seconds {

@@ -34,7 +34,8 @@ enum Style: Equatable {
         (
             .good,
             [
-                "accepted", "confirmed", "ended", "equal", "good", "landed", "lands", "live",
+                "accepted", "closed", "confirmed", "ended", "equal", "good", "landed", "lands",
+                "live",
                 "ready", "reporting",
                 "unchanged", "valid", "yes",
             ]
@@ -42,7 +43,7 @@ enum Style: Equatable {
         (
             .attention,
             [
-                "credit-request", "ending", "expired", "given-up", "held", "in-flight", "note",
+                "credit-request", "ending", "expired", "given-up", "held", "in-flight",
                 "open", "retired",
                 "revoked", "send", "shadow", "starting", "to-reassert", "unbound",
                 "undecided", "unknown", "waits", "warning", "written-off",

@@ -10,6 +10,7 @@ struct TableText {
     private let screen: Screen
 
     private static let gap = 2
+    private static let nothing = "-"
     /// Sentences are not made narrower than this.
     private static let proseWidthMin = 28
 
@@ -20,7 +21,7 @@ struct TableText {
         heads = columns.map { $0.title.uppercased() }
         rows = table.rows.map { row in
             zip(columns, shown).map { column, index in
-                if row[index].isEmpty { return "-" }
+                if row[index].isEmpty { return Self.nothing }
                 return column.kind == .number || column.kind == .value
                     ? Readable.grouped(row[index]) : TextWidth.printable(row[index])
             }
@@ -52,16 +53,18 @@ struct TableText {
         return text
     }
 
-    /// Makes columns with sentences narrower until everything fits; false where that does not help.
+    /// Makes columns with sentences narrower, always the widest of them, until everything fits; false where
+    /// that does not help.
     private func fit(_ widths: inout [Int], into room: Int) -> Bool {
         let gaps = Self.gap * (columns.count - 1)
-        var excess = widths.reduce(gaps, +) - room
-        for index in columns.indices.reversed() where columns[index].isBreakable && excess > 0 {
-            let spare = min(excess, max(0, widths[index] - Self.proseWidthMin))
-            widths[index] -= spare
-            excess -= spare
+        let breakable = columns.indices.filter { columns[$0].isBreakable }
+        for _ in 0..<max(0, widths.reduce(gaps, +) - room) {
+            guard let widest = breakable.max(by: { widths[$0] < widths[$1] }),
+                widths[widest] > Self.proseWidthMin
+            else { return false }
+            widths[widest] -= 1
         }
-        return excess <= 0
+        return true
     }
 
     private func line(_ cells: [String], _ widths: [Int], styles: [Style?]) -> String {
@@ -81,12 +84,14 @@ struct TableText {
         return line + "\n"
     }
 
-    /// A block for each row, with an empty line between.
+    /// A block for each row, with an empty line between. What says nothing has no line in it: only a figure
+    /// that is missing says something.
     private var blocks: String {
         let width = heads.map(TextWidth.of).max() ?? 0
         let room = max(Self.proseWidthMin, (screen.width ?? .max) - width - Self.gap)
         return rows.map { row in
             zip(columns.indices, row).map { index, cell in
+                if cell == Self.nothing, columns[index].kind != .number { return "" }
                 let style = Self.style(columns[index], cell)
                 let margin = String(repeating: " ", count: width - TextWidth.of(heads[index]))
                 let lines = TextWidth.broken(cell, into: room)

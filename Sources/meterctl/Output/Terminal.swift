@@ -25,8 +25,16 @@ enum Terminal {
     /// Writes a data line.
     static func line(_ text: String) { data(text + "\n") }
 
-    /// Writes a line for the person who looks on.
-    static func talk(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
+    /// Writes lines for the person who looks on; on a terminal they are broken between words, but where they
+    /// say what to do next: that is there to be copied.
+    static func talk(_ text: String) {
+        let width = talkScreen?.width ?? .max
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
+            line.hasPrefix("next: ")
+                ? [String(line)] : TextWidth.broken(String(line), into: width)
+        }
+        _ = write(lines.joined(separator: "\n") + "\n", to: STDERR_FILENO)
+    }
 
     /// Writes to the person's terminal without ending the line.
     static func prompt(_ text: String) { _ = write(text, to: STDERR_FILENO) }

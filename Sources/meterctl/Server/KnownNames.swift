@@ -5,7 +5,25 @@ internal import NIOCore
 ///
 /// Both are a courtesy: whatever goes wrong, there are no names.
 enum KnownNames {
-    enum Kind: String { case tenants, agents, components }
+    enum Kind: String { case tenants, agents, components, keys, sources, resources }
+
+    /// A name that somebody typed.
+    struct Typed {
+        let kind: Kind
+        let name: String
+        /// Whose agent it is.
+        var tenant: String?
+
+        static func tenant(_ name: String) -> Typed { Typed(kind: .tenants, name: name) }
+        static func component(_ name: String) -> Typed { Typed(kind: .components, name: name) }
+        static func key(_ id: String) -> Typed { Typed(kind: .keys, name: id) }
+        static func source(_ id: String) -> Typed { Typed(kind: .sources, name: id) }
+        static func resource(_ id: String) -> Typed { Typed(kind: .resources, name: id) }
+
+        static func agent(_ name: String, of tenant: String) -> Typed {
+            Typed(kind: .agents, name: name, tenant: tenant)
+        }
+    }
 
     /// For the shell, which waits while this runs.
     static let patience = TimeAmount.seconds(1)
@@ -59,19 +77,60 @@ enum KnownNames {
 }
 
 extension ServerOptions {
-    /// Says what may have been meant, where a name that somebody typed is not known.
-    func hint(_ kind: KnownNames.Kind, _ name: String, tenant: String? = nil) async {
-        let query =
-            [("kind", kind.rawValue), ("near", name)] + (tenant.map { [("tenant", $0)] } ?? [])
-        guard let address = try? address(),
-            let answer = try? await ServerClient(address: address, timeout: KnownNames.patience)
-                .call(.get, "/admin/v1/names", query: query),
-            let near = answer.json.list("names").first?.cell
-        else { return }
-        let what = kind.rawValue.dropLast()
-        Terminal.talk(
-            "there is no usage of \(what) \(TextWidth.printable(name)); "
-                + "did you mean \(TextWidth.printable(near))?"
+    /// Sends a request as ``call(_:_:query:body:)`` does; where it is refused, the failure says which of the
+    /// names in it is not known and what may have been meant.
+    func call(
+        _ method: ServerClient.Method,
+        _ path: String,
+        query: [(String, String)] = [],
+        body: String? = nil,
+        naming typed: [KnownNames.Typed]
+    ) async throws(CommandFailure) -> Answer {
+        do throws(CommandFailure) {
+            return try await call(method, path, query: query, body: body)
+        } catch {
+            throw await guessing(error, typed)
+        }
+    }
+
+    /// The failure with a guess at what was meant, where there is one to make.
+    func guessing(
+        _ failure: CommandFailure,
+        _ typed: [KnownNames.Typed]
+    ) async -> CommandFailure {
+        guard [.failed, .precondition].contains(failure.status),
+            let guess = await guesses(typed).first
+        else { return failure }
+        return CommandFailure(
+            failure.status,
+            failure.message,
+            detail: failure.detail,
+            next: guess
         )
+    }
+
+    /// Says what may have been meant by names that are not known: where nothing was found, and before
+    /// something is made for them.
+    func hint(_ typed: [KnownNames.Typed]) async {
+        for guess in await guesses(typed) { Terminal.talk(guess) }
+    }
+
+    private func guesses(_ typed: [KnownNames.Typed]) async -> [String] {
+        guard let address = try? address() else { return [] }
+        let client = ServerClient(address: address, timeout: KnownNames.patience)
+        var guesses: [String] = []
+        for one in typed {
+            let query =
+                [("kind", one.kind.rawValue), ("near", one.name)]
+                + (one.tenant.map { [("tenant", $0)] } ?? [])
+            guard let answer = try? await client.call(.get, "/admin/v1/names", query: query),
+                let near = answer.json.list("names").first?.cell
+            else { continue }
+            guesses.append(
+                "there is no \(one.kind.rawValue.dropLast()) \(TextWidth.printable(one.name)) yet; "
+                    + "did you mean \(TextWidth.printable(near))?"
+            )
+        }
+        return guesses
     }
 }

@@ -55,7 +55,13 @@ struct BookVerbs: AsyncParsableCommand {
             let recovery: BookRecovery
             let disk = try MeterPath(directory).disk
             do throws(DiskError) {
-                recovery = try Book.read(disk) { entry in
+                let progress = try Progress(
+                    reading: try disk.list().filter { $0.hasPrefix("book") },
+                    of: disk,
+                    "reading the book"
+                )
+                defer { progress.finish() }
+                recovery = try Book.read(WatchedDisk(disk, progress)) { entry in
                     newest.append(entry)
                     if newest.count >= 2 * number { newest.removeFirst(newest.count - number) }
                 }

@@ -68,7 +68,7 @@ struct DetailsVerbs: AsyncParsableCommand {
                   meterctl details erase --tenant acme --user u-4711 --reason "request of 12 March"
                 """
         )
-        @Option(help: "Whose user it is.")
+        @Option(help: "Whose user it is.", completion: KnownNames.completion(.tenants))
         var tenant: String
         @Option(help: "The user as events name it.")
         var user: String
@@ -78,6 +78,7 @@ struct DetailsVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
+            await server.hint([.tenant(tenant)])
             let answer = try await server.call(
                 .post,
                 "/admin/v1/details/erase",

@@ -30,10 +30,9 @@ struct DoctorVerb: Verb {
     ]
 
     func perform() async throws(CommandFailure) {
-        var found: [Diagnosis] = []
-        var settings: JSONValue?
-        if !offline { (found, settings) = try await askServer() }
-        found += lookAtFiles(settings ?? .null)
+        let answers = offline ? Answers() : try await askServer()
+        var found = answers.found
+        found += lookAtFiles(answers)
         found.append(
             Diagnosis(
                 "backups",
@@ -54,46 +53,90 @@ struct DoctorVerb: Verb {
         guard worst.status != .done else { return Terminal.talk("nothing has to be done") }
         let counts = Diagnosis.Verdict.allCases.reversed().compactMap { verdict -> String? in
             let count = found.count { $0.verdict == verdict }
-            return verdict > .note && count > 0 ? "\(count) \(verdict.rawValue)" : nil
+            guard verdict > .note, count > 0 else { return nil }
+            return verdict.isCountable
+                ? Readable.plural(count, verdict.rawValue) : "\(count) \(verdict.rawValue)"
         }
         throw CommandFailure(worst.status, "found: " + counts.joined(separator: ", "))
     }
 
     // MARK: - The server
 
-    private func askServer() async throws(CommandFailure) -> ([Diagnosis], settings: JSONValue?) {
+    /// What came of asking the server.
+    private struct Answers {
+        var found: [Diagnosis] = []
+        var settings = JSONValue.null
+        /// nil where it was not asked.
+        var isThere: Bool?
+    }
+
+    private func askServer() async throws(CommandFailure) -> Answers {
         // A wrong command line is no finding.
         _ = try server.address()
         let asked = Clocks.wall()
-        let answered: Timestamp
-        let status: JSONValue
-        let settings: JSONValue
+        var status: JSONValue?
+        var refusal: CommandFailure?
         do throws(CommandFailure) {
             status = try await server.call(.get, "/admin/v1/status").json
-            answered = Clocks.wall()
-            settings = try await server.call(.get, "/admin/v1/config").json
         } catch {
-            let verdict: Diagnosis.Verdict = error.status == .unavailable ? .unreachable : .error
-            let detail = ([error.message] + (error.detail.map { [$0] } ?? []))
-                .joined(separator: ": ")
-            return ([Diagnosis("server", verdict, detail, advice: error.next ?? "")], nil)
+            guard error.status != .unavailable else {
+                let lost = Diagnosis(
+                    "server",
+                    .unreachable,
+                    error.sentence,
+                    advice: error.next ?? ""
+                )
+                return Answers(found: [lost], isThere: false)
+            }
+            refusal = error
         }
-        var checks = ServerChecks(asked: asked, now: answered)
-        checks.status(status, settings: settings)
-        checks.masterKey(settings)
-        checks.keys(try await list("/admin/v1/keys", "keys"))
-        checks.sources(try await list("/admin/v1/sources", "sources"))
-        checks.gaps(try await list("/admin/v1/sources/gaps", "gaps"))
-        let reporting = try await list("/admin/v1/report/status", "reporting")
-        checks.reporting(reporting)
-        if !reporting.isEmpty {
+        var checks = ServerChecks(asked: asked, now: Clocks.wall())
+        let settings = await ask("settings", "/admin/v1/config", &checks)
+        if let status { checks.status(status, settings: settings ?? .null) }
+        if let refusal { checks.unanswered("server", refusal) }
+        if let settings { checks.masterKey(settings) }
+        if let keys = await list("keys", "/admin/v1/keys", "keys", &checks) { checks.keys(keys) }
+        if let sources = await list("sources", "/admin/v1/sources", "sources", &checks) {
+            checks.sources(sources)
+        }
+        if let gaps = await list("gaps", "/admin/v1/sources/gaps", "gaps", &checks) {
+            checks.gaps(gaps)
+        }
+        let reporting = await list("reporting", "/admin/v1/report/status", "reporting", &checks)
+        if let reporting { checks.reporting(reporting) }
+        if reporting?.isEmpty == false {
             do throws(CommandFailure) {
                 checks.map(try await list("/admin/v1/map/check", "findings"))
             } catch { checks.map(error) }
-            let (rows, lookedAt) = try await unassigned()
-            checks.unassigned(rows, lookedAt: lookedAt)
+            do throws(CommandFailure) {
+                let (rows, lookedAt) = try await unassigned()
+                checks.unassigned(rows, lookedAt: lookedAt)
+            } catch { checks.unanswered("unassigned", error) }
         }
-        return (checks.found, settings)
+        return Answers(found: checks.found, settings: settings ?? .null, isThere: true)
+    }
+
+    /// An answer, or the finding that there is none: the rest is looked at all the same.
+    private func ask(
+        _ check: String,
+        _ path: String,
+        _ checks: inout ServerChecks
+    ) async -> JSONValue? {
+        do throws(CommandFailure) {
+            return try await server.call(.get, path).json
+        } catch {
+            checks.unanswered(check, error)
+            return nil
+        }
+    }
+
+    private func list(
+        _ check: String,
+        _ path: String,
+        _ name: String,
+        _ checks: inout ServerChecks
+    ) async -> [JSONValue]? {
+        await ask(check, path, &checks)?.list(name)
     }
 
     private func list(_ path: String, _ name: String) async throws(CommandFailure) -> [JSONValue] {
@@ -124,7 +167,8 @@ struct DoctorVerb: Verb {
     // MARK: - Files
 
     /// Only what lies on this machine, as far as it is known where.
-    private func lookAtFiles(_ settings: JSONValue) -> [Diagnosis] {
+    private func lookAtFiles(_ answers: Answers) -> [Diagnosis] {
+        let settings = answers.settings
         var isRemote = false
         if case .network? = try? server.address() { isRemote = true }
         guard offline || !isRemote else {
@@ -137,16 +181,16 @@ struct DoctorVerb: Verb {
         let path =
             server.data ?? (told.hasPrefix("/") ? told : environment["METER_DATA"] ?? "data")
         var checks = DirectoryChecks(path: path, now: Clocks.wall().milliseconds / 1_000)
-        checks.directory()
+        checks.directory(isServed: answers.isThere)
         let files = [
             ("master key", "master-key-file", "METER_MASTER_KEY_FILE"),
+            ("TLS key", "tls.key-file", "METER_TLS_KEY_FILE"),
             ("Waldur's token", "waldur.token-file", "WALDUR_API_TOKEN_FILE"),
         ]
         for (what, setting, variable) in files {
             let file = ServerChecks.setting(setting, in: settings)
-            // A path that is not whole begins where the server was started.
             let known = file.isEmpty ? environment[variable] ?? "" : file
-            if known.hasPrefix("/") { checks.secret("\(what) file", known) }
+            if !known.isEmpty { checks.secret("\(what) file", known) }
         }
         return checks.found
     }

@@ -91,9 +91,9 @@ struct ForeignVerbs: AsyncParsableCommand {
 
 /// Which foreign figure, and why.
 struct ForeignRow: ParsableArguments {
-    @Argument(help: "Waldur's resource.")
+    @Argument(help: "Waldur's resource.", completion: KnownNames.completion(.resources))
     var resource: String
-    @Argument(help: "The component.")
+    @Argument(help: "The component.", completion: KnownNames.completion(.components))
     var component: String
     @Option(help: "The plan period, where several have a foreign figure.")
     var planPeriod: String?
@@ -114,7 +114,8 @@ struct ForeignRow: ParsableArguments {
                 ("planPeriod", RequestBody.string(planPeriod)),
                 ("verdict", RequestBody.string(verdict)),
                 ("reason", RequestBody.string(reason)),
-            ])
+            ]),
+            naming: [.resource(resource), .component(component)]
         )
         output.done(answer, "decided: \(verdict)")
     }

@@ -69,6 +69,8 @@ struct KeysVerbs: AsyncParsableCommand {
         }
 
         func perform() async throws(CommandFailure) {
+            let named = (tenant.map { [$0] } ?? []) + platform.filter { $0 != "all" }
+            await server.hint(named.map { .tenant($0) })
             let answer = try await server.call(
                 .post,
                 "/admin/v1/keys",
@@ -128,7 +130,8 @@ struct KeysVerbs: AsyncParsableCommand {
                 body: RequestBody.object([
                     ("overlapHours", overlapHours.map { String($0) }),
                     ("expires", RequestBody.string(expires)),
-                ])
+                ]),
+                naming: [.key(id)]
             )
             KeysVerbs.show(answer, output)
             if let old = answer.json["replaces"] {
@@ -195,7 +198,8 @@ struct KeysVerbs: AsyncParsableCommand {
             let answer = try await server.call(
                 .delete,
                 "/admin/v1/keys/\(ServerClient.encode(id))",
-                query: reason.map { [("reason", $0)] } ?? []
+                query: reason.map { [("reason", $0)] } ?? [],
+                naming: [.key(id)]
             )
             output.done(answer, "key \(id) is revoked")
         }

@@ -23,7 +23,10 @@ struct LimitsVerbs: AsyncParsableCommand {
                 bytes-per-second, sources, connections, requests, ids, query-ms-per-second.
                 """
         )
-        @Option(help: "The tenant that gets limits.")
+        @Option(
+            help: "The tenant that gets limits.",
+            completion: KnownNames.completion(.tenants)
+        )
         var tenant: String?
         @Option(help: "The principal that gets limits; `meterctl keys list` shows them.")
         var principal: UInt64?
@@ -46,6 +49,7 @@ struct LimitsVerbs: AsyncParsableCommand {
 
         func perform() async throws(CommandFailure) {
             let members = limit.compactMap { try? Self.member($0) }
+            if let tenant { await server.hint([.tenant(tenant)]) }
             let answer = try await server.call(
                 .put,
                 "/admin/v1/limits",

@@ -37,7 +37,10 @@ struct MapVerbs: AsyncParsableCommand {
             completion: KnownNames.completion(.agents)
         )
         var agent: String
-        @Option(help: ArgumentHelp("The Waldur resource's uuid.", valueName: "uuid"))
+        @Option(
+            help: ArgumentHelp("The Waldur resource's uuid.", valueName: "uuid"),
+            completion: KnownNames.completion(.resources)
+        )
         var resource: String
         @Option(
             help: ArgumentHelp(
@@ -73,6 +76,7 @@ struct MapVerbs: AsyncParsableCommand {
         }
 
         func perform() async throws(CommandFailure) {
+            await server.hint([.tenant(tenant), .agent(agent, of: tenant)])
             if live {
                 try confirmation.confirm(
                     "Waldur will be told what agent \(agent) of tenant \(tenant) uses, and bill it "
@@ -91,7 +95,8 @@ struct MapVerbs: AsyncParsableCommand {
                     ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
                     ("class", RequestBody.string(live ? "live" : bindingClass)),
                     ("label", RequestBody.string(label)),
-                ])
+                ]),
+                naming: [.resource(resource)]
             )
             output.show(answer, MapVerbs.columns)
         }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeterWaldur
+internal import MeterWire
 
 struct OfferingVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,13 +15,16 @@ struct OfferingVerbs: AsyncParsableCommand {
             discussion: """
                 A component is fed by Meter's of the same name, with the factor that the names of the \
                 units tell (1 ktok = 1000 token, 1 h = 3600000 ms) or that `components set` declared. \
-                What no name tells is asked for, never guessed. What was told once never changes.
+                What no name tells is asked for, never guessed. Calls with every outcome are billed unless \
+                --bill says which. What was told once never changes.
 
                   meterctl offering sync 72925fae9a244fb88ffd23c31b572006 --dry-run
                   meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \\
                       --feed tokens=input_tokens,output_tokens:500
                   meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \\
                       --feed credits=input_tokens:7/3
+                  meterctl offering sync 72925fae9a244fb88ffd23c31b572006 \\
+                      --bill input_tokens=ok,cached
 
                 After the colon: how many smallest units make one of the offering's. Exits 2 where a \
                 component that is billed by usage would not be told as things are.
@@ -36,6 +40,14 @@ struct OfferingVerbs: AsyncParsableCommand {
             )
         )
         var feeds: [String] = []
+        @Option(
+            name: .customLong("bill"),
+            help: ArgumentHelp(
+                "Which calls a component bills: COMPONENT=ok[,error][,refused][,cached].",
+                valueName: "outcomes"
+            )
+        )
+        var bills: [String] = []
         @Flag(help: "Only say what would be booked.")
         var dryRun = false
         @OptionGroup var waldur: WaldurOption
@@ -45,7 +57,7 @@ struct OfferingVerbs: AsyncParsableCommand {
         static let columns: [Column] = [
             .text("component"), .text("billing", "billingType"),
             .text("measured unit"), .text("fed by", "fedBy", OfferingVerbs.feeds),
-            .state("state"), .prose("detail"),
+            .text("bills", "bills", OfferingVerbs.bills), .state("state"), .prose("detail"),
         ]
 
         func perform() async throws(CommandFailure) {
@@ -54,9 +66,13 @@ struct OfferingVerbs: AsyncParsableCommand {
                 "/admin/v1/offerings/\(ServerClient.encode(offering))/sync",
                 query: waldur.query,
                 body: RequestBody.object([
-                    ("feeds", RequestBody.strings(feeds)), ("dryRun", dryRun ? "true" : "false"),
+                    ("feeds", RequestBody.strings(feeds)),
+                    ("bills", RequestBody.strings(bills)), ("dryRun", dryRun ? "true" : "false"),
                 ])
             )
+            let feeding = answer.json.list("components").filter { $0.cell("state") == "refused" }
+                .flatMap { $0.list("fedBy") }.map { $0.cell("component") }
+            await server.hint(feeding.map { .component($0) })
             output.show(
                 answer,
                 "components",
@@ -87,6 +103,7 @@ struct OfferingVerbs: AsyncParsableCommand {
         static let columns: [Column] = [
             .text("waldur"), .text("offering"), .text("component"), .text("measured unit"),
             .text("fed by", "fedBy", OfferingVerbs.feeds),
+            .text("bills", "bills", OfferingVerbs.bills),
         ]
 
         func perform() async throws(CommandFailure) {
@@ -105,5 +122,11 @@ struct OfferingVerbs: AsyncParsableCommand {
         row.list("fedBy")
             .map { "\($0.cell("component")):\($0.cell("unitsPerMeasured"))" }
             .joined(separator: " + ")
+    }
+
+    /// `ok, cached`; of all outcomes nothing need be said.
+    @Sendable static func bills(_ row: JSONValue) -> String {
+        let outcomes = row.list("bills").map(\.cell)
+        return outcomes.count == Outcome.allCases.count ? "all" : outcomes.joined(separator: ", ")
     }
 }

@@ -109,7 +109,10 @@ struct PeriodVerbs: AsyncParsableCommand {
         @Argument(help: "The month, such as 2026-11.")
         var month: String
         @OptionGroup var waldur: WaldurOption
-        @Option(help: "Only this tenant; may be given several times.")
+        @Option(
+            help: "Only this tenant; may be given several times.",
+            completion: KnownNames.completion(.tenants)
+        )
         var tenant: [String] = []
         @Flag(help: "Say what would be closed, and close nothing.")
         var dryRun = false
@@ -130,7 +133,8 @@ struct PeriodVerbs: AsyncParsableCommand {
                 query: waldur.query,
                 body: RequestBody.object([
                     ("tenants", RequestBody.strings(tenant)), ("dryRun", dryRun ? "true" : nil),
-                ])
+                ]),
+                naming: tenant.map { .tenant($0) }
             )
             PeriodVerbs.show(answer, output)
             let held = answer.json.list("tenants").count { !$0.list("obstacles").isEmpty }
@@ -157,7 +161,7 @@ struct PeriodVerbs: AsyncParsableCommand {
         @Argument(help: "The month, such as 2026-11.")
         var month: String
         @OptionGroup var waldur: WaldurOption
-        @Option(help: "The tenant.")
+        @Option(help: "The tenant.", completion: KnownNames.completion(.tenants))
         var tenant: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
@@ -177,7 +181,8 @@ struct PeriodVerbs: AsyncParsableCommand {
                 body: RequestBody.object([
                     ("tenant", RequestBody.string(tenant)),
                     ("reason", RequestBody.string(reason)),
-                ])
+                ]),
+                naming: [.tenant(tenant)]
             )
             output.show(answer, PeriodVerbs.columns)
         }

@@ -32,8 +32,10 @@ struct ReconcileVerb: Verb {
         let answer = try await server.call(
             .get,
             "/admin/v1/reconcile",
-            query: (tenant.map { [("tenant", $0)] } ?? []) + waldur.query
+            query: (tenant.map { [("tenant", $0)] } ?? []) + waldur.query,
+            naming: tenant.map { [.tenant($0)] } ?? []
         )
+        if let tenant, answer.json.list("rows").isEmpty { await server.hint([.tenant(tenant)]) }
         let rows = answer.json.list("rows").filter { all || $0.cell("state") != "equal" }
         output.show(
             Table("rows", Self.columns, of: rows),

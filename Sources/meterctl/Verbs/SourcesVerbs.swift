@@ -117,7 +117,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                 body: RequestBody.object([
                     ("selector", RequestBody.string(selector)), ("maxEvents", "\(maxEvents)"),
                     ("reason", RequestBody.string(reason)), ("dryRun", dryRun ? "true" : nil),
-                ])
+                ]),
+                naming: [.source(selector)]
             )
             output.show(
                 answer,
@@ -167,7 +168,10 @@ struct SourcesVerbs: AsyncParsableCommand {
                   meterctl sources retire 08e0af07 --reason "host destroyed, INC-311"
                 """
         )
-        @Argument(help: "The source's id, or so much of its beginning that no other is meant.")
+        @Argument(
+            help: "The source's id, or so much of its beginning that no other is meant.",
+            completion: KnownNames.completion(.sources)
+        )
         var source: String
         @Option(help: "Why; kept in the book.")
         var reason: String
@@ -179,11 +183,12 @@ struct SourcesVerbs: AsyncParsableCommand {
             let sources = try await server.call(.get, "/admin/v1/sources").json.list("sources")
             let meant = sources.filter { $0.cell("source").hasPrefix(source) }
             guard let found = meant.first else {
-                throw CommandFailure(
+                let failure = CommandFailure(
                     .failed,
                     "there is no source \(source)",
                     next: "see which there are: meterctl sources list"
                 )
+                throw await server.guessing(failure, [.source(source)])
             }
             guard meant.count == 1 else {
                 throw CommandFailure(

@@ -20,7 +20,7 @@ struct StatementVerbs: AsyncParsableCommand {
                   meterctl verify --public-key meter.pub acme-2026-11.json
                 """
         )
-        @Argument(help: "The tenant.")
+        @Argument(help: "The tenant.", completion: KnownNames.completion(.tenants))
         var tenant: String
         @Option(help: "The month, such as 2026-11.")
         var period: String
@@ -32,11 +32,17 @@ struct StatementVerbs: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func perform() async throws(CommandFailure) {
-            let bytes = try await server.document(
-                "/admin/v1/statements/\(ServerClient.encode(period))/\(ServerClient.encode(tenant))",
-                query: [("format", format)] + (revision.map { [("revision", "\($0)")] } ?? [])
-                    + waldur.query
-            )
+            let bytes: [UInt8]
+            do throws(CommandFailure) {
+                bytes = try await server.document(
+                    "/admin/v1/statements/\(ServerClient.encode(period))/"
+                        + ServerClient.encode(tenant),
+                    query: [("format", format)] + (revision.map { [("revision", "\($0)")] } ?? [])
+                        + waldur.query
+                )
+            } catch {
+                throw await server.guessing(error, [.tenant(tenant)])
+            }
             Terminal.data(String(decoding: bytes, as: UTF8.self))
         }
     }

@@ -14,7 +14,10 @@ extension MapVerbs {
                   meterctl map adopt --all --from 2026-11-20T12:00:00Z
                 """
         )
-        @Argument(help: "The Waldur resource's uuid.")
+        @Argument(
+            help: "The Waldur resource's uuid.",
+            completion: KnownNames.completion(.resources)
+        )
         var resource: String?
         @Flag(help: "Every resource with an open shadow binding.")
         var all = false
@@ -46,7 +49,8 @@ extension MapVerbs {
                         body: RequestBody.object([
                             ("resource", RequestBody.string(resource)),
                             ("from", RequestBody.string(from)),
-                        ])
+                        ]),
+                        naming: [.resource(resource)]
                     )
                     Terminal.talk("adopted \(resource) from \(from)")
                 } catch {
@@ -69,7 +73,10 @@ extension MapVerbs {
                   meterctl map release 9f3c... --reason "back to the site agent"
                 """
         )
-        @Argument(help: "The Waldur resource's uuid.")
+        @Argument(
+            help: "The Waldur resource's uuid.",
+            completion: KnownNames.completion(.resources)
+        )
         var resource: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
@@ -85,7 +92,8 @@ extension MapVerbs {
                 body: RequestBody.object([
                     ("resource", RequestBody.string(resource)),
                     ("reason", RequestBody.string(reason)),
-                ])
+                ]),
+                naming: [.resource(resource)]
             )
             output.done(answer, "released \(resource)")
         }

@@ -112,10 +112,10 @@ struct UsageVerb: Verb {
 
     /// A name that was mistyped has no usage, and no error either.
     private func hint() async {
-        if let component { await server.hint(.components, component) }
-        for tenant in tenant { await server.hint(.tenants, tenant) }
-        guard let tenant = tenant.first else { return }
-        for agent in agent { await server.hint(.agents, agent, tenant: tenant) }
+        var typed = component.map { [KnownNames.Typed.component($0)] } ?? []
+        typed += tenant.map { .tenant($0) }
+        if let tenant = tenant.first { typed += agent.map { .agent($0, of: tenant) } }
+        await server.hint(typed)
     }
 
     private static let nothing = "nothing was used in the period"

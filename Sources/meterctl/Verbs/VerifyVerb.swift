@@ -94,7 +94,7 @@ struct VerifyVerb: Verb {
             var progress: Progress?
             defer { progress?.finish() }
             if watched {
-                let bar = try Progress(reading: target.file, of: disk, "verifying")
+                let bar = try Progress(reading: target.file.map { [$0] }, of: disk, "verifying")
                 disk = WatchedDisk(disk, bar)
                 progress = bar
             }

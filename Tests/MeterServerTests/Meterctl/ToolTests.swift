@@ -105,6 +105,49 @@ import Testing
         #expect(server.stop() == 0)
     }
 
+    /// Every kind of name, in verbs that are refused, that find nothing, and that make something.
+    private func expectGuesses(_ server: ServerProcess) throws {
+        let source = try #require(
+            (try json(["sources", "list"], server)["sources"] as? [[String: Any]])?.first?["source"]
+                as? String
+        )
+        let key = try #require(
+            (try json(["keys", "list"], server)["keys"] as? [[String: Any]])?.first?["id"]
+                as? String
+        )
+        let resource = String(repeating: "c0ffee00", count: 4)
+        let bind = ["map", "set", "--tenant", "acme", "--agent", "bot-1", "--resource", resource]
+        #expect(try run(bind, server).code == 0)
+        /// One digit is another one.
+        func mistyped(_ id: String) -> String {
+            String(id.dropLast()) + (id.last == "0" ? "1" : "0")
+        }
+        let yes = ["--reason", "x", "--yes"]
+        let guesses: [(command: [String], meant: String)] = [
+            (["keys", "revoke", mistyped(key)] + yes, key),
+            (["keys", "rotate", mistyped(key)], key),
+            (["sources", "retire", mistyped(source)] + yes, source),
+            (["keys", "create", "http", "--tenant", "amce"], "acme"),
+            (["limits", "set", "--tenant", "acmee", "--limit", "agents=5"], "acme"),
+            (["details", "erase", "--tenant", "acmme", "--user", "u", "--reason", "x"], "acme"),
+            (
+                [
+                    "map", "set", "--tenant", "acme", "--agent", "bto-1", "--resource", resource,
+                    "--access", "no uuid",
+                ], "bot-1"
+            ),
+        ]
+        for (command, meant) in guesses {
+            let shown = try run(command, server)
+            #expect(shown.errors.contains("did you mean \(meant)?"), "\(command): \(shown.errors)")
+        }
+        // Numbered names are names of others.
+        let numbered = [
+            "map", "set", "--tenant", "acme", "--agent", "bot-2", "--resource", resource,
+        ]
+        #expect(!(try run(numbered, server).errors.contains("did you mean")))
+    }
+
     @Test func `names are completed, and a mistyped one finds the one that was meant`() throws {
         let (site, server, _) = try site()
         // Its directory goes with it.
@@ -116,6 +159,7 @@ import Testing
         #expect(meant.code == 0)
         #expect(meant.errors.contains("did you mean agent_calls?"), "\(meant.errors)")
         #expect(meant.errors.contains("did you mean acme?"))
+        try expectGuesses(server)
         let of = ["usage", "agent_calls", "--tenant", "acme", "--agent", agent]
         #expect(!(try run(of, server).errors.contains("did you mean")))
         // As bash asks: the options that are typed already say where the server is.
@@ -136,47 +180,5 @@ import Testing
         #expect(server.stop() == 0)
         // Without a server there are no names, and no noise.
         #expect(try complete("--tenant", [], "ac") == [])
-    }
-
-    /// What depends on the machine, and on how busy it is, may be as it is.
-    private static let ofTheMachine: Set = ["disk space", "sync time"]
-
-    private static func expectHealthy(_ shown: Program.Outcome) {
-        let rows = shown.output.split(separator: "\n").dropFirst().map {
-            $0.split(separator: ",", omittingEmptySubsequences: false)
-        }
-        #expect(rows.count > ofTheMachine.count, "\(shown.errors)")
-        for row in rows where row.count > 1 && !ofTheMachine.contains(String(row[0])) {
-            // Of a source that has not said how far it is nobody knows up to when usage is complete.
-            if row[0] == "completeness" { continue }
-            #expect(["good", "note"].contains(String(row[1])), "\(row)")
-        }
-    }
-
-    @Test func `doctor finds nothing wrong with a healthy server, and names what is wrong`() throws
-    {
-        let (site, server, _) = try site()
-        unsafe chmod(site.data, 0o700)
-        unsafe chmod(site.masterKeyFile, 0o600)
-        let healthy = try run(["doctor", "--data", site.data, "-o", "csv"], server)
-        Self.expectHealthy(healthy)
-        unsafe chmod(site.masterKeyFile, 0o644)
-        unsafe chmod(site.data, 0o755)
-        let open = try run(["doctor", "--data", site.data], server)
-        // A disk that takes long is worse than a file that others may open.
-        #expect([ExitStatus.precondition, .failed].map(\.rawValue).contains(open.code))
-        #expect(open.output.contains("chmod 600 \(site.masterKeyFile)"))
-        #expect(open.output.contains("chmod 700 \(site.data)"))
-        unsafe chmod(site.data, 0o700)
-        #expect(server.stop() == 0)
-        let gone = try run(["doctor", "--data", site.data], server)
-        #expect(gone.code == ExitStatus.unavailable.rawValue)
-        #expect(gone.output.contains("unreachable"))
-        #expect(gone.output.contains("sync time"))
-        Self.expectHealthy(
-            try Self.program.run(["doctor", "--offline", "--data", site.data, "-o", "csv"])
-        )
-        let nowhere = try Self.program.run(["doctor", "--offline", "--data", "/nowhere"])
-        #expect(nowhere.code == 1)
     }
 }

@@ -74,7 +74,8 @@ struct Stored {
         let pending = try engine.query(
             UsageQuery(
                 windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-                grouping: [.tenant, .agent, .access, .component]
+                grouping: [.tenant, .agent, .access, .component],
+                withVariants: true
             ),
             at: Timestamp(milliseconds: 0)
         )

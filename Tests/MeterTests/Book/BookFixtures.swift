@@ -205,7 +205,8 @@ enum Fixture {
                     offering: offering,
                     component: "tokens",
                     reportedUnit: "Mtoken",
-                    unitsPerReported: 1_000_000
+                    unitsPerReported: 1_000_000,
+                    bills: BilledOutcomes(["ok", "cached"])
                 )
             ),
             .foreignFound(

@@ -84,7 +84,9 @@ import Testing
             harness.receive(maker.frame(workload.events(80)))
             try harness.checkpoint()
         }
-        let usage = try harness.totals().totals
+        let usage = try harness.totals().totals.filter { group, _ in
+            group.component.map { ComponentVariant($0) == nil } ?? false
+        }
         var query = DetailsQuery.everything
         query.grouping = [.tenant, .agent, .access]
         var found: [UsageGroup: UsageTotal] = [:]

@@ -79,7 +79,8 @@ extension UsageQuery {
     static var everything: UsageQuery {
         UsageQuery(
             windows: [Minute(rawValue: 0), Minute(rawValue: .max)],
-            grouping: [.tenant, .agent, .access, .component]
+            grouping: [.tenant, .agent, .access, .component],
+            withVariants: true
         )
     }
 }

@@ -13,6 +13,7 @@ struct LedgerWorld {
         let minute: Minute
         let amount: UInt64
         var way = UsageWay.native
+        var outcome = Outcome.ok
     }
 
     static let start: UInt32 = 1000
@@ -96,7 +97,21 @@ struct LedgerWorld {
             try book.append(.countingDeclared(declaration), author: "test", at: Fixture.time)
             declarations.append(declaration)
         }
+        if seed.oneIn(2) { try bill(seed.pick([["ok"], ["ok", "cached"], ["ok", "error"]])) }
         for _ in 0..<200 { addEvent(&seed) }
+    }
+
+    /// One of the two offerings bills only these outcomes of one component.
+    private func bill(_ outcomes: [String]) throws {
+        let unit = OfferingUnitSet(
+            waldur: Fixture.waldur,
+            offering: OfferingID(high: 9, low: 0),
+            component: "tokens",
+            reportedUnit: "token",
+            unitsPerReported: 1,
+            bills: BilledOutcomes(outcomes)
+        )
+        try book.append(.offeringUnitSet(unit), author: "test", at: Fixture.time)
     }
 
     /// Reads a resource's plan periods from a Waldur that switches plans often.
@@ -155,7 +170,8 @@ struct LedgerWorld {
                 component: seed.oneIn(6) ? seed.pick(components) : components[seed.below(2)],
                 minute: Minute(rawValue: UInt32(990 + seed.below(80))),
                 amount: seed.oneIn(30) ? UInt64(Int64.max) : UInt64(seed.below(100_000)),
-                way: seed.oneIn(4) ? .otlp : .native
+                way: seed.oneIn(4) ? .otlp : .native,
+                outcome: seed.oneIn(2) ? seed.pick(Outcome.allCases) : .ok
             )
         )
     }
@@ -204,6 +220,15 @@ struct LedgerWorld {
             )
             totals[group, default: UsageTotal()].sum += UInt128(event.amount)
             totals[group, default: UsageTotal()].count += 1
+            guard query.withVariants, event.outcome != .ok else { continue }
+            var variant = group
+            variant.component =
+                ComponentVariant(
+                    component: event.component,
+                    outcome: event.outcome
+                ).name
+            totals[variant, default: UsageTotal()].sum += UInt128(event.amount)
+            totals[variant, default: UsageTotal()].count += 1
         }
         return UsageAnswer(
             totals: totals,
@@ -366,7 +391,13 @@ struct NaiveAttribution {
         {
             holder = nil
         }
-        return holder.map { .told(key, event.component, $0.id) }
-            ?? .notBilled(key, event.component, .noPlan)
+        guard let holder else { return .notBilled(key, event.component, .noPlan) }
+        let billed = decisions.billing.offeringUnits.values.first {
+            $0.offering == resource.offering && $0.component == event.component
+        }?.bills?.texts
+        if let billed, !billed.contains("\(event.outcome)") {
+            return .notBilled(key, event.component, .unbilledOutcome)
+        }
+        return .told(key, event.component, holder.id)
     }
 }

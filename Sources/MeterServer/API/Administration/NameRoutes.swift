@@ -19,14 +19,20 @@ struct NameRoutes {
     private func names(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow(["kind", "tenant", "prefix", "near"])
         let tenant = try call.query.one("tenant")
-        let known = try known(try call.query.one("kind") ?? "", tenant: tenant)
+        let kind = try call.query.one("kind") ?? ""
+        let known = try known(kind, tenant: tenant)
         let prefix = try call.query.one("prefix")
         var names: [String]
         if let near = try call.query.one("near") {
             guard prefix == nil else {
                 throw .badQuery("`prefix` and `near` exclude each other.")
             }
-            names = NearestName.of(near, among: known).map { [$0] } ?? []
+            let isMade = ["tenants", "agents", "components"].contains(kind)
+            // Names that people number mean others: bot-2 is no mistyped bot-1.
+            let candidates =
+                isMade
+                ? known.filter { $0 == near || !Self.differOnlyInDigits($0, near) } : known
+            names = NearestName.of(near, among: candidates).map { [$0] } ?? []
         } else {
             names = known.filter { $0.hasPrefix(prefix ?? "") }.sorted()
             names = Array(names.prefix(Self.answerCountMax))
@@ -34,7 +40,14 @@ struct NameRoutes {
         return .json(["names": .array(names.map { .string($0) })])
     }
 
-    /// What was used or declared.
+    private static func differOnlyInDigits(_ one: String, _ other: String) -> Bool {
+        func letters(_ text: String) -> [UInt8] {
+            text.utf8.filter { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        }
+        return letters(one) == letters(other)
+    }
+
+    /// What was used, declared or made.
     private func known(_ kind: String, tenant: String?) throws(Problem) -> [String] {
         let book = context.book.state
         let engine = context.engine
@@ -50,7 +63,15 @@ struct NameRoutes {
         case "components":
             return Set(book.components.keys).union(engine.knownComponents())
                 .map(\.description)
-        default: throw .badQuery("`kind` is tenants, agents or components.")
+        case "keys": return book.keys.keys.map(\.description)
+        case "sources": return engine.sources().map { $0.key.source.description }
+        case "resources":
+            let bound = book.bindings.values.joined().map(\.resource)
+            return Set(bound + book.resources.keys.map(\.resource)).map(\.description)
+        default:
+            throw .badQuery(
+                "`kind` is tenants, agents, components, keys, sources or resources."
+            )
         }
     }
 }

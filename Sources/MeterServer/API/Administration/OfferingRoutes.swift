@@ -30,8 +30,8 @@ struct OfferingRoutes {
         guard let offering = OfferingID(call.parts["offering"] ?? "") else {
             throw .badBody("An offering's uuid has 32 hexadecimal digits.")
         }
-        let fields = try RequestFields(call.body, allowed: ["feeds", "dryRun"])
-        var given: [OfferingFeeds] = []
+        let fields = try RequestFields(call.body, allowed: ["feeds", "bills", "dryRun"])
+        var given = OfferingWishes()
         for text in try fields.texts("feeds") ?? [] {
             guard let feeds = OfferingFeeds(text) else {
                 throw .badBody(
@@ -40,16 +40,25 @@ struct OfferingRoutes {
                         + "smallest units make one of the offering's (7/3 is possible)."
                 )
             }
-            given.append(feeds)
+            given.feeds.append(feeds)
+        }
+        for text in try fields.texts("bills") ?? [] {
+            guard let bills = OfferingBills(text) else {
+                throw .badBody(
+                    "`\(QueryItems.shown(text))` names no outcomes; write tokens=ok,cached: ok, and "
+                        + "which of error, refused and cached are billed, too."
+                )
+            }
+            given.bills.append(bills)
         }
         let isDryRun = try fields.boolean("dryRun") ?? false
         try call.query.allow(["waldur"])
         let control = try ReportRoutes.control(reporting, call)
-        let (feeds, author) = (given, call.caller.author)
+        let (wishes, author) = (given, call.caller.author)
         let sync = try await ReportRoutes.ask { () async throws(ReportingFailure) in
             try await control.syncOffering(
                 offering,
-                given: feeds,
+                given: wishes,
                 isDryRun: isDryRun,
                 author: author
             )
@@ -65,9 +74,14 @@ struct OfferingRoutes {
         [
             "component": .string(row.component.description),
             "billingType": .string(row.billingType), "measuredUnit": .string(row.measuredUnit),
-            "fedBy": .array(row.feeds.map(json)), "state": .string(row.state.name),
+            "fedBy": .array(row.feeds.map(json)), "bills": json(row.bills),
+            "state": .string(row.state.name),
             "detail": .optional(row.state.detail),
         ]
+    }
+
+    private static func json(_ bills: BilledOutcomes) -> JSONOutput {
+        .array(bills.texts.map { .string($0) })
     }
 
     private static func json(_ feed: OfferingSync.Feed) -> JSONOutput {
@@ -83,6 +97,7 @@ struct OfferingRoutes {
             "component": .string(unit.component.description),
             "measuredUnit": .string(unit.reportedUnit),
             "fedBy": .array(OfferingSync.ratios(unit).map(json)),
+            "bills": json(unit.bills ?? .all),
         ]
     }
 }

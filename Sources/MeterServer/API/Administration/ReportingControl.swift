@@ -45,7 +45,7 @@ package protocol ReportingControl: Sendable {
     /// Reads an offering and books how its components are fed; with `isDryRun` says what would be booked.
     func syncOffering(
         _ offering: OfferingID,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> OfferingSync

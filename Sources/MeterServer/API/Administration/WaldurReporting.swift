@@ -126,7 +126,7 @@ final class WaldurReporting: ReportingControl {
 
     func syncOffering(
         _ offering: OfferingID,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> OfferingSync {

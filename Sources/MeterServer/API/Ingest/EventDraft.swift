@@ -1,3 +1,4 @@
+internal import Meter
 internal import MeterWire
 
 /// What was read of one CloudEvent so far, and the first thing that was wrong with it.

@@ -6,6 +6,8 @@ internal import MeterWire
 struct AgentDetails {
     /// Values of one split: each has two histograms of up to 8 KiB.
     private static let valueCountMax = 10_000
+    /// Windows of the series, for the same reason: six weeks of hours, almost three years of days.
+    private static let windowCountMax = 1_000
 
     let splits: [DetailSplit]
     let showsTokens: Bool
@@ -15,23 +17,28 @@ struct AgentDetails {
     private let previous: (from: QuarterHour, to: QuarterHour)?
     /// The number of the period's window; that of the one before is 0.
     private let window: Int
+    private let period: UsagePeriod
+    /// Boundaries of the series; nil where none was asked for, or windows are not whole quarter hours, or are
+    /// too many.
+    private let series: [QuarterHour]?
 
     /// - Parameter previous: The period that is compared with. Both are widened to whole quarter hours, in
     ///   which details are kept.
     init(
         splits: [DetailSplit],
         showsTokens: Bool,
-        from: Minute,
-        to: Minute,
+        period: UsagePeriod,
         previous: (from: Minute, to: Minute)?,
         classes: UsageClasses
     ) {
         self.classes = classes
         self.splits = splits
         self.showsTokens = showsTokens
-        let start = QuarterHour(of: from)
+        self.period = period
+        let start = QuarterHour(of: period.from)
         self.from = start
-        self.to = QuarterHour(from: to)
+        self.to = QuarterHour(from: period.to)
+        series = Self.series(of: period)
         self.previous = previous.map { before in
             (QuarterHour(of: before.from), min(QuarterHour(from: before.to), start))
         }
@@ -42,15 +49,26 @@ struct AgentDetails {
         window = before.to == start ? 1 : 2
     }
 
+    private static func series(of period: UsagePeriod) -> [QuarterHour]? {
+        guard period.size != nil, period.windowCount <= windowCountMax else { return nil }
+        let inner = period.boundaries.dropFirst().dropLast()
+            .compactMap { QuarterHour(startingAt: $0) }
+        guard inner.count == period.windowCount - 1 else { return nil }
+        return [QuarterHour(of: period.from)] + inner + [QuarterHour(from: period.to)]
+    }
+
     private var windows: [QuarterHour] {
         guard let previous else { return [from, to] }
         return window == 1 ? [previous.from, from, to] : [previous.from, previous.to, from, to]
     }
 
-    /// What is asked: first of all calls together, then by each split.
+    /// What is asked: first of all calls together, then by each split, then the series.
     func queries(_ tenant: Name, _ agent: Name, _ components: Set<Name>?) -> [DetailsQuery] {
-        ([[]] + splits.map(\.grouping)).map { grouping in
-            var query = DetailsQuery(
+        func query(
+            _ windows: [QuarterHour],
+            _ grouping: DetailsQuery.Grouping
+        ) -> DetailsQuery {
+            DetailsQuery(
                 tenants: [tenant],
                 agents: [agent],
                 components: components,
@@ -58,9 +76,13 @@ struct AgentDetails {
                 grouping: [.window, grouping],
                 classes: classes
             )
+        }
+        let queries = ([[]] + splits.map(\.grouping)).map { grouping in
+            var query = query(windows, grouping)
             query.groupCountMax = Self.valueCountMax * (previous == nil ? 1 : 2)
             return query
         }
+        return queries + (series.map { [query($0, [])] } ?? [])
     }
 
     private func figures(
@@ -98,6 +120,15 @@ struct AgentDetails {
         var members = DetailsBasis(from: from, to: to, answers).members
         members.append(JSONMember("relativeError", .string("0.015625")))
         members += self.members(DetailsGroup(), all, withComponents: false)
+        if series != nil, let answer = answers.last {
+            let windows = (0..<period.windowCount).map { window in
+                JSONOutput.object(
+                    period.windowMembers(window)
+                        + figures(DetailsGroup(), window, answer).members
+                )
+            }
+            members.append(JSONMember("series", .array(windows)))
+        }
         let tables = zip(splits, answers.dropFirst()).map { split, answer in
             JSONMember(
                 split.rawValue,

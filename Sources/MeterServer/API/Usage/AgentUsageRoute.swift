@@ -25,8 +25,7 @@ struct AgentUsageRoute {
         let details = AgentDetails(
             splits: try DetailSplit.read(call.query, reach),
             showsTokens: reach.components == nil,
-            from: period.from,
-            to: period.to,
+            period: period,
             previous: comparison.previous,
             classes: usageClass.classes
         )

@@ -1,8 +1,8 @@
-internal import MeterWire
+package import MeterWire
 
-/// How a call ended, as answers and questions have it.
+/// How a call ended, as answers, questions and the book have it.
 extension Outcome {
-    var text: String {
+    package var text: String {
         switch self {
         case .ok: "ok"
         case .error: "error"
@@ -11,7 +11,7 @@ extension Outcome {
         }
     }
 
-    init?(text: String) {
+    package init?(text: String) {
         guard let outcome = Outcome.allCases.first(where: { $0.text == text }) else { return nil }
         self = outcome
     }
