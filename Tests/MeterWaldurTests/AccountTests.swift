@@ -185,8 +185,7 @@ import Testing
         }
         #expect(!readers.isEmpty && readers.allSatisfy { $0.lane == 1 })
         simulation.fault = { _, _ in nil }
-        await simulation.cycle()
-        await simulation.cycle()
+        for _ in 0..<4 { await simulation.cycle() }
         #expect(simulation.book.openIntents.isEmpty)
         #expect(shown(simulation) == Array(repeating: "2.00", count: Self.resourceCount))
     }

@@ -26,7 +26,7 @@ import Testing
         await original.cycle()
         #expect(try original.findings(0) == [.foreign])
         let foreign = try #require(original.book.billing.foreign.values.first)
-        #expect(foreign.found.usage == "4.00" && foreign.found.confirmed?.description == "3.00")
+        #expect(foreign.found.usage == "4" && foreign.found.confirmed == Hundredths(300))
         #expect(original.shown(0, "agent_calls") == ["4.00"], "raised, and not overwritten")
 
         try original.engine.book([
