@@ -35,7 +35,9 @@ import Testing
     }
 
     /// Random moments, and moments around each month's end and each change of the clocks.
-    @Test(arguments: ZoneTests.zones) func `a moment's month is the calendar's`(_ name: String) throws {
+    @Test(arguments: ZoneTests.zones) func `a moment's month is the calendar's`(
+        _ name: String
+    ) throws {
         let zone = try #require(WaldurZone(name))
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = try #require(TimeZone(identifier: name))
@@ -68,7 +70,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ZoneTests.zones) func `months follow one another without a gap`(_ name: String) throws {
+    @Test(arguments: ZoneTests.zones) func `months follow one another without a gap`(
+        _ name: String
+    ) throws {
         let zone = try #require(WaldurZone(name))
         var month = try #require(BillingMonth("1971-01"))
         while month.year < 2100 {

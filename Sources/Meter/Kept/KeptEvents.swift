@@ -21,7 +21,7 @@ extension KeptJournal {
                 guard outcome == .accepted || selection.includesUncounted else { continue }
                 let identity = record.identity(of: index)
                 guard selection.wants(identity),
-                    let wanted = filter.event(at: index, of: batch)
+                    let wanted = filter.event(at: index, of: batch, by: record.transport.way)
                 else { continue }
                 count += 1
                 try body(
@@ -72,7 +72,7 @@ private struct EventFilter {
     }
 
     func event(
-        at index: Int, of batch: borrowing EventBatch
+        at index: Int, of batch: borrowing EventBatch, by way: UsageWay
     ) -> (series: SeriesName, time: Timestamp, amounts: [KeptEvent.Amount])? {
         let event = unsafe batch.events[index]
         guard let agent = agents[Int(event.agent)] else { return nil }
@@ -90,7 +90,8 @@ private struct EventFilter {
                     component: components[Int(component)],
                     amount: unsafe batch.amounts[Int(event.firstAmount) + place]))
         }
-        let series = SeriesName(tenant: agent.tenant, agent: agent.agent, access: access)
+        let series = SeriesName(
+            tenant: agent.tenant, agent: agent.agent, access: access, way: way)
         return (series, time, amounts)
     }
 }

@@ -93,7 +93,8 @@ private struct Recounting: ~Copyable {
     private static var sums: UsageAccumulator {
         UsageAccumulator(
             UsageQuery(
-                windows: [Minute(rawValue: 0), Minute(rawValue: .max)], grouping: [.component]))
+                windows: [Minute(rawValue: 0), Minute(rawValue: .max)], grouping: [.component],
+                classes: .all, withVariants: true))
     }
 
     mutating func add(_ record: KeptRecord, _ batch: borrowing EventBatch) {
@@ -111,7 +112,9 @@ private struct Recounting: ~Copyable {
 
     private mutating func count(_ record: KeptRecord, _ batch: borrowing EventBatch) {
         if batch.eventCount == 0 { return }
-        _ = counter.count(batch, verdict: record.verdict, behindBefore: .min, into: &live)
+        _ = counter.count(
+            batch, by: record.transport.way, verdict: record.verdict, behindBefore: .min,
+            into: &live)
     }
 
     private mutating func flush(intoSegment: Bool) {

@@ -69,14 +69,16 @@ package struct Recount: Sendable {
     package func query(of tenants: Set<Name>?) -> UsageQuery {
         UsageQuery(
             tenants: tenants, windows: windows,
-            grouping: [.tenant, .agent, .access, .component, .window])
+            grouping: [.tenant, .agent, .access, .component, .window, .way], classes: .all,
+            withVariants: true)
     }
 
     /// What has to be asked first, so that parts can be made.
     package var overview: UsageQuery {
         UsageQuery(
             tenants: tenants, windows: [start, end],
-            grouping: [.tenant, .agent, .access, .component])
+            grouping: [.tenant, .agent, .access, .component, .way], classes: .all,
+            withVariants: true)
     }
 
     /// Tenants whose totals fit into memory together; a part nil is everybody.
@@ -118,7 +120,9 @@ package struct Recount: Sendable {
             RecountDifference(
                 place: .usage,
                 series: group.tenant.map {
-                    SeriesName(tenant: $0, agent: group.agent ?? "", access: group.access)
+                    SeriesName(
+                        tenant: $0, agent: group.agent ?? "", access: group.access,
+                        way: group.way ?? .native)
                 },
                 component: group.component ?? "",
                 minutes: group.window.map { windows[$0]..<windows[$0 + 1] },

@@ -214,7 +214,8 @@ package struct RecountRun {
                 windows: (minutes.lowerBound.rawValue...minutes.upperBound.rawValue).map {
                     Minute(rawValue: $0)
                 },
-                grouping: [.tenant, .agent, .access, .component, .window])
+                grouping: [.tenant, .agent, .access, .component, .window, .way], classes: .all,
+                withVariants: true)
             let stored = try ask(query)
             let journal = try read(query, stored.position, [])
             closer += Recount.differences(journal.totals, stored.totals, windows: query.windows)

@@ -108,7 +108,9 @@ struct RecountVerb: Verb {
             throw CommandFailure(.usage, "--period is a month since 1970, such as 2026-11")
         }
         guard let zone = WaldurZone(timeZone) else {
-            throw CommandFailure(.usage, "--time-zone is UTC, an offset such as +02:00 or a name such as Europe/Tallinn")
+            throw CommandFailure(
+                .usage,
+                "--time-zone is UTC, an offset such as +02:00 or a name such as Europe/Tallinn")
         }
         let target = try MeterPath(path)
         guard target.file == nil else {

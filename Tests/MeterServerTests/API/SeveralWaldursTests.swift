@@ -30,26 +30,28 @@ import Testing
                 token-file: \(directory.path)/b
             """
         try Data(text.utf8).write(to: URL(filePath: settings))
-        let server = try await TestServer(["--config", settings], reporting: { context in
-            SeveralWaldurs.control(
-                context.configuration.waldurs.map { waldur in
-                    WaldurReporting(
-                        ReporterService(
-                            settings: ReporterSettings(waldur: waldur.id, zone: waldur.zone),
-                            accounts: WaldurAccounts([
-                                WaldurClient(transport: Unreachable()) { context.clock.now() }
-                            ]),
-                            engine: BookAlone(context: context),
-                            logger: context.logger,
-                            seed: 1,
+        let server = try await TestServer(
+            ["--config", settings],
+            reporting: { context in
+                SeveralWaldurs.control(
+                    context.configuration.waldurs.map { waldur in
+                        WaldurReporting(
+                            ReporterService(
+                                settings: ReporterSettings(waldur: waldur.id, zone: waldur.zone),
+                                accounts: WaldurAccounts([
+                                    WaldurClient(transport: Unreachable()) { context.clock.now() }
+                                ]),
+                                engine: BookAlone(context: context),
+                                logger: context.logger,
+                                seed: 1,
+                                now: { context.clock.now() }
+                            ),
                             now: { context.clock.now() }
-                        ),
-                        now: { context.clock.now() }
-                    )
-                },
-                context
-            )
-        })
+                        )
+                    },
+                    context
+                )
+            })
         for (tenant, resource, waldur) in [
             ("acme", Self.resource, "tallinn"), ("zeta", Self.other, "tartu"),
             ("both", Self.resource, "tallinn"), ("both", Self.other, "tartu"),

@@ -113,7 +113,7 @@ final class SeveralWaldurs: ReportingControl {
 
     func syncOffering(
         _ offering: OfferingID,
-        given: [OfferingFeeds],
+        given: OfferingWishes,
         isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> OfferingSync {
