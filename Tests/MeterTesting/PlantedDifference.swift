@@ -37,12 +37,15 @@ package struct PlantedDifference {
         }
         var accumulator = UsageAccumulator(
             UsageQuery(
-                windows: windows, grouping: [.tenant, .agent, .access, .component, .window]))
+                windows: windows,
+                grouping: [.tenant, .agent, .access, .component, .window, .way], classes: .all,
+                withVariants: true))
         _ = try segment.scan(into: &accumulator)
         var rows: [UsageRow] = []
         for (group, total) in accumulator.finish() {
             let series = SeriesName(
-                tenant: group.tenant ?? "", agent: group.agent ?? "", access: group.access)
+                tenant: group.tenant ?? "", agent: group.agent ?? "", access: group.access,
+                way: group.way ?? .native)
             guard let place = segment.series.firstIndex(of: series), let window = group.window,
                 let component = segment.components.firstIndex(of: group.component ?? ""),
                 let sum = UInt64(exactly: total.sum)

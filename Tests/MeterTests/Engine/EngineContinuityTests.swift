@@ -16,7 +16,7 @@ import Testing
         #expect(world.mergeCount > 200)
         #expect(world.crashCount > 500)
         #expect(world.recoveryCount > 300)
-        #expect(world.duplicateCount > 1_000)
+        #expect(world.duplicateCount > 800)
     }
 }
 

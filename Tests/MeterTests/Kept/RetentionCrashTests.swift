@@ -88,6 +88,6 @@ import Testing
             #expect(!summary.rewrittenSegments.isEmpty)
             #expect(filled.engine.usageRetainedFrom == Minute(Self.cutoff))
         }
-        #expect(harness.checkCount > 40)
+        #expect(harness.checkCount > 30)
     }
 }

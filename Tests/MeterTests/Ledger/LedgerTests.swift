@@ -64,7 +64,7 @@ import Testing
         }
         #expect(classes == Set(NotBillableClass.allCases))
         #expect(reasons == Set(UnassignedReason.allCases))
-        #expect(told > 150)
+        #expect(told > 100)
         #expect(waits > 10)
         #expect(elsewhere > 10)
     }
