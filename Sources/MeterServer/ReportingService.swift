@@ -54,6 +54,8 @@ final class ReportingService: Service {
             let status = reporter.status
             show(.reportingHeld, status.state == .held, status.detail)
             show(.reportingFailing, status.state == .failing, status.detail)
+            show(.reportingIncident, !status.incidents.isEmpty, status.detail)
+            show(.finalFlushLong, status.flushWarning != nil, status.flushWarning ?? "")
             show(.ledgerNotConserved, !status.violations.isEmpty, status.detail)
             try? await Task.sleep(for: .seconds(1))
         }

@@ -12,6 +12,8 @@ package struct SourceGap: Equatable, Sendable {
     }
 
     package let source: SourceKey
+    /// Where the source last came from; nil where that is not known.
+    package let host: PeerAddress?
     package let cause: GapCause
     /// Numbers of the source; for a cause without numbers, 0 up to how many events there are. Empty for
     /// an unclean source, of which nobody knows it.
@@ -66,6 +68,7 @@ extension SourceSummary {
             gaps.append(
                 SourceGap(
                     source: key,
+                    host: peer,
                     cause: .unclean,
                     range: 0..<0,
                     reach: everybody(from: since, to: Timestamp(milliseconds: .max))
@@ -90,13 +93,13 @@ extension SourceSummary {
                     latest: Timestamp(milliseconds: line.latest)
                 )
             }
-            return SourceGap(source: key, cause: cause, range: range, reach: reach)
+            return SourceGap(source: key, host: peer, cause: cause, range: range, reach: reach)
         }
         let reach = everybody(
             from: firstSeen.advanced(byMilliseconds: -horizon),
             to: lastSeen.advanced(byMilliseconds: 300_000)
         )
-        return SourceGap(source: key, cause: cause, range: range, reach: reach)
+        return SourceGap(source: key, host: peer, cause: cause, range: range, reach: reach)
     }
 
     private func everybody(from: Timestamp, to: Timestamp) -> [SourceGap.Reach] {
@@ -109,12 +112,15 @@ extension SourceSummary {
 
 extension BookState {
     /// Whether somebody has accepted by name that it will not come. One that has grown since has not been.
-    package func accepts(_ gap: SourceGap) -> Bool {
-        if gap.cause == .unclean { return retiredSources[gap.source] != nil }
-        return (acceptedGaps[gap.source] ?? []).contains {
+    package func accepts(_ gap: SourceGap) -> Bool { acceptanceReason(of: gap) != nil }
+
+    /// Why somebody has accepted by name that it will not come; nil where nobody has.
+    package func acceptanceReason(of gap: SourceGap) -> String? {
+        if gap.cause == .unclean { return retiredSources[gap.source]?.reason }
+        return (acceptedGaps[gap.source] ?? []).first {
             $0.cause == gap.cause.booked && $0.from <= gap.range.lowerBound
                 && gap.range.upperBound <= $0.to
-        }
+        }?.reason
     }
 
     /// Whether it may be this tenant's usage of this period.

@@ -60,7 +60,7 @@ struct API: Sendable {
             ).routes
         routes +=
             BillingRoutes(ledger: ledger, gate: billingGate).routes
-        routes += PeriodRoutes(closing: closing, gate: billingGate).routes
+        routes += PeriodRoutes(closing: closing, reporting: reporting, gate: billingGate).routes
         routes += StatementRoutes(context: context, files: statements).routes
         routes.append(
             PortalTokenRoute(tokens: tokens, now: { context.clock.now() }).route

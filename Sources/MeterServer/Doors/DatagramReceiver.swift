@@ -173,7 +173,8 @@ final class DatagramReceiver {
             let outcome = unsafe receiver.ingest(
                 frame: UnsafeRawBufferPointer(start: datagram.bytes, count: Int(datagram.count)),
                 at: now,
-                by: .udp
+                by: .udp,
+                from: unsafe PeerAddress(datagram)
             )
             tally.count(outcome.disposition)
             if case .ignored(let error) = outcome.disposition {
@@ -290,6 +291,30 @@ final class DatagramReceiver {
                 metrics.acknowledgements.add("udp", count: Int(result))
                 sent += Int(result)
             }
+        }
+    }
+}
+
+extension PeerAddress {
+    /// Whose datagram it is; nil for an address of another family.
+    fileprivate init?(_ datagram: meter_datagram) {
+        let address = unsafe datagram.address
+        switch Int32(address.ss_family) {
+        case AF_INET:
+            let known = unsafe withUnsafeBytes(of: address) { bytes in
+                unsafe bytes.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr
+            }
+            self.init(ipv4: UInt32(bigEndian: known))
+        case AF_INET6:
+            guard let offset = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) else { return nil }
+            let (high, low) = unsafe withUnsafeBytes(of: address) { bytes in
+                unsafe (
+                    bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+                    bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+                )
+            }
+            self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
+        default: return nil
         }
     }
 }

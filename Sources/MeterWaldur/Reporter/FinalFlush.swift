@@ -14,6 +14,9 @@ package struct FinalFlush: Equatable, Sendable {
         if turns.count > Self.kept { turns.removeFirst(turns.count - Self.kept) }
     }
 
+    /// Some turn was measured.
+    package var isMeasured: Bool { !turns.isEmpty }
+
     /// What 95 of 100 turns took at most.
     package var turnMilliseconds: Int64 {
         turns.isEmpty ? 2_000 : turns.sorted()[(turns.count * 95 - 1) / 100]

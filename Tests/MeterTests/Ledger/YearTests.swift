@@ -39,18 +39,27 @@ import Testing
             try world.live(&seed)
             for index in max(0, world.index - 4)...world.index {
                 let ledger = try world.ledger(index)
-                #expect(Conservation.check(ledger, book: world.book.state) == [])
+                let found = Conservation.check(
+                    ledger,
+                    book: world.book.state,
+                    totals: world.totals(index)
+                )
+                #expect(found == [])
             }
         }
         for _ in 0..<3 { try world.quiet(&seed) }
         var carriedOut = Int128(0)
         var carriedIn = Int128(0)
+        var unassigned: [Name: Int128] = [:]
         for index in 0...world.index {
             let ledger = try world.ledger(index)
             #expect(Conservation.check(ledger, book: world.book.state) == [])
             for line in ledger.lines {
                 if line.term == .carriedOut { carriedOut += line.amount.rawValue }
                 if line.term == .carriedIn { carriedIn += line.amount.rawValue }
+            }
+            for line in ledger.tenants {
+                unassigned[line.key.tenant, default: 0] += Int128(line.unassigned.rawValue)
             }
         }
         var waiting = Int128(0)
@@ -75,6 +84,12 @@ import Testing
             #expect(0 <= left && left < Int128(units), "\(place): \(due) due, \(told) told")
         }
         #expect(carriedOut == carriedIn + waiting)
+        // What nobody has bound is shown, tenant by tenant, and in no figure.
+        for tenant in YearWorld.tenants {
+            #expect(unassigned[tenant] ?? 0 == world.unassigned[tenant] ?? 0, "\(tenant)")
+        }
+        let missing = Set(YearWorld.Happening.allCases).subtracting(world.happened)
+        #expect(missing.isEmpty, "the years had no \(missing)")
         let causes = Set(world.book.state.billing.carries.values.map(\.carry.cause))
         #expect(causes.isSuperset(of: [.tail, .late, .residue]), "\(causes)")
     }

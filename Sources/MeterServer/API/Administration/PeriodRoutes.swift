@@ -4,6 +4,7 @@ internal import MeterWire
 /// `/admin/v1/periods`: billing periods from open through cut to closed.
 struct PeriodRoutes {
     let closing: PeriodClosing
+    let reporting: (any ReportingControl)?
     let gate: QueryGate
 
     var routes: [APIRoute] {
@@ -25,7 +26,11 @@ struct PeriodRoutes {
             },
             APIRoute(.get, one + "/preview", scopes: .admin) { call async throws(Problem) in
                 try call.query.allow([])
-                return try await gate.pass { () async throws(Problem) in try await preview(call) }
+                let period = try period(call)
+                return try await gate.pass { () async throws(Problem) in
+                    let status = reporting?.status().first { $0.waldur == period.waldur }
+                    return .json(try await PeriodPreview(period, closing, status).json)
+                }
             },
             APIRoute(.post, one + "/close", scopes: .admin, bodyByteCountMax: 1 << 20) {
                 call async throws(Problem) in
@@ -60,76 +65,6 @@ struct PeriodRoutes {
             ])
         }
         return .json(["periods": .array(rows)])
-    }
-
-    // MARK: - Preview
-
-    /// Everything that can still be put right before the month is cut or closed.
-    private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let period = try period(call)
-        let reading = try await closing.ledger.read(nil, in: period)
-        let book = reading.book
-        var items: [JSONOutput] = []
-        func item(_ kind: String, _ subject: String, _ detail: String) {
-            items.append([
-                "kind": .string(kind), "subject": .string(subject), "detail": .string(detail),
-            ])
-        }
-        for standing in closing.standings(in: period) {
-            for obstacle in standing.obstacles where obstacle.cause != "not-cut" {
-                item(obstacle.cause, standing.tenant.description, obstacle.detail)
-            }
-        }
-        for usage in reading.month.unassigned {
-            item(
-                "unassigned",
-                "\(usage.key.tenant)/\(usage.key.agent)",
-                "\(usage.total) of \(usage.key.component) belong to no resource "
-                    + "(\(usage.key.reason.rawValue)); meterctl map set"
-            )
-        }
-        for key in book.billing.foreign.keys.sorted()
-        where key.month == period.month && key.waldur == period.waldur {
-            item(
-                "foreign",
-                key.description,
-                "somebody else wrote this figure; meterctl report foreign list"
-            )
-        }
-        for standing in book.billing.carries.values.sorted(by: { $0.carry.number < $1.carry.number }
-        )
-        where standing.waits && standing.carry.from.month == period.month
-            && standing.carry.from.waldur == period.waldur
-        {
-            item(
-                "carry",
-                standing.carry.from.description,
-                "carry \(standing.carry.number) waits; meterctl carry show \(standing.carry.number)"
-            )
-        }
-        for figure in reading.month.figures where figure.balance != .zero {
-            let plan = book.plan(of: figure.key)
-            let price = plan.flatMap {
-                book.billing.price(
-                    PriceKey(waldur: period.waldur, plan: $0, component: figure.key.component)
-                )
-            }
-            guard price == nil else { continue }
-            item(
-                "unpriced",
-                figure.key.description,
-                "nobody has seen a price for it; what is told may not be billed: meterctl map check"
-            )
-        }
-        let guardTime = closing.context.configuration.waldur?.guardTime.components.seconds ?? 0
-        let isCut = book.billing.isCut(period.month, of: period.waldur)
-        let until = period.end.start.advanced(byMilliseconds: -guardTime * 1_000)
-        return .json([
-            "month": .string(period.month.description),
-            "state": .string(isCut ? "cut" : "open"),
-            "fixableUntil": isCut ? .null : .string(RFC3339.text(until)),
-            "items": .array(items),
-        ])
     }
 
     // MARK: - Closing

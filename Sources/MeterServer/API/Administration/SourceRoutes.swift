@@ -86,6 +86,7 @@ struct SourceRoutes {
         return .object(
             Self.identity(source) + [
                 JSONMember("label", .optional(label(source.key.principal))),
+                JSONMember("host", .optional(source.peer)),
                 JSONMember("state", .string(Self.state(source))),
                 JSONMember("firstSeen", .string(RFC3339.text(source.firstSeen))),
                 JSONMember("lastSeen", .string(RFC3339.text(source.lastSeen))),
@@ -106,7 +107,7 @@ struct SourceRoutes {
         )
     }
 
-    /// Every gap, and those that nobody has accepted in groups by principal and cause.
+    /// Every gap, and those that nobody has accepted in groups by principal, host and cause.
     private func gaps() -> JSONOutput {
         let book = context.book.state
         let gaps = closing.gaps()
@@ -115,6 +116,7 @@ struct SourceRoutes {
             JSONOutput.object([
                 JSONMember("selector", .string(selector.description)),
                 JSONMember("label", .optional(gaps.first.flatMap { label($0.source.principal) })),
+                JSONMember("host", .optional(gaps.first?.host)),
                 JSONMember("cause", .optional(selector.cause?.rawValue)),
                 JSONMember("sources", .count(Set(gaps.map(\.source)).count)),
                 JSONMember("atMost", .decimal(Self.bound(of: gaps))),
@@ -161,8 +163,8 @@ struct SourceRoutes {
         )
         guard let selector = GapSelector(try fields.text("selector")) else {
             throw .badBody(
-                "`selector` is a principal's number or a source's 32 digits, and a cause if only "
-                    + "one is meant, such as 3/given-up."
+                "`selector` is a principal's number, one with a host, or a source's 32 digits, and a "
+                    + "cause if only one is meant, such as 3@10.1.4.7/given-up."
             )
         }
         guard let limit = try fields.natural("maxEvents") else {

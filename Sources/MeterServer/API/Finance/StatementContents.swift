@@ -12,7 +12,8 @@ struct StatementContents {
     private let billing: BillingStatement
     private let carries: [CarryStanding]
     private let adjustments: [AdjustmentStanding]
-    private let accepted: [SourceGap]
+    private let accepted: [(gap: SourceGap, reason: String)]
+    private let incidents: [IncidentLine]
 
     /// - Parameter gaps: Those that touch the tenant in the period.
     init(
@@ -53,7 +54,12 @@ struct StatementContents {
             .filter { isOwn($0.adjustment.key) }
             .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
             .sorted { $0.adjustment.number < $1.adjustment.number }
-        accepted = gaps.filter { book.accepts($0) }
+        accepted = gaps.compactMap { gap in
+            book.acceptanceReason(of: gap).map { (gap, $0) }
+        }
+        incidents = book.billing.incidents
+            .filter { isOwn($0.incident.key) && $0.found > before?.closedAt ?? Timestamp(milliseconds: 0) }
+            .map { IncidentLine(incident: $0.incident, found: $0.found) }
     }
 
     private var lines: [BillingLine] { closing.revision == 1 ? billing.lines : [] }
@@ -95,8 +101,14 @@ struct StatementContents {
             JSONMember("carries", .array(carries.map(json))),
             JSONMember("adjustments", .array(adjustments.map(json))),
             JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
-            JSONMember("acceptedGaps", .array(accepted.map(\.json))),
+            JSONMember("acceptedGaps", .array(accepted.map(json))),
+            JSONMember("incidents", .array(incidents.map(\.json))),
         ]).encoded
+    }
+
+    private func json(_ accepted: (gap: SourceGap, reason: String)) -> JSONOutput {
+        guard case .object(let members) = accepted.gap.json else { return accepted.gap.json }
+        return .object(members + [JSONMember("reason", .string(accepted.reason))])
     }
 
     /// A line with the newest price that Waldur showed before the period's end, and what it comes to.
@@ -219,6 +231,18 @@ struct StatementContents {
                 standing.adjustment.amount.description,
                 number: standing.adjustment.number,
                 reason: standing.adjustment.reason
+            )
+        }
+        for accepted in accepted {
+            row("accepted-gap", cells(nil, accepted.gap.description), reason: accepted.reason)
+        }
+        for line in incidents {
+            row(
+                "incident",
+                cells(line.incident.key, "\(line.incident.kind.rawValue): \(line.incident.quantity)"),
+                line.incident.frozenPrice,
+                line.difference?.description,
+                number: line.incident.number
             )
         }
         row("statement", cells(nil, "sha256 \(hash)"))
