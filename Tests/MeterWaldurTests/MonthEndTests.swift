@@ -140,7 +140,8 @@ import Testing
         let incidents = simulation.book.billing.incidents.map(\.incident)
         #expect(incidents.map(\.kind) == [.beforeTurn])
         let incident = try #require(incidents.first)
-        #expect(incident.key.month.description == "2026-12" && incident.key.component == "agent_calls")
+        #expect(
+            incident.key.month.description == "2026-12" && incident.key.component == "agent_calls")
         // Five of December and the two that were carried into it at the old price.
         #expect(incident.quantity == Hundredths(700))
         #expect(incident.frozenPrice == "0.02" && incident.duePrice == "0.05")
@@ -151,7 +152,9 @@ import Testing
         #expect(simulation.book.billing.incidents.count == 1)
         let status = simulation.reporter.status(at: simulation.moment)
         #expect(status.incidents == incidents)
-        #expect(status.detail.contains("before-turn") && status.detail.contains("period preview 2026-12"))
+        #expect(
+            status.detail.contains("before-turn")
+                && status.detail.contains("period preview 2026-12"))
         // What is closed is in its statement.
         try simulation.engine.book([
             .periodCut(

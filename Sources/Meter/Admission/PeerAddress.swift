@@ -47,7 +47,9 @@ extension PeerAddress: CustomStringConvertible {
             else { return nil }
             groups = front + [UInt16](repeating: 0, count: 8 - front.count - back.count) + back
         } else {
-            guard let all = Self.groups(text, mayEndInIPv4: true), all.count == 8 else { return nil }
+            guard let all = Self.groups(text, mayEndInIPv4: true), all.count == 8 else {
+                return nil
+            }
             groups = all
         }
         func half(_ groups: ArraySlice<UInt16>) -> UInt64 {
@@ -92,7 +94,8 @@ extension PeerAddress: CustomStringConvertible {
         guard parts.count == 4 else { return nil }
         var value: UInt32 = 0
         for part in parts {
-            guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy({ (48...57).contains($0) }),
+            guard (1...3).contains(part.utf8.count),
+                part.utf8.allSatisfy({ (48...57).contains($0) }),
                 let byte = UInt8(part)
             else { return nil }
             value = value << 8 | UInt32(byte)

@@ -17,7 +17,8 @@ enum SourceCoding {
         bytes.appendFixed64(source.key.principal.rawValue)
         bytes.appendFixed64(source.key.source.high)
         bytes.appendFixed64(source.key.source.low)
-        bytes.append((source.quarantined ? quarantinedFlag : 0) | (source.peer == nil ? 0 : peerFlag))
+        bytes.append(
+            (source.quarantined ? quarantinedFlag : 0) | (source.peer == nil ? 0 : peerFlag))
         bytes.appendFixed64(UInt64(bitPattern: source.firstSeen.milliseconds))
         bytes.appendFixed64(UInt64(bitPattern: source.lastSeen.milliseconds))
         bytes.appendVarint(source.received.watermark)

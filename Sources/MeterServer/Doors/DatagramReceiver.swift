@@ -306,7 +306,9 @@ extension PeerAddress {
             }
             self.init(ipv4: UInt32(bigEndian: known))
         case AF_INET6:
-            guard let offset = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) else { return nil }
+            guard let offset = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) else {
+                return nil
+            }
             let (high, low) = unsafe withUnsafeBytes(of: address) { bytes in
                 unsafe (
                     bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self),

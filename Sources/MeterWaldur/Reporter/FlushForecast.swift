@@ -55,13 +55,16 @@ package struct FlushForecast: Equatable, Sendable {
 
     /// What a person should know now; nil while there is time, and where there is nothing.
     package func warning(at now: Timestamp) -> String? {
-        guard now.milliseconds >= end.milliseconds - Self.warningMilliseconds, now < guardStart else {
+        guard now.milliseconds >= end.milliseconds - Self.warningMilliseconds, now < guardStart
+        else {
             return nil
         }
-        let turn = turnMilliseconds.map { "\(Self.text($0)) a turn (p95)" } ?? "nothing measured yet"
+        let turn =
+            turnMilliseconds.map { "\(Self.text($0)) a turn (p95)" } ?? "nothing measured yet"
         let size = "\(resources) \(resources == 1 ? "resource" : "resources"), \(turn)"
         if !fits {
-            return "the final flush of \(month) takes \(Self.text(milliseconds)) (\(size)): half of the last "
+            return
+                "the final flush of \(month) takes \(Self.text(milliseconds)) (\(size)): half of the last "
                 + "totals are told more than \(Self.text(tailMilliseconds)) before the month's end, and what "
                 + "is used after them is carried; find out why Waldur is slow, or give it more accounts"
         }

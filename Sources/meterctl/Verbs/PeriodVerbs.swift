@@ -51,7 +51,8 @@ struct PeriodVerbs: AsyncParsableCommand {
 
     struct Preview: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "What can still be put right, until when, and what the month's end will be like.",
+            abstract:
+                "What can still be put right, until when, and what the month's end will be like.",
             discussion: """
                 Holes, usage without a resource, figures of others, carries that wait, submissions \
                 without outcome, components without a price, prices that change with the month, orders \
@@ -85,7 +86,8 @@ struct PeriodVerbs: AsyncParsableCommand {
                 Terminal.talk(
                     "expected tail: \(line.cell("quantity")) \(line.cell("unit")) of "
                         + line.cell("component")
-                        + (amount.isEmpty ? ", of no known price" : ", \(amount) at the present price")
+                        + (amount.isEmpty
+                            ? ", of no known price" : ", \(amount) at the present price")
                 )
             }
             let count = answer.json.list("items").count

@@ -5,7 +5,8 @@ internal import MeterWaldur
 struct StatementShow: Verb {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "One tenant's statement to be read: figures, carries, adjustments, what is accepted.",
+        abstract:
+            "One tenant's statement to be read: figures, carries, adjustments, what is accepted.",
         discussion: """
             Metered amounts are in the smallest unit, what was told in the one that Waldur measures. \
             Amounts in money are at the quoted price: Waldur's invoice decides.

@@ -284,7 +284,9 @@ struct PeriodTests {
         let target = "/admin/v1/periods/\(month)"
         func incidents() async throws -> [JSONValue] {
             let preview = try await server.call("GET", target + "/preview")
-            return (preview.json["items"]?.array ?? []).filter { $0["kind"]?.string == "before-turn" }
+            return (preview.json["items"]?.array ?? []).filter {
+                $0["kind"]?.string == "before-turn"
+            }
         }
         let item = try #require(try await incidents().first)
         #expect(item["detail"]?.string?.contains("held to 0.02 instead of 0.05") == true)
@@ -350,7 +352,8 @@ struct PeriodTests {
         return try JSONParser.parse(preview.json.encoded)
     }
 
-    @Test func `the preview says when the month's last totals are told and what is used after them`()
+    @Test
+    func `the preview says when the month's last totals are told and what is used after them`()
         async throws
     {
         let (server, month) = try await server(cut: false)
@@ -420,7 +423,9 @@ struct PeriodTests {
         #expect(previous["tail"]?.array?.isEmpty == true)
     }
 
-    @Test func `the tail is as much as in the busier of the last day and the last hour`() async throws {
+    @Test func `the tail is as much as in the busier of the last day and the last hour`()
+        async throws
+    {
         let (server, month) = try await server(cut: false)
         let door = EngineDoor(context: server.context, reporting: nil)
         let ledger = TenantLedger(source: door, waldur: "waldur", zone: .utc)

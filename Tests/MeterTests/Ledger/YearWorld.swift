@@ -16,7 +16,8 @@ struct YearWorld {
 
     /// What happened at least once.
     enum Happening: CaseIterable {
-        case used, strayed, late, switched, moved, handedOver, assigned, terminated, adjusted, foreign
+        case used, strayed, late, switched, moved, handedOver, assigned, terminated, adjusted,
+            foreign
         case away, crashed, crashedInFlight, closed, reopened
     }
 
@@ -365,7 +366,8 @@ struct YearWorld {
 
     /// The resource goes to another tenant, whose agent of the same name uses it from now on.
     private mutating func handOver(_ resource: UInt64) throws {
-        guard let last = holders[resource]?.last, last.from < minute, !gone.contains(resource) else {
+        guard let last = holders[resource]?.last, last.from < minute, !gone.contains(resource)
+        else {
             return
         }
         let tenant: Name = last.tenant == "acme" ? "nordix" : "acme"

@@ -30,7 +30,9 @@ struct GapSelector: Hashable, CustomStringConvertible {
             holder = .source(source)
         } else {
             let names = first.split(separator: "@", omittingEmptySubsequences: false)
-            guard let number = names.first.flatMap({ UInt64($0) }), names.count <= 2 else { return nil }
+            guard let number = names.first.flatMap({ UInt64($0) }), names.count <= 2 else {
+                return nil
+            }
             let principal = PrincipalID(rawValue: number)
             if names.count == 1 {
                 holder = .principal(principal)

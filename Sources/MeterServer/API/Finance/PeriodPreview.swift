@@ -50,7 +50,8 @@ struct PeriodPreview {
         }
         var readings: [TenantLedger.Reading] = []
         for minutes in [60, 24 * 60] as [UInt32] {
-            guard let stretch = Self.last(minutes, of: period, at: closing.ledger.source.now()) else {
+            guard let stretch = Self.last(minutes, of: period, at: closing.ledger.source.now())
+            else {
                 continue
             }
             readings.append(try await closing.ledger.read(nil, in: stretch))
@@ -100,7 +101,9 @@ struct PeriodPreview {
         var items: [Item] = []
         if let warning = status.flushWarning {
             items.append(
-                Item(kind: "final-flush", subject: status.waldur.name, detail: warning, until: flush.start)
+                Item(
+                    kind: "final-flush", subject: status.waldur.name, detail: warning,
+                    until: flush.start)
             )
         }
         if status.state == "failing" {
@@ -120,7 +123,8 @@ struct PeriodPreview {
         closing.standings(in: period).flatMap { standing in
             standing.obstacles.filter { $0.cause != "not-cut" }.map { obstacle in
                 // What may still come counts in the month when it comes in time; the rest is decided about.
-                let mayCome = obstacle.cause == GapCause.open.rawValue
+                let mayCome =
+                    obstacle.cause == GapCause.open.rawValue
                     || obstacle.cause == GapCause.unclean.rawValue
                 return Item(
                     kind: obstacle.cause,
@@ -203,8 +207,10 @@ struct PeriodPreview {
             items.append(
                 Item(
                     kind: "reprice",
-                    subject: "\(figure.key.component) in plan \(planPeriod?.planName ?? "\(key.plan)")",
-                    detail: "\(price.price) becomes \(due) with the next month; what is not told before "
+                    subject:
+                        "\(figure.key.component) in plan \(planPeriod?.planName ?? "\(key.plan)")",
+                    detail:
+                        "\(price.price) becomes \(due) with the next month; what is not told before "
                         + "waits as a carry for a person: meterctl carry list",
                     until: toldUntil
                 )
@@ -222,11 +228,13 @@ struct PeriodPreview {
             }
             .sorted { $0.order.order < $1.order.order }
             .map { standing in
-                let told = standing.flushed.map { "told up to \(RFC3339.text($0.at))" } ?? "not told yet"
+                let told =
+                    standing.flushed.map { "told up to \(RFC3339.text($0.at))" } ?? "not told yet"
                 return Item(
                     kind: "order",
                     subject: standing.order.order.description,
-                    detail: "\(standing.order.type) of resource \(standing.order.resource) waits for the "
+                    detail:
+                        "\(standing.order.type) of resource \(standing.order.resource) waits for the "
                         + "provider, \(told); meterctl orders approve \(standing.order.order)"
                 )
             }

@@ -58,7 +58,9 @@ struct StatementContents {
             book.acceptanceReason(of: gap).map { (gap, $0) }
         }
         incidents = book.billing.incidents
-            .filter { isOwn($0.incident.key) && $0.found > before?.closedAt ?? Timestamp(milliseconds: 0) }
+            .filter {
+                isOwn($0.incident.key) && $0.found > before?.closedAt ?? Timestamp(milliseconds: 0)
+            }
             .map { IncidentLine(incident: $0.incident, found: $0.found) }
     }
 
@@ -239,7 +241,8 @@ struct StatementContents {
         for line in incidents {
             row(
                 "incident",
-                cells(line.incident.key, "\(line.incident.kind.rawValue): \(line.incident.quantity)"),
+                cells(
+                    line.incident.key, "\(line.incident.kind.rawValue): \(line.incident.quantity)"),
                 line.incident.frozenPrice,
                 line.difference?.description,
                 number: line.incident.number

@@ -107,7 +107,8 @@ struct TailForecast {
         var amounts: [Heading: ExactDecimal?] = [:]
         for (kind, amount) in kinds {
             guard
-                let told = try? Rounding.down(amount, unitsPerReported: kind.unitsPerReported).amount
+                let told = try? Rounding.down(amount, unitsPerReported: kind.unitsPerReported)
+                    .amount
             else { continue }
             let heading = Heading(component: kind.component, unit: kind.unit)
             quantities[heading, default: 0] &+= told.rawValue
