@@ -297,25 +297,20 @@ final class DatagramReceiver {
 
 extension PeerAddress {
     /// Whose datagram it is; nil for an address of another family.
+    ///
+    /// Read where Linux has it: `sin_addr` behind family and port, `sin6_addr` behind the flow besides.
     fileprivate init?(_ datagram: meter_datagram) {
         let address = unsafe datagram.address
+        let (ipv4, high, low) = unsafe withUnsafeBytes(of: address) { bytes in
+            unsafe (
+                bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self),
+                bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+                bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            )
+        }
         switch Int32(address.ss_family) {
-        case AF_INET:
-            let known = unsafe withUnsafeBytes(of: address) { bytes in
-                unsafe bytes.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr
-            }
-            self.init(ipv4: UInt32(bigEndian: known))
-        case AF_INET6:
-            guard let offset = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) else {
-                return nil
-            }
-            let (high, low) = unsafe withUnsafeBytes(of: address) { bytes in
-                unsafe (
-                    bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
-                    bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
-                )
-            }
-            self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
+        case AF_INET: self.init(ipv4: UInt32(bigEndian: ipv4))
+        case AF_INET6: self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
         default: return nil
         }
     }

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterWaldur
 internal import MeterWire
 
 /// Everything that `/metrics` shows, put together when somebody asks: the server's own counts, what the

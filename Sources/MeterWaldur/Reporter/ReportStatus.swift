@@ -66,7 +66,11 @@ package struct ReportStatus: Sendable {
         }
         if let flushWarning { parts.append(flushWarning) }
         if waitingCarries > 0 {
-            parts.append("\(waitingCarries) carries wait for a decision; `meterctl carry list`")
+            parts.append(
+                window.month == nil
+                    ? "\(waitingCarries) carries wait for the turn of the month"
+                    : "\(waitingCarries) carries wait for a decision; `meterctl carry list`"
+            )
         }
         if !openIntents.isEmpty {
             parts.append("\(openIntents.count) submissions are looked up")

@@ -84,10 +84,9 @@ struct PeriodVerbs: AsyncParsableCommand {
             for line in answer.json.list("tail") {
                 let amount = line.cell("amount")
                 Terminal.talk(
-                    "expected tail: \(line.cell("quantity")) \(line.cell("unit")) of "
-                        + line.cell("component")
-                        + (amount.isEmpty
-                            ? ", of no known price" : ", \(amount) at the present price")
+                    "expected tail: \(line.cell("component")) \(line.cell("quantity")) "
+                        + "\(line.cell("unit")), "
+                        + (amount.isEmpty ? "of no known price" : "worth \(amount)")
                 )
             }
             let count = answer.json.list("items").count
@@ -103,11 +102,13 @@ struct PeriodVerbs: AsyncParsableCommand {
         private static func talk(of flush: JSONValue) {
             let turn = flush.cell("turnMilliseconds")
             Terminal.talk(
-                "final flush: begins \(flush.cell("start")) and takes \(flush.cell("seconds")) s for "
+                "final flush: from \(flush.cell("start")), \(flush.cell("seconds")) s for "
                     + "\(flush.cell("resources")) resources ("
-                    + (turn.isEmpty ? "no turn measured yet" : "\(turn) ms a turn, p95")
-                    + "); half of them have their last total "
-                    + "\(flush.cell("medianTailSeconds")) s before the month's end"
+                    + (turn.isEmpty ? "no turn measured yet)" : "\(turn) ms a turn)")
+            )
+            Terminal.talk(
+                "half of the last totals are told \(flush.cell("medianTailSeconds")) s or more before the "
+                    + "month's end"
             )
         }
     }

@@ -72,8 +72,8 @@ struct SourcesVerbs: AsyncParsableCommand {
 
         static let groups: [Column] = [
             .text("selector"), .text("principal", "label"), .text("host").forProgramsOnly,
-            .state("cause").forProgramsOnly, .number("sources"), .number("at most"),
-            .text("earliest"),
+            .state("cause").forProgramsOnly, .number("sources").forWideScreens, .number("at most"),
+            .text("earliest").forWideScreens,
             .prose("tenants") { gap in
                 gap.at("tenants").map { $0.isNull } ?? true ? "all of them" : gap.cell("tenants")
             },

@@ -61,7 +61,7 @@ struct StatementShow: Verb {
         table.add("period", "\(statement.cell("from")) to \(statement.cell("to"))")
         table.add("revision", statement.cell("revision"))
         if !statement.cell("previous").isEmpty {
-            table.add("revision before", statement.cell("previous"))
+            table.add("previous", statement.cell("previous"))
         }
         table.add("SHA-256", signature.cell("sha256"))
         table.add("signed with", signature.cell("publicKey"))
@@ -70,42 +70,40 @@ struct StatementShow: Verb {
             "journal position \(statement.cell("exactAt.position")), "
                 + "decision \(statement.cell("exactAt.bookEntry"))"
         )
-        table.add("rows of usage", statement.cell("rows.count"))
-        table.add("their SHA-256", statement.cell("rows.sha256"))
+        table.add("amount", statement.cell("amount"))
+        table.add("rows", statement.cell("rows.count"))
+        table.add("rows SHA-256", statement.cell("rows.sha256"))
         return table
     }
 
-    /// Enough of a resource's uuid to tell it from others; programs have all of it.
-    private static func resource() -> Column {
-        .text("resource") { line in String(line.cell("resource").prefix(8)) }
-    }
+    private static let resource = Column.text("resource").forProgramsOnly
 
     private static let lines: [Column] = [
-        resource(), .text("component"), .number("metered"),
+        .text("agents"), resource, .text("component"), .number("metered"),
         .text("class").forProgramsOnly, .number("adjusted").forProgramsOnly,
         .number("carried in", "carriedIn").forProgramsOnly,
         .number("carried out", "carriedOut").forProgramsOnly,
         .number("residue").forProgramsOnly,
-        .number("told", "confirmed"), .text("of", "reportedUnit"), .text("price"),
+        .number("told", "confirmed"), .text("of", "reportedUnit"), .number("price"),
         .number("amount"),
     ]
     private static let carries: [Column] = [
-        .number("number"), .text("direction"), .state("state"), .text("cause"), resource(),
-        .text("component"), .number("amount"), .text("price"),
+        .text("number"), .text("direction").forWideScreens, .state("state"), .text("cause"),
+        .text("agents"), resource, .text("component"), .number("amount"), .number("price"),
     ]
     private static let adjustments: [Column] = [
-        .number("number"), .text("kind"), resource(), .text("component"), .number("amount"),
-        .text("author"), .prose("reason"),
+        .text("number"), .text("kind"), .text("agents"), resource, .text("component"),
+        .number("amount"), .text("author"), .prose("reason"),
     ]
     private static let unassigned: [Column] = [
         .text("agent"), .text("component"), .number("metered"), .state("reason"), .text("since"),
     ]
     private static let gaps: [Column] = [
-        .text("source") { gap in String(gap.cell("source").prefix(8)) }, .text("host"),
-        .state("cause"), .number("events"), .prose("reason"),
+        .text("source").forWideScreens, .text("host"), .state("cause"), .number("events"),
+        .prose("reason"),
     ]
     private static let incidents: [Column] = [
-        .state("kind"), resource(), .text("component"), .number("quantity"),
+        .state("kind"), resource, .text("component"), .number("quantity"),
         .text("frozen at", "frozenPrice"), .text("should be", "duePrice"), .number("difference"),
     ]
 }

@@ -49,7 +49,10 @@ struct YearWorld {
     private var holders: [UInt64: [Holder]] = [:]
     private var accessNumber: UInt64 = 2
     private var strayNumber: [Name: Int] = [:]
-    private var gone: Set<UInt64> = []
+    /// Used after the resource was terminated: without a plan, and never billed.
+    private(set) var unbillable: [Place: Int128] = [:]
+    /// When.
+    private var gone: [UInt64: UInt32] = [:]
     private var isAway = false
 
     init(_ seed: inout Seed) throws {
@@ -174,12 +177,12 @@ struct YearWorld {
             if seed.oneIn(20) { try handOver(UInt64(seed.below(3))) }
             for _ in 0..<seed.below(6) { use(&seed) }
             if seed.oneIn(12) { try switchPlan(UInt64(seed.below(3)), &seed) }
-            if seed.oneIn(30) { try move(UInt64(seed.below(3)), &seed) }
-            if seed.oneIn(8) { stray(&seed) }
-            if seed.oneIn(15) { try assign(&seed) }
+            if seed.oneIn(15) { try move(UInt64(seed.below(3)), &seed) }
+            if seed.oneIn(4) { stray(&seed) }
+            if seed.oneIn(12) { try assign(&seed) }
             if index == 18, tick == 3 { try terminate(2) }
             if seed.oneIn(12) { try adjust(&seed) }
-            if seed.oneIn(20) { try writeForeign(&seed) }
+            if seed.oneIn(8) { try writeForeign(&seed) }
             if seed.oneIn(6) {
                 isAway.toggle()
                 happened.insert(.away)
@@ -238,7 +241,9 @@ struct YearWorld {
                 amount: amount
             )
         )
-        used[Place(resource: resource, component: component), default: 0] += Int128(amount)
+        let place = Place(resource: resource, component: component)
+        used[place, default: 0] += Int128(amount)
+        if let end = gone[resource], time > end { unbillable[place, default: 0] += Int128(amount) }
         happened.insert(time / 60 == minute / 60 ? .used : .late)
     }
 
@@ -269,7 +274,7 @@ struct YearWorld {
     /// The agent is bound at last, also for what it used up to two months ago.
     private mutating func assign(_ seed: inout Seed) throws {
         let resource = UInt64(seed.below(3))
-        guard !gone.contains(resource) else { return }
+        guard gone[resource] == nil else { return }
         let tenant = holder(of: resource, at: minute)
         let agent = strayAgent(of: tenant)
         let from = minute - min(minute, UInt32(seed.below(130)))
@@ -348,7 +353,7 @@ struct YearWorld {
 
     private mutating func switchPlan(_ resource: UInt64, _ seed: inout Seed) throws {
         let known = standing(resource)
-        guard let current = known.periods.last, !gone.contains(resource) else { return }
+        guard let current = known.periods.last, gone[resource] == nil else { return }
         happened.insert(.switched)
         try see(
             resource,
@@ -359,14 +364,14 @@ struct YearWorld {
     }
 
     private mutating func move(_ resource: UInt64, _ seed: inout Seed) throws {
-        guard !gone.contains(resource) else { return }
+        guard gone[resource] == nil else { return }
         happened.insert(.moved)
         try decide(seen(resource, [], seed.pick(["owner", "other"])))
     }
 
     /// The resource goes to another tenant, whose agent of the same name uses it from now on.
     private mutating func handOver(_ resource: UInt64) throws {
-        guard let last = holders[resource]?.last, last.from < minute, !gone.contains(resource)
+        guard let last = holders[resource]?.last, last.from < minute, gone[resource] == nil
         else {
             return
         }
@@ -410,7 +415,7 @@ struct YearWorld {
             end: Timestamp(milliseconds: Int64(minute) * 60_000 + 20_000)
         )
         try decide(seen(resource, [ended], known.customer ?? "owner", state: "Terminated"))
-        gone.insert(resource)
+        gone[resource] = minute
         happened.insert(.terminated)
     }
 
@@ -438,7 +443,7 @@ struct YearWorld {
         for figure in try ledger(index).figures where always || !seed.oneIn(3) {
             let isFinal = figure.isPlanPeriodOver && figure.confirmed != nil
             guard figure.inFlight == nil, figure.amount >= .zero, !figure.lowers, !isFinal,
-                !gone.contains(figure.key.resource.low)
+                gone[figure.key.resource.low] == nil
             else { continue }
             let number = book.state.nextIntentNumber
             try decide(

@@ -27,7 +27,7 @@ struct PeriodRoutes {
             APIRoute(.get, one + "/preview", scopes: .admin) { call async throws(Problem) in
                 try call.query.allow([])
                 let period = try period(call)
-                return try await gate.pass { () async throws(Problem) in
+                return try await gate.pass { () async throws(Problem) -> APIAnswer in
                     let status = reporting?.status().first { $0.waldur == period.waldur }
                     return .json(try await PeriodPreview(period, closing, status).json)
                 }

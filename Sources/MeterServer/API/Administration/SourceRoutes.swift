@@ -38,9 +38,6 @@ struct SourceRoutes {
         ]
     }
 
-    /// How long a source must have been silent; a living one claims every few seconds.
-    private static let silence: Int64 = 5 * 60_000
-
     /// Decides that a source will not come back.
     private func retire(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow([])
@@ -66,10 +63,10 @@ struct SourceRoutes {
             throw .precondition("The source has ended already; nothing waits for it.")
         }
         let quiet = context.clock.now().milliseconds - source.lastSeen.milliseconds
-        guard quiet >= Self.silence else {
+        guard quiet >= SourceGap.silence else {
             throw .precondition(
                 "It was heard of \(max(0, quiet) / 1_000) s ago. Stop its emitter, and retire the source "
-                    + "when it has been silent for \(Self.silence / 60_000) minutes."
+                    + "when it has been silent for \(SourceGap.silence / 60_000) minutes."
             )
         }
         _ = try context.book.decide(

@@ -70,7 +70,39 @@ struct GapSelector: Hashable, CustomStringConvertible {
     }
 }
 
+extension GapSelector {
+    /// What a group comes to, for a person: `45 events of 2 sources of night batch on 10.1.4.7 were given up`.
+    ///
+    /// - Parameter label: What people call the principal.
+    static func sentence(_ gaps: [SourceGap], _ label: String) -> String {
+        guard let first = gaps.first else { return "nothing" }
+        let events = gaps.reduce(UInt128(0)) { $0 + UInt128($1.eventCount ?? 0) }
+        let sources = Set(gaps.map(\.source)).count
+        let isOne = events == 1
+        let what = isOne ? "1 event" : "\(events) events"
+        let whose =
+            (sources == 1 ? "1 source" : "\(sources) sources") + " of \(label)"
+            + (first.host.map { " on \($0)" } ?? "")
+        return switch first.cause {
+        case .open: "\(what) of \(whose) \(isOne ? "has" : "have") not come"
+        case .givenUp: "\(what) of \(whose) \(isOne ? "was" : "were") given up"
+        case .dropped: "\(what) of \(whose) \(isOne ? "was" : "were") dropped"
+        case .inConflict: "\(what) of \(whose) \(isOne ? "is" : "are") in conflict and not counted"
+        case .unclean: "\(whose) never said that \(sources == 1 ? "it" : "they") ended"
+        }
+    }
+}
+
 extension SourceGap {
+    /// It is unclean because it goes on: what it claimed last is not older than a few minutes.
+    func isOfLivingSource(at now: Timestamp) -> Bool {
+        cause == .unclean
+            && reach.allSatisfy { $0.earliest >= now.advanced(byMilliseconds: -Self.silence) }
+    }
+
+    /// How long a source must be silent to be thought dead; a living one claims every few seconds.
+    static let silence: Int64 = 5 * 60_000
+
     /// What may be missing at most: events, or one for a source of which nobody knows how many.
     var bound: UInt64 { eventCount ?? 1 }
 

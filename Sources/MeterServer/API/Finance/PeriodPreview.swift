@@ -16,7 +16,7 @@ struct PeriodPreview {
         var json: JSONOutput {
             [
                 "kind": .string(kind), "subject": .string(subject), "detail": .string(detail),
-                "until": .optional(until.map(RFC3339.text)),
+                "until": .optional(until.map { RFC3339.text($0.atFullSecond) }),
             ]
         }
     }
@@ -42,7 +42,8 @@ struct PeriodPreview {
         self.closing = closing
         reading = try await closing.ledger.read(nil, in: period)
         self.status = status
-        isCut = reading.book.billing.isCut(period.month, of: period.waldur)
+        let isCut = reading.book.billing.isCut(period.month, of: period.waldur)
+        self.isCut = isCut
         flush = status?.flush.flatMap { $0.month == period.month && !isCut ? $0 : nil }
         guard let flush else {
             tail = nil
@@ -81,7 +82,8 @@ struct PeriodPreview {
             "month": .string(period.month.description),
             "state": .string(isCut ? "cut" : "open"),
             "fixableUntil": isCut
-                ? .null : .string(RFC3339.text(flush?.guardStart ?? period.end.start)),
+                ? .null
+                : .string(RFC3339.text((flush?.guardStart ?? period.end.start).atFullSecond)),
             "flush": flush.map { $0.json(status?.flushWarning) } ?? .null,
             "tail": .array(tail?.lines.map(\.json) ?? []),
             "items": .array(items.map(\.json)),
@@ -92,8 +94,11 @@ struct PeriodPreview {
     private var toldUntil: Timestamp? { isCut ? nil : flush?.start ?? period.end.start }
 
     private var items: [Item] {
-        reporterItems + gapItems + unassignedItems + foreignItems + carryItems + priceItems
-            + orderItems + incidentItems
+        [
+            reporterItems, gapItems, unassignedItems, foreignItems, carryItems, priceItems,
+            orderItems,
+            incidentItems,
+        ].flatMap(\.self)
     }
 
     private var reporterItems: [Item] {
@@ -121,7 +126,8 @@ struct PeriodPreview {
 
     private var gapItems: [Item] {
         closing.standings(in: period).flatMap { standing in
-            standing.obstacles.filter { $0.cause != "not-cut" }.map { obstacle in
+            standing.obstacles.filter { !["not-cut", "foreign"].contains($0.cause) }.map {
+                obstacle in
                 // What may still come counts in the month when it comes in time; the rest is decided about.
                 let mayCome =
                     obstacle.cause == GapCause.open.rawValue
@@ -156,7 +162,8 @@ struct PeriodPreview {
                     kind: "foreign",
                     subject: key.description,
                     detail: "somebody else wrote this figure; meterctl report foreign list",
-                    until: flush?.foreignDecided
+                    // The default decides with the final flush at the latest.
+                    until: flush.map { min($0.foreignDecided, $0.start) }
                 )
             }
     }
@@ -256,7 +263,7 @@ struct PeriodPreview {
 extension FlushForecast {
     func json(_ warning: String?) -> JSONOutput {
         [
-            "month": .string(month.description), "start": .string(RFC3339.text(start)),
+            "month": .string(month.description), "start": .string(RFC3339.text(start.atFullSecond)),
             "guard": .string(RFC3339.text(guardStart)),
             "seconds": .integer((milliseconds + 999) / 1_000),
             "resources": .count(resources),
@@ -265,5 +272,12 @@ extension FlushForecast {
             "hasBegun": .boolean(hasBegun), "fits": .boolean(fits),
             "warning": .optional(warning),
         ]
+    }
+}
+
+extension Timestamp {
+    /// A forecast is no better than that.
+    fileprivate var atFullSecond: Timestamp {
+        Timestamp(milliseconds: milliseconds - milliseconds % 1_000)
     }
 }

@@ -55,7 +55,7 @@ struct StatementContents {
             .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
             .sorted { $0.adjustment.number < $1.adjustment.number }
         accepted = gaps.compactMap { gap in
-            book.acceptanceReason(of: gap).map { (gap, $0) }
+            book.acceptanceReason(of: gap).map { (gap: gap, reason: $0) }
         }
         incidents = book.billing.incidents
             .filter {
@@ -100,6 +100,7 @@ struct StatementContents {
                 "down to 0.01 of the reported unit, on the running total; the rest is the residue"
             ),
             JSONMember("lines", .array(lines.map(json))),
+            JSONMember("amount", .optional(total)),
             JSONMember("carries", .array(carries.map(json))),
             JSONMember("adjustments", .array(adjustments.map(json))),
             JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
@@ -119,10 +120,21 @@ struct StatementContents {
         let price = price(line)
         return .object(
             members + [
+                JSONMember("agents", agents(of: line.key.account.resource)),
                 JSONMember("price", .optional(price)),
                 JSONMember("amount", .optional(amount(line, price))),
             ]
         )
+    }
+
+    /// The tenant's agents that were bound to a resource in the period.
+    private func agents(of resource: ResourceKey) -> JSONOutput {
+        let period = reading.month.period
+        let names = reading.book.bindings.values.joined().filter { binding in
+            binding.resourceKey == resource && binding.tenant == closing.tenant
+                && binding.from < period.end && binding.to.map { $0 > period.start } ?? true
+        }.map(\.agent)
+        return .array(Set(names).sorted().map { .string($0.description) })
     }
 
     private func price(_ line: BillingLine) -> String? {
@@ -146,6 +158,12 @@ struct StatementContents {
         return told.multiplied(by: price)
     }
 
+    /// What all lines with a known price come to; nil where there is none.
+    private var total: ExactDecimal? {
+        let amounts = lines.compactMap { amount($0, price($0)) }
+        return amounts.isEmpty ? nil : ExactDecimal.sum(amounts)
+    }
+
     private func isComingIn(_ standing: CarryStanding) -> Bool {
         standing.carry.from.month != reading.month.period.month
     }
@@ -158,6 +176,7 @@ struct StatementContents {
             "cause": .string(carry.cause.rawValue),
             "state": .string(standing.state),
             "resource": .string(carry.from.resource.description),
+            "agents": agents(of: carry.from.resourceKey),
             "component": .string(carry.from.component.description),
             "month": .string(carry.from.month.description),
             "planPeriod": .string(carry.from.planPeriod.description),
@@ -174,6 +193,7 @@ struct StatementContents {
             "number": .decimal(adjustment.number),
             "kind": .string(adjustment.kind.rawValue),
             "resource": .string(adjustment.key.resource.description),
+            "agents": agents(of: adjustment.key.resourceKey),
             "component": .string(adjustment.key.component.description),
             "planPeriod": .string(adjustment.key.planPeriod.description),
             "amount": .string(adjustment.amount.description),
@@ -214,6 +234,9 @@ struct StatementContents {
         for line in lines {
             let price = price(line)
             row("line", line.cells, price, amount(line, price)?.description)
+        }
+        if let total {
+            row("total", cells(nil, "at the quoted prices"), nil, total.description)
         }
         for standing in carries {
             row(

@@ -116,9 +116,9 @@ struct TailForecast {
                 ExactDecimal(digits: told.rawValue, scale: 2).multiplied(by: price)
             }
             // One row without a price makes the sum unknown.
-            amounts[heading] = (amounts[heading] ?? .zero).flatMap { sum in
-                money.map { ExactDecimal.sum([sum, $0]) }
-            }
+            let sum: ExactDecimal? = amounts[heading, default: .zero]
+            let next = sum.flatMap { sum in money.map { ExactDecimal.sum([sum, $0]) } }
+            amounts.updateValue(next, forKey: heading)
         }
         return quantities.map { heading, quantity in
             Line(
