@@ -109,7 +109,7 @@ enum CatalogBook {
             .orderFlushed,
             .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
             .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
-            .statementKeySet, .offeringFollowed:
+            .statementKeySet, .offeringFollowed, .correctionMade, .creditGranted:
             break
         }
     }

@@ -40,7 +40,9 @@ struct Meterctl: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Month end",
-                subcommands: [PeriodVerbs.self, StatementVerbs.self]
+                subcommands: [
+                    PeriodVerbs.self, AdjustVerbs.self, CreditVerbs.self, StatementVerbs.self,
+                ]
             ),
             CommandGroup(
                 name: "Events in",

@@ -40,6 +40,11 @@ import Testing
         Case("report status", "report-status"), Case("report preview", "report-preview"),
         Case("report submit", "report-submit"), Case("reconcile", "reconcile"),
         Case("reconcile --all", "reconcile", name: "reconcile-all"),
+        Case("adjust list", "adjustments"), Case("credit list", "credits"),
+        Case(
+            "adjust amend a b c --amount -5 --at 2026-11-03T10:15:00Z --reason d --dry-run",
+            "adjustment-plan"
+        ),
         Case("carry list", "carries"), Case("report foreign list", "foreign"),
         Case("usage input_tokens", "usage-meter"),
         Case("usage --tenant a --agent b", "usage-agent"),

@@ -19,6 +19,8 @@ extension BookState {
             billing.orders[flush.order] == nil ? .unknownOrder(flush.order) : nil
         case .adjustmentMade(let adjustment): refusal(of: adjustment)
         case .adjustmentAcknowledged(let note): refusal(of: note)
+        case .correctionMade(let correction): refusal(of: correction)
+        case .creditGranted(let credit): refusal(of: credit)
         case .resourceReleased(let release): release.reason.isEmpty ? .reasonMissing : nil
         case .periodClosed(let closing): refusal(of: closing)
         case .periodReopened(let reopening): refusal(of: reopening)
@@ -129,6 +131,52 @@ extension BookState {
             reverted.adjustment.amount.rawValue == -adjustment.amount.rawValue
         else { return .notARevert(adjustment.number) }
         return nil
+    }
+
+    private func refusal(of correction: CorrectionMade) -> DecisionRefusal? {
+        if correction.reason.isEmpty { return .reasonMissing }
+        let (part, parts) = (correction.part ?? 0, correction.parts ?? 1)
+        let known = billing.corrections[correction.number]
+        let isNext =
+            part == 0
+            ? correction.number > billing.lastAdjustmentNumber
+            : known?.partCount == part && known?.parts == parts && known?.kind == correction.kind
+                && known?.reverts == correction.reverts
+        guard isNext, part < parts else {
+            return .adjustmentNumber(last: billing.lastAdjustmentNumber)
+        }
+        guard (1...CorrectionMade.lineCountMax).contains(correction.lines.count) else {
+            return .correctionLines(limit: CorrectionMade.lineCountMax)
+        }
+        for line in correction.lines {
+            if line.amount == .zero { return .amountZero }
+            if line.amount.rawValue.magnitude > CorrectionLine.amountMax.magnitude {
+                return .amountTooLarge
+            }
+        }
+        guard correction.kind == .revert else {
+            return correction.reverts == nil ? nil : .notARevert(correction.number)
+        }
+        return isRevert(correction, from: Int(part) * CorrectionMade.lineCountMax)
+            ? nil : .notARevert(correction.number)
+    }
+
+    /// Whether the lines of an entry are the opposite of those of the correction that it takes back, in
+    /// their order, and no others are left over.
+    private func isRevert(_ correction: CorrectionMade, from first: Int) -> Bool {
+        guard let number = correction.reverts, let reverted = billing.corrections[number],
+            reverted.kind != .revert, !reverted.isReverted || correction.part ?? 0 > 0
+        else { return false }
+        let lines = reverted.lines.dropFirst(first).prefix(CorrectionMade.lineCountMax)
+        return lines.map(\.opposite) == correction.lines && reverted.parts == correction.parts ?? 1
+    }
+
+    private func refusal(of credit: CreditGranted) -> DecisionRefusal? {
+        guard let standing = billing.carries[credit.number] else {
+            return .unknownCarry(credit.number)
+        }
+        return standing.requestsCredit && standing.credit == nil
+            ? nil : .noCreditRequested(credit.number)
     }
 
     private func refusal(of note: AdjustmentAcknowledged) -> DecisionRefusal? {

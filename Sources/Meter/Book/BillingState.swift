@@ -23,6 +23,10 @@ package struct BillingState: Sendable {
     package private(set) var waitingCarries: [ResourceKey: Set<UInt64>] = [:]
     package private(set) var lastCarryNumber: UInt64 = 0
     package private(set) var adjustments: [UInt64: AdjustmentStanding] = [:]
+    package private(set) var corrections: [UInt64: CorrectionStanding] = [:]
+    /// What they come to.
+    package private(set) var corrected = CorrectedUsage()
+    /// Of adjustments and corrections.
     package private(set) var lastAdjustmentNumber: UInt64 = 0
     /// Figures of others that stand, or are to be overwritten.
     package private(set) var foreign: [SubmissionKey: ForeignStanding] = [:]
@@ -67,6 +71,10 @@ package struct BillingState: Sendable {
         case .incidentFound(let incident): incidents.append((incident, entry.time))
         case .adjustmentMade(let adjustment): add(adjustment, by: entry.author, at: entry.time)
         case .adjustmentAcknowledged(let note): adjustments[note.number]?.isAcknowledged = true
+        case .correctionMade(let correction): add(correction, by: entry.author, at: entry.time)
+        case .creditGranted(let credit):
+            carries[credit.number]?.credit = credit
+            carries[credit.number]?.creditedAt = entry.time
         case .resourceAdopted(let adoption):
             adopted[adoption.resourceKey] = adoption
             released[adoption.resourceKey] = nil
@@ -104,7 +112,11 @@ package struct BillingState: Sendable {
 
     private mutating func add(_ carry: CarryMade, at time: Timestamp) {
         lastCarryNumber = max(lastCarryNumber, carry.number)
-        carries[carry.number] = CarryStanding(carry: carry, made: time)
+        carries[carry.number] = CarryStanding(
+            carry: carry,
+            made: time,
+            cutCount: cuts[carry.from.waldur]?.count ?? 0
+        )
         change(carry.from) { $0.carriesOut.append(carry.number) }
         if let to = carry.to {
             change(to) { $0.carriesIn.append(carry.number) }
@@ -134,6 +146,26 @@ package struct BillingState: Sendable {
         )
         change(adjustment.key) { $0.adjustments.append(adjustment.number) }
         if let reverted = adjustment.reverts { adjustments[reverted]?.isReverted = true }
+    }
+
+    private mutating func add(
+        _ correction: CorrectionMade,
+        by author: String,
+        at time: Timestamp
+    ) {
+        lastAdjustmentNumber = max(lastAdjustmentNumber, correction.number)
+        if corrections[correction.number] == nil {
+            corrections[correction.number] = CorrectionStanding(
+                correction,
+                author: author,
+                made: time
+            )
+            if let reverted = correction.reverts { corrections[reverted]?.isReverted = true }
+        } else {
+            corrections[correction.number]?.lines += correction.lines
+            corrections[correction.number]?.partCount += 1
+        }
+        for line in correction.lines { corrected.add(line) }
     }
 }
 
@@ -173,6 +205,14 @@ extension BillingState {
     /// Carries of a resource that wait, oldest first.
     package func waiting(of resource: ResourceKey) -> [CarryStanding] {
         (waitingCarries[resource] ?? []).sorted().compactMap { carries[$0] }
+    }
+
+    /// How many of its Waldur's cuts a carry has lived through, with those of the corrections that it is
+    /// what is left of.
+    package func cutsPassed(by carry: CarryMade) -> Int {
+        let passed = Int(carry.cuts ?? 0)
+        guard let standing = carries[carry.number] else { return passed }
+        return passed + (cuts[carry.from.waldur]?.count ?? 0) - standing.cutCount
     }
 
     /// Adjustments of a row, oldest first.

@@ -81,7 +81,7 @@ package struct BookState: Sendable {
             .foreignFound, .orderSeen, .orderFlushed, .incidentFound,
             .adjustmentMade, .adjustmentAcknowledged, .resourceAdopted, .resourceReleased,
             .periodClosed, .periodReopened, .statementKeySet,
-            .offeringFollowed:
+            .offeringFollowed, .correctionMade, .creditGranted:
             billing.apply(entry)
         }
     }

@@ -33,6 +33,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
     package let price: String?
     /// Whose resource it was; nil where nobody has seen it.
     package let customer: Name?
+    /// Of a correction below zero: how many cuts it had lived through before, in other rows.
+    package let cuts: UInt32?
 
     package init(
         number: UInt64,
@@ -42,7 +44,8 @@ package struct CarryMade: Equatable, Codable, Sendable {
         to: SubmissionKey? = nil,
         position: UInt64,
         price: String? = nil,
-        customer: Name? = nil
+        customer: Name? = nil,
+        cuts: UInt32? = nil
     ) {
         self.number = number
         self.from = from
@@ -52,6 +55,7 @@ package struct CarryMade: Equatable, Codable, Sendable {
         self.position = position
         self.price = price
         self.customer = customer
+        self.cuts = cuts
     }
 }
 
@@ -93,10 +97,16 @@ package struct CarryStanding: Equatable, Sendable {
     package let made: Timestamp
     package internal(set) var settled: CarrySettled?
     package internal(set) var settledAt: Timestamp?
+    /// The grant of the credit that it requests.
+    package internal(set) var credit: CreditGranted?
+    package internal(set) var creditedAt: Timestamp?
+    /// How many months of its Waldur were cut when it was made.
+    let cutCount: Int
 
-    init(carry: CarryMade, made: Timestamp) {
+    init(carry: CarryMade, made: Timestamp, cutCount: Int) {
         self.carry = carry
         self.made = made
+        self.cutCount = cutCount
     }
 
     /// The row whose total it is in; nil while it waits, and when it is told nowhere.
@@ -105,6 +115,12 @@ package struct CarryStanding: Equatable, Sendable {
     /// Nobody has decided where it goes.
     package var waits: Bool { carry.to == nil && settled == nil }
 
-    /// One word: `waits`, `lands`, or what it was settled by.
-    package var state: String { settled?.settlement.rawValue ?? (waits ? "waits" : "lands") }
+    /// Waldur's staff were asked for a credit.
+    package var requestsCredit: Bool { settled?.settlement == .creditRequest }
+
+    /// One word: `waits`, `lands`, what it was settled by, or `credited`.
+    package var state: String {
+        if credit != nil { return "credited" }
+        return settled?.settlement.rawValue ?? (waits ? "waits" : "lands")
+    }
 }

@@ -45,6 +45,8 @@ package enum Decision: Equatable, Sendable {
     case periodReopened(PeriodReopened)
     case statementKeySet(StatementKeySet)
     case offeringFollowed(OfferingFollowed)
+    case correctionMade(CorrectionMade)
+    case creditGranted(CreditGranted)
 }
 
 /// A key opens nothing any more.
@@ -134,6 +136,8 @@ extension Decision {
         case periodReopened = "period-reopened"
         case statementKeySet = "statement-key-set"
         case offeringFollowed = "offering-followed"
+        case correctionMade = "correction-made"
+        case creditGranted = "credit-granted"
     }
 
     package var kind: Kind {
@@ -178,6 +182,8 @@ extension Decision {
         case .periodReopened: .periodReopened
         case .statementKeySet: .statementKeySet
         case .offeringFollowed: .offeringFollowed
+        case .correctionMade: .correctionMade
+        case .creditGranted: .creditGranted
         }
     }
 
@@ -224,6 +230,8 @@ extension Decision {
         case .periodReopened(let content): content
         case .statementKeySet(let content): content
         case .offeringFollowed(let content): content
+        case .correctionMade(let content): content
+        case .creditGranted(let content): content
         }
     }
 }

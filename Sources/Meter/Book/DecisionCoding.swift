@@ -49,6 +49,8 @@ extension Decision: Codable {
         case .periodReopened: self = .periodReopened(try PeriodReopened(from: decoder))
         case .statementKeySet: self = .statementKeySet(try StatementKeySet(from: decoder))
         case .offeringFollowed: self = .offeringFollowed(try OfferingFollowed(from: decoder))
+        case .correctionMade: self = .correctionMade(try CorrectionMade(from: decoder))
+        case .creditGranted: self = .creditGranted(try CreditGranted(from: decoder))
         }
     }
 

@@ -55,6 +55,9 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case unknownAdjustment(UInt64)
     case adjustmentAcknowledged(UInt64)
     case notARevert(UInt64)
+    case correctionLines(limit: Int)
+    case amountTooLarge
+    case noCreditRequested(UInt64)
     case periodClosed(TenantPeriod)
     case periodNotClosed(TenantPeriod)
     case periodRevision(TenantPeriod, next: UInt32)
@@ -138,7 +141,11 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .unknownAdjustment(let number): "there is no adjustment \(number)"
         case .adjustmentAcknowledged(let number): "adjustment \(number) is acknowledged"
         case .notARevert(let number):
-            "adjustment \(number) must take back exactly one other of its row, once"
+            "adjustment \(number) must take back exactly one other, once"
+        case .correctionLines(let limit): "an entry of a correction has 1 to \(limit) lines"
+        case .amountTooLarge: "an amount is beyond 2^96"
+        case .noCreditRequested(let number):
+            "carry \(number) is no credit request that waits to be granted"
         case .periodClosed(let period): "\(period) is closed; reopen it first"
         case .periodNotClosed(let period): "that revision of \(period) is not the closed one"
         case .periodRevision(let period, let next):

@@ -64,6 +64,13 @@ package struct OrderID: WaldurUUID {
     package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 }
 
+/// One item of an invoice.
+package struct InvoiceItemID: WaldurUUID {
+    package let high: UInt64
+    package let low: UInt64
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
 /// Which of the configured Waldurs.
 package struct WaldurID: Hashable, Comparable, Codable, Sendable, CustomStringConvertible,
     ExpressibleByStringLiteral

@@ -28,8 +28,8 @@ struct Accounts {
         where key.waldur == period.waldur && key.month == period.month {
             totals[key] = 0
         }
-        var notBillable: [LedgerAccount: [NotBillableClass: UInt128]] = [:]
-        var unread: [LedgerAccount: UInt128] = [:]
+        var notBillable: [LedgerAccount: [NotBillableClass: LedgerAmount]] = [:]
+        var unread: [LedgerAccount: LedgerAmount] = [:]
         for key in (book.billing.rows[period.month] ?? [:]).values.flatMap(\.keys)
         where key.waldur == period.waldur {
             totals[key] = 0
@@ -38,32 +38,41 @@ struct Accounts {
             let weight = book.told(key.component, of: key.resource)?.weight ?? 1
             let amount = try Quantity(usage.sum).weighed(weight).rawValue
             if let reason = key.notBillable {
-                let known = notBillable[key.account]?[reason] ?? 0
+                let known = notBillable[key.account]?[reason] ?? .zero
                 notBillable[key.account, default: [:]][reason] =
-                    try Quantity(known).adding(amount).rawValue
-            } else if let planPeriod = key.planPeriod {
-                let row = SubmissionKey(
-                    waldur: key.resource.waldur,
-                    resource: key.resource.resource,
-                    component: key.told,
-                    planPeriod: planPeriod,
-                    month: period.month
-                )
+                    try known.adding(LedgerAmount(total: amount))
+            } else if let row = key.row(in: period.month) {
                 totals[row] = try Quantity(totals[row] ?? 0).adding(amount).rawValue
             } else {
                 unread[key.account] =
-                    try Quantity(unread[key.account] ?? 0).adding(amount).rawValue
+                    try (unread[key.account] ?? .zero).adding(LedgerAmount(total: amount))
             }
         }
+        var corrections: [SubmissionKey: LedgerAmount] = [:]
+        var adjusted: [LedgerAccount: LedgerAmount] = [:]
+        for line in attribution.sortedCorrected {
+            let (key, amount) = (line.key, try line.weighed)
+            if let row = key.row(in: period.month), key.notBillable == nil {
+                corrections[row] = try (corrections[row] ?? .zero).adding(amount)
+                totals[row] = totals[row] ?? 0
+                continue
+            }
+            adjusted[key.account] = try (adjusted[key.account] ?? .zero).adding(amount)
+            if let reason = key.notBillable {
+                let known = notBillable[key.account]?[reason] ?? .zero
+                notBillable[key.account, default: [:]][reason] = try known.adding(amount)
+            } else {
+                unread[key.account] = try (unread[key.account] ?? .zero).adding(amount)
+            }
+        }
+        for (account, amount) in adjusted { try add(.adjusted, account, nil, amount) }
         for (account, reasons) in notBillable {
-            for (reason, total) in reasons {
-                try add(.notBillable(reason), account, nil, LedgerAmount(total: total))
+            for (reason, amount) in reasons {
+                try add(.notBillable(reason), account, nil, amount)
             }
         }
-        for (account, total) in unread {
-            try add(.waiting, account, nil, LedgerAmount(total: total))
-        }
-        for (row, total) in totals { try tell(row, total) }
+        for (account, amount) in unread { try add(.waiting, account, nil, amount) }
+        for (row, total) in totals { try tell(row, total, corrections[row] ?? .zero) }
     }
 
     /// The rows of live resources that have been read: one for each component and plan period.
@@ -93,11 +102,16 @@ struct Accounts {
     }
 
     /// The lines and the figure of one row of Waldur's usage.
-    private mutating func tell(_ row: SubmissionKey, _ total: UInt128) throws(LedgerError) {
+    private mutating func tell(
+        _ row: SubmissionKey,
+        _ total: UInt128,
+        _ corrections: LedgerAmount
+    ) throws(LedgerError) {
         let account = LedgerAccount(resource: row.resourceKey, component: row.component)
         let units = book.unitsPerReported(row.component, of: row.resourceKey)
         let decided = try RowAccount(row, units: units, book: book)
-        let balance = try decided.balance(metered: total)
+        let adjusted = try decided.adjusted.adding(corrections)
+        let balance = try decided.balance(metered: total).adding(corrections)
         let rounded = try Rounding.down(balance, unitsPerReported: units)
         let standing = book.submission(row)
         let confirmed = book.found(row)
@@ -108,7 +122,7 @@ struct Accounts {
         let toTell = try LedgerAmount(rounded.amount, unitsPerReported: units)
         let terms: [(LedgerTerm, LedgerAmount)] = [
             (.opening, decided.opening),
-            (.adjusted, decided.adjusted),
+            (.adjusted, adjusted),
             (.carriedIn, decided.carriedIn),
             (.confirmed, confirmedAmount),
             (.inFlight, try intended.subtracting(confirmedAmount)),
@@ -124,20 +138,15 @@ struct Accounts {
             LedgerFigure(
                 key: row,
                 total: Quantity(total),
+                adjusted: adjusted,
+                carriedIn: decided.carriedIn,
                 balance: balance,
                 amount: rounded.amount,
                 confirmed: confirmed,
                 inFlight: inFlight,
-                isPlanPeriodOver: isOver(row.planPeriod, of: row.resourceKey)
+                isPlanPeriodOver: book.isOver(row)
             )
         )
-    }
-
-    private func isOver(_ planPeriod: PlanPeriodID, of resource: ResourceKey) -> Bool {
-        guard let periods = book.resources[resource]?.periods,
-            let index = periods.firstIndex(where: { $0.id == planPeriod })
-        else { return true }
-        return periods[index].end != nil || index + 1 < periods.count
     }
 
     private mutating func add(
@@ -167,6 +176,31 @@ struct Accounts {
     }
 
     var sortedFigures: [LedgerFigure] { figures.sorted { $0.key < $1.key } }
+}
+
+extension BookState {
+    /// A row's plan period has ended, or nobody knows it.
+    func isOver(_ row: SubmissionKey) -> Bool {
+        guard let periods = resources[row.resourceKey]?.periods,
+            let index = periods.firstIndex(where: { $0.id == row.planPeriod })
+        else { return true }
+        return periods[index].end != nil || index + 1 < periods.count
+    }
+}
+
+extension AttributedUsage.Key {
+    /// The row of Waldur's usage that it is told in; nil while nobody knows the plan period.
+    package func row(in month: BillingMonth) -> SubmissionKey? {
+        planPeriod.map { planPeriod in
+            SubmissionKey(
+                waldur: resource.waldur,
+                resource: resource.resource,
+                component: told,
+                planPeriod: planPeriod,
+                month: month
+            )
+        }
+    }
 }
 
 extension LedgerTerm {

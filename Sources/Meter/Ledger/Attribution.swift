@@ -8,6 +8,9 @@ struct Attribution {
     private var splits: [ResourceKey: PlanPeriodSplit] = [:]
 
     private(set) var attributed: [AttributedUsage.Key: UsageTotal] = [:]
+    /// What corrections add to it, in smallest units.
+    private(set) var corrected: [AttributedUsage.Key: LedgerAmount] = [:]
+    private var unassignedCorrections: [UnassignedUsage.Key: LedgerAmount] = [:]
     private var unassigned: [UnassignedUsage.Key: (total: UsageTotal, first: Minute)] = [:]
     private var tenants: [TenantLine.Key: TenantLine] = [:]
     /// What was metered for each account: added up on its own, not from the lines that it must equal.
@@ -29,15 +32,7 @@ struct Attribution {
         at minute: Minute
     ) throws(LedgerError) {
         let key = TenantLine.Key(tenant: tenant, component: component)
-        var line =
-            tenants[key]
-            ?? TenantLine(
-                key: key,
-                metered: Quantity(0),
-                attributed: Quantity(0),
-                attributedElsewhere: Quantity(0),
-                unassigned: Quantity(0)
-            )
+        var line = tenants[key] ?? TenantLine(key)
         line.metered = try line.metered.adding(total.sum)
         switch resolver.resolve(tenant: tenant, agent: agent, access: access, at: minute) {
         case .unassigned(let reason):
@@ -55,30 +50,75 @@ struct Attribution {
             line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
         case .bound(let binding):
             line.attributed = try line.attributed.adding(total.sum)
-            // What is made up of others has no part of that name, and is in no offering.
-            let told = book.told(component, of: binding.resourceKey)
-            let weight = told?.weight ?? 1
-            let account = LedgerAccount(
-                resource: binding.resourceKey,
-                component: told?.component ?? component
+            let key = attributedKey(
+                CorrectionCell(
+                    tenant: tenant,
+                    agent: agent,
+                    component: component,
+                    minute: minute
+                ),
+                binding
             )
-            metered[account] =
-                try Quantity(metered[account] ?? 0)
+            let weight = book.told(component, of: binding.resourceKey)?.weight ?? 1
+            metered[key.account] =
+                try Quantity(metered[key.account] ?? 0)
                 .adding(Quantity(total.sum).weighed(weight).rawValue).rawValue
-            let fate = fate(of: component, told: told?.component, binding: binding, at: minute)
-            let key = AttributedUsage.Key(
-                tenant: tenant,
-                agent: agent,
-                access: binding.access,
-                resource: binding.resourceKey,
-                component: component,
-                told: account.component,
-                planPeriod: fate.planPeriod,
-                notBillable: fate.notBillable
-            )
             attributed[key] = try (attributed[key] ?? UsageTotal()).adding(total)
         }
         tenants[key] = line
+    }
+
+    /// Places what corrections add to one cell as its usage is placed.
+    mutating func add(_ amount: LedgerAmount, to cell: CorrectionCell) throws(LedgerError) {
+        let key = TenantLine.Key(tenant: cell.tenant, component: cell.component)
+        var line = tenants[key] ?? TenantLine(key)
+        line.adjusted = try line.adjusted.adding(amount)
+        let resolution = resolver.resolve(
+            tenant: cell.tenant,
+            agent: cell.agent,
+            access: cell.access,
+            at: cell.minute
+        )
+        switch resolution {
+        case .unassigned(let reason):
+            line.adjustedUnassigned = try line.adjustedUnassigned.adding(amount)
+            let key = UnassignedUsage.Key(
+                tenant: cell.tenant,
+                agent: cell.agent,
+                access: cell.access,
+                component: cell.component,
+                reason: reason
+            )
+            unassignedCorrections[key] =
+                try (unassignedCorrections[key] ?? .zero).adding(amount)
+        case .bound(let binding) where binding.waldur != period.waldur:
+            line.adjustedElsewhere = try line.adjustedElsewhere.adding(amount)
+        case .bound(let binding):
+            line.adjustedAttributed = try line.adjustedAttributed.adding(amount)
+            let key = attributedKey(cell, binding)
+            corrected[key] = try (corrected[key] ?? .zero).adding(amount)
+        }
+        tenants[key] = line
+    }
+
+    /// Under what usage of a binding is kept.
+    private mutating func attributedKey(
+        _ cell: CorrectionCell,
+        _ binding: Binding
+    ) -> AttributedUsage.Key {
+        // What is made up of others has no part of that name, and is in no offering.
+        let told = book.told(cell.component, of: binding.resourceKey)?.component
+        let fate = fate(of: cell.component, told: told, binding: binding, at: cell.minute)
+        return AttributedUsage.Key(
+            tenant: cell.tenant,
+            agent: cell.agent,
+            access: binding.access,
+            resource: binding.resourceKey,
+            component: cell.component,
+            told: told ?? cell.component,
+            planPeriod: fate.planPeriod,
+            notBillable: fate.notBillable
+        )
     }
 
     /// Whether usage under a binding is billed, and in which plan period.
@@ -128,6 +168,23 @@ struct Attribution {
                 first: usage.first
             )
         }
+    }
+
+    var sortedCorrected: [CorrectedLine] {
+        corrected.filter { $0.value != .zero }.sorted { $0.key.order < $1.key.order }
+            .map { key, amount in
+                CorrectedLine(
+                    key: key,
+                    amount: amount,
+                    weight: book.told(key.component, of: key.resource)?.weight ?? 1
+                )
+            }
+    }
+
+    var sortedUnassignedCorrections: [UnassignedCorrection] {
+        unassignedCorrections.filter { $0.value != .zero }
+            .sorted { $0.key.order < $1.key.order }
+            .map { UnassignedCorrection(key: $0.key, amount: $0.value) }
     }
 
     var sortedTenants: [TenantLine] { tenants.values.sorted { $0.key < $1.key } }

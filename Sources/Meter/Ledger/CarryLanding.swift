@@ -2,12 +2,11 @@
 ///
 /// It lands by itself only where the customer pays what it would have paid: at the same plan, price and
 /// customer. A residue is less than a hundredth of the reported unit, so that it lands at any price of the
-/// same customer.
+/// same customer. What takes away lands like what adds: totals are lowered by it down to zero, and what is
+/// left goes on to the next month, through two cuts at most; then a credit is requested for it.
 package struct CarryLanding: Equatable, Sendable {
     /// Why a carry does not land by itself.
     package enum Obstacle: String, Sendable, CaseIterable {
-        /// It takes away; what it is taken from is for a person to say.
-        case correction
         /// Waldur takes no usage for the resource any more.
         case resourceGone = "resource-gone"
         /// No live binding reports the resource any more.
@@ -53,14 +52,28 @@ package struct CarryLanding: Equatable, Sendable {
         self.target = isGone || target == carry.from ? nil : target
     }
 
+    /// After so many cuts a correction is taken from no further total.
+    package static let cutsMax = 2
+
     /// What becomes of a carry without anybody's doing: it lands, or it is a residue after which nothing
-    /// of the same customer comes, given up by name. nil where it waits for a person.
+    /// of the same customer comes, given up by name, or a correction below zero that two months had no
+    /// room for, so that a credit is requested. nil where it waits for a person.
     package static func settlement(
         of carry: CarryMade,
         book: BookState,
         into month: BillingMonth
     ) -> CarrySettled? {
         let landing = CarryLanding(carry, book: book, into: month)
+        if carry.cause == .correction, carry.amount < .zero,
+            book.billing.cutsPassed(by: carry) >= cutsMax
+        {
+            let why = landing.obstacle?.rawValue ?? "totals were too small"
+            return CarrySettled(
+                number: carry.number,
+                settlement: .creditRequest,
+                reason: "not taken from the totals of two months: \(why)"
+            )
+        }
         if landing.obstacle == nil {
             return landing.target.map {
                 CarrySettled(number: carry.number, settlement: .landed, to: $0)
@@ -87,7 +100,6 @@ package struct CarryLanding: Equatable, Sendable {
             $0.resourceKey == carry.from.resourceKey && $0.class == .live && $0.to == nil
         }
         if !isBound { return .notBound }
-        if carry.amount < .zero { return .correction }
         if carry.customer != resource.customer { return .otherCustomer }
         if carry.cause == .residue { return nil }
         if book.plan(of: carry.from) != period.plan { return .otherPlan }

@@ -1,4 +1,4 @@
-internal import MeterWire
+package import MeterWire
 
 /// Something came in that is nowhere, or is somewhere and never came in.
 package enum Violation: Equatable, Sendable, CustomStringConvertible {
@@ -10,10 +10,10 @@ package enum Violation: Equatable, Sendable, CustomStringConvertible {
     case term(LedgerAccount, LedgerTerm, stored: LedgerAmount, source: LedgerAmount)
     /// A figure to tell is not what the account's lines say.
     case figure(SubmissionKey, stored: Hundredths, lines: LedgerAmount)
-    /// Metered ≠ attributed + attributed elsewhere + unassigned.
+    /// Metered ≠ attributed + attributed elsewhere + unassigned, or the same of what was corrected.
     case tenant(TenantLine)
     /// A term of a tenant's line is not what its source says.
-    case tenantTerm(TenantLine.Key, term: String, stored: Quantity, source: Quantity)
+    case tenantTerm(TenantLine.Key, term: String, stored: String, source: String)
     /// A sum of what is checked leaves 127 bits.
     case overflow
 
@@ -32,7 +32,9 @@ package enum Violation: Equatable, Sendable, CustomStringConvertible {
         case .tenant(let line):
             "tenant \(line.key.tenant), \(line.key.component): \(line.metered) metered ≠ "
                 + "\(line.attributed) attributed + \(line.attributedElsewhere) elsewhere + "
-                + "\(line.unassigned) unassigned"
+                + "\(line.unassigned) unassigned, or \(line.adjusted) adjusted ≠ "
+                + "\(line.adjustedAttributed) + \(line.adjustedElsewhere) + "
+                + "\(line.adjustedUnassigned)"
         case .tenantTerm(let key, let term, let stored, let source):
             "tenant \(key.tenant), \(key.component): \(term) is \(stored), its source says \(source)"
         case .overflow: "a sum is larger than 2^127"
@@ -58,11 +60,13 @@ package enum Conservation {
     ///
     /// - Parameters:
     ///   - book: The state that the ledger was made with.
+    ///   - tenants: Of whom the ledger is; nil for all.
     ///   - totals: Optionally the answer to another query over the whole period, grouped by tenant and
     ///     component only, at the ledger's position: then what was metered is checked, too.
     package static func check(
         _ month: LedgerMonth,
         book: BookState,
+        tenants: Set<Name>? = nil,
         totals: UsageAnswer? = nil
     ) -> [Violation] {
         do throws(LedgerError) {
@@ -70,6 +74,7 @@ package enum Conservation {
             try audit.checkAccounts()
             try audit.checkTold()
             try audit.checkTenants()
+            try audit.checkCorrected(of: tenants)
             if let totals { audit.checkMetered(totals) }
             return audit.violations
         } catch {

@@ -73,6 +73,10 @@ package enum Ledger {
                 at: windows[window]
             )
         }
+        let corrected = book.billing.corrected.cells(from: period.start, to: period.end)
+        for (cell, amount) in corrected where query.asks(for: cell) {
+            try attribution.add(amount, to: cell)
+        }
         var accounts = Accounts(book: book, period: period)
         try accounts.fill(from: attribution)
         return LedgerMonth(
@@ -82,9 +86,20 @@ package enum Ledger {
             book: book.head,
             attributed: attribution.sortedAttributed,
             unassigned: attribution.sortedUnassigned,
+            corrected: attribution.sortedCorrected,
+            unassignedCorrections: attribution.sortedUnassignedCorrections,
             lines: accounts.sortedLines,
             tenants: attribution.sortedTenants,
             figures: accounts.sortedFigures
         )
+    }
+}
+
+extension UsageQuery {
+    /// Whether usage of a cell would be in the answer, wherever its minute lies.
+    func asks(for cell: CorrectionCell) -> Bool {
+        tenants?.contains(cell.tenant) ?? true && agents?.contains(cell.agent) ?? true
+            && accesses?.contains(cell.access) ?? true
+            && components?.contains(cell.component) ?? true
     }
 }

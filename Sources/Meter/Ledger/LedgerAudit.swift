@@ -47,6 +47,16 @@ struct LedgerAudit {
                 try add(amount, to: &sources, usage.key.account, nil, .waiting)
             }
         }
+        for correction in month.corrected {
+            let amount = try correction.weighed
+            if let reason = correction.key.notBillable {
+                try add(amount, to: &sources, correction.key.account, nil, .adjusted)
+                try add(amount, to: &sources, correction.key.account, nil, .notBillable(reason))
+            } else if correction.key.planPeriod == nil {
+                try add(amount, to: &sources, correction.key.account, nil, .adjusted)
+                try add(amount, to: &sources, correction.key.account, nil, .waiting)
+            }
+        }
         let stored = try stored { line in line.planPeriod == nil }
         compare(stored, sources)
     }
@@ -132,6 +142,10 @@ struct LedgerAudit {
         for standing in book.billing.adjustments.values {
             try add(.adjusted, standing.adjustment.key, standing.adjustment.amount)
         }
+        for correction in month.corrected where correction.key.notBillable == nil {
+            guard let row = correction.key.row(in: month.period.month) else { continue }
+            try add(.adjusted, row, correction.weighed)
+        }
         for standing in book.billing.carries.values {
             let carry = standing.carry
             switch standing.settled?.settlement {
@@ -180,22 +194,59 @@ struct LedgerAudit {
             let key = TenantLine.Key(tenant: usage.key.tenant, component: usage.key.component)
             unassigned[key] = try (unassigned[key] ?? Quantity(0)).adding(usage.total.rawValue)
         }
+        var adjusted: [TenantLine.Key: LedgerAmount] = [:]
+        for correction in month.corrected {
+            let key = TenantLine.Key(
+                tenant: correction.key.tenant,
+                component: correction.key.component
+            )
+            adjusted[key] = try (adjusted[key] ?? .zero).adding(correction.amount)
+        }
+        var adjustedUnassigned: [TenantLine.Key: LedgerAmount] = [:]
+        for correction in month.unassignedCorrections {
+            let key = TenantLine.Key(
+                tenant: correction.key.tenant,
+                component: correction.key.component
+            )
+            adjustedUnassigned[key] =
+                try (adjustedUnassigned[key] ?? .zero).adding(correction.amount)
+        }
         let lines = Dictionary(month.tenants.map { ($0.key, $0) }) { first, _ in first }
-        for key in Set(lines.keys).union(attributed.keys).union(unassigned.keys).sorted() {
-            let line =
-                lines[key]
-                ?? TenantLine(
-                    key: key,
-                    metered: Quantity(0),
-                    attributed: Quantity(0),
-                    attributedElsewhere: Quantity(0),
-                    unassigned: Quantity(0)
-                )
+        let keys = Set(lines.keys).union(attributed.keys).union(unassigned.keys)
+            .union(adjusted.keys).union(adjustedUnassigned.keys)
+        for key in keys.sorted() {
+            let line = lines[key] ?? TenantLine(key)
+            let placed = try line.adjustedAttributed.adding(line.adjustedElsewhere)
+                .adding(line.adjustedUnassigned)
+            if line.adjusted != placed { violations.append(.tenant(line)) }
+            compare(key, "adjusted", line.adjustedAttributed, adjusted[key] ?? .zero)
+            compare(
+                key,
+                "adjusted, unassigned",
+                line.adjustedUnassigned,
+                adjustedUnassigned[key] ?? .zero
+            )
             let sum = try line.attributed.adding(line.attributedElsewhere.rawValue)
                 .adding(line.unassigned.rawValue)
             if line.metered != sum { violations.append(.tenant(line)) }
             compare(key, "attributed", line.attributed, attributed[key] ?? Quantity(0))
             compare(key, "unassigned", line.unassigned, unassigned[key] ?? Quantity(0))
+        }
+    }
+
+    /// What was corrected, by going through every correction in the book.
+    ///
+    /// - Parameter tenants: Of whom the ledger is; nil for all.
+    mutating func checkCorrected(of tenants: Set<Name>?) throws(LedgerError) {
+        var totals: [TenantLine.Key: LedgerAmount] = [:]
+        for line in book.billing.corrections.values.flatMap(\.lines)
+        where month.period.contains(line.minute) && tenants?.contains(line.tenant) ?? true {
+            let key = TenantLine.Key(tenant: line.tenant, component: line.component)
+            totals[key] = try (totals[key] ?? .zero).adding(line.amount)
+        }
+        let lines = Dictionary(month.tenants.map { ($0.key, $0) }) { first, _ in first }
+        for key in Set(lines.keys).union(totals.keys).sorted() {
+            compare(key, "adjusted", lines[key]?.adjusted ?? .zero, totals[key] ?? .zero)
         }
     }
 
@@ -256,14 +307,21 @@ struct LedgerAudit {
         }
     }
 
-    private mutating func compare(
+    private mutating func compare<Value: Equatable & CustomStringConvertible>(
         _ key: TenantLine.Key,
         _ term: String,
-        _ stored: Quantity,
-        _ source: Quantity
+        _ stored: Value,
+        _ source: Value
     ) {
         if stored != source {
-            violations.append(.tenantTerm(key, term: term, stored: stored, source: source))
+            violations.append(
+                .tenantTerm(
+                    key,
+                    term: term,
+                    stored: stored.description,
+                    source: source.description
+                )
+            )
         }
     }
 }

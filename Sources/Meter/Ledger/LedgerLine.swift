@@ -37,6 +37,13 @@ package struct LedgerAmount: Hashable, Comparable, Codable, Sendable, CustomStri
         return LedgerAmount(difference)
     }
 
+    /// In base units of which one of these is so many.
+    package func weighed(_ weight: UInt64) throws(LedgerError) -> LedgerAmount {
+        let (product, overflow) = rawValue.multipliedReportingOverflow(by: Int128(weight))
+        guard !overflow else { throw .overflow }
+        return LedgerAmount(product)
+    }
+
     /// In smallest units, with two decimals.
     package var description: String { Hundredths(rawValue).description }
 

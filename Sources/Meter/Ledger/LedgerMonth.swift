@@ -35,6 +35,27 @@ package struct AttributedUsage: Equatable, Sendable {
     }
 }
 
+/// Corrections of usage that has a resource, by what decides its fate.
+package struct CorrectedLine: Equatable, Sendable {
+    package let key: AttributedUsage.Key
+    /// In smallest units.
+    package var amount: LedgerAmount
+    /// How many base units of the account one smallest unit is.
+    package var weight: UInt64
+
+    /// In base units of the account.
+    package var weighed: LedgerAmount {
+        get throws(LedgerError) { try amount.weighed(weight) }
+    }
+}
+
+/// Corrections of usage that has no resource (yet).
+package struct UnassignedCorrection: Equatable, Sendable {
+    package let key: UnassignedUsage.Key
+    /// In smallest units.
+    package var amount: LedgerAmount
+}
+
 /// Usage that has no resource (yet).
 package struct UnassignedUsage: Equatable, Sendable {
     package struct Key: Hashable, Sendable {
@@ -78,6 +99,19 @@ package struct TenantLine: Equatable, Sendable {
     /// To resources of another Waldur, whose own ledger has them.
     package var attributedElsewhere: Quantity
     package var unassigned: Quantity
+    /// What corrections add to what was metered, and where they went in the same way.
+    package var adjusted = LedgerAmount.zero
+    package var adjustedAttributed = LedgerAmount.zero
+    package var adjustedElsewhere = LedgerAmount.zero
+    package var adjustedUnassigned = LedgerAmount.zero
+
+    init(_ key: Key) {
+        self.key = key
+        metered = Quantity(0)
+        attributed = Quantity(0)
+        attributedElsewhere = Quantity(0)
+        unassigned = Quantity(0)
+    }
 }
 
 /// The figure to tell: one absolute total for one row of Waldur's usage.
@@ -85,9 +119,13 @@ package struct LedgerFigure: Equatable, Sendable {
     package let key: SubmissionKey
     /// What was metered for it, in base units.
     package var total: Quantity
-    /// That, with opening balance, adjustments and carries.
+    /// What adjustments and corrections add to it.
+    package let adjusted: LedgerAmount
+    /// What is carried in from other rows.
+    package let carriedIn: LedgerAmount
+    /// All that, with opening balance and what was carried out.
     package var balance: LedgerAmount
-    /// The balance, rounded down.
+    /// The balance, rounded down; below zero where corrections take away more than there is yet.
     package var amount: Hundredths
     /// The newest figure that was read back from Waldur, or what it showed at the adoption.
     package let confirmed: Hundredths?
@@ -96,10 +134,12 @@ package struct LedgerFigure: Equatable, Sendable {
     /// The plan period is over: what had an invoice item is never changed again.
     package let isPlanPeriodOver: Bool
 
+    /// The amount as Waldur is told it: never below zero.
+    package var told: Hundredths { max(amount, .zero) }
     /// The amount as Waldur takes it: two decimals.
     package var text: String { amount.description }
     /// Less than what is confirmed: told only to correct our own error, with a reason.
-    package var lowers: Bool { confirmed.map { amount < $0 } ?? false }
+    package var lowers: Bool { confirmed.map { told < $0 } ?? false }
 }
 
 /// Everything the ledger says of one billing period of one Waldur, at one position of the journal and one
@@ -113,6 +153,8 @@ package struct LedgerMonth: Equatable, Sendable {
     package let book: BookHead
     package var attributed: [AttributedUsage]
     package var unassigned: [UnassignedUsage]
+    package var corrected: [CorrectedLine]
+    package var unassignedCorrections: [UnassignedCorrection]
     package var lines: [LedgerLine]
     package var tenants: [TenantLine]
     package var figures: [LedgerFigure]

@@ -78,6 +78,9 @@ struct API: Sendable {
         routes += ConfigRoutes(context: context).routes
         routes += BookRoutes(context: context).routes
         routes += CarryRoutes(context: context).routes
+        routes += CreditRoutes(context: context, files: statements).routes
+        routes +=
+            AdjustmentRoutes(context: context, ledger: ledger, gate: billingGate).routes
         routes += ForeignRoutes(context: context).routes
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes

@@ -74,6 +74,7 @@ package struct LedgerReader: Sendable {
             && known.book.openings == book.openings
             && known.book.billing.offeringUnits == book.billing.offeringUnits
             && known.book.billing.rows[month]?[key] == book.billing.rows[month]?[key]
+            && known.book.billing.lastAdjustmentNumber == book.billing.lastAdjustmentNumber
     }
 
     private mutating func read(
@@ -134,9 +135,11 @@ package struct LedgerReader: Sendable {
                 ] =
                     ResourceFigures.Figure(
                         total: figure.total,
-                        amount: figure.amount,
+                        amount: figure.told,
                         residue: rounded.residue,
-                        balance: figure.balance
+                        balance: figure.balance,
+                        adjusted: figure.adjusted,
+                        carriedIn: figure.carriedIn
                     )
             }
             for usage in known.untold[resource] ?? [] {

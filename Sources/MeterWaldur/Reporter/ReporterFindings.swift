@@ -24,23 +24,25 @@ extension Reporter {
                 decisions.append(.incidentFound(incident(line, key, number)))
             }
             guard line.verdict == .held(.planEnded), let figure = line.figure else { continue }
-            let made = try? CarryMaking.carry(
+            let made = try? CarryMaking.carries(
                 of: key,
                 balance: figure.balance,
+                adjusted: figure.adjusted,
                 confirmed: line.confirmed,
                 book: book,
                 cause: .planEnded,
-                number: carry &+ 1,
+                first: carry &+ 1,
                 position: figures.position,
                 before: observation.waldurTime
             )
-            guard let made else { continue }
-            carry = made.number
-            decisions.append(.carryMade(made))
-            if let month = window(at: moment).month,
-                let settlement = CarryLanding.settlement(of: made, book: book, into: month)
-            {
-                decisions.append(.carrySettled(settlement))
+            for made in made ?? [] {
+                carry = made.number
+                decisions.append(.carryMade(made))
+                if let month = window(at: moment).month,
+                    let settlement = CarryLanding.settlement(of: made, book: book, into: month)
+                {
+                    decisions.append(.carrySettled(settlement))
+                }
             }
         }
         return decisions

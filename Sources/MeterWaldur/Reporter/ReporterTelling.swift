@@ -295,7 +295,10 @@ extension Reporter {
                     planPeriod: call.planPeriod,
                     month: observation.month,
                     position: figures.position,
-                    items: items
+                    items: items,
+                    lowersBecause: call.lines.filter { line in
+                        items.contains { $0.component == line.component }
+                    }.compactMap(\.lowersBecause).first
                 )
             )
             return

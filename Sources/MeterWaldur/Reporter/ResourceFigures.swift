@@ -7,23 +7,30 @@ package struct ResourceFigures: Equatable, Sendable {
     package struct Figure: Equatable, Sendable {
         /// In the component's smallest unit.
         package var total: Quantity
-        /// What of it is told: hundredths of the reported unit, rounded down.
+        /// What of it is told: hundredths of the reported unit, rounded down, never below zero.
         package var amount: Hundredths
         /// What rounding leaves for later, in smallest units.
         package var residue: LedgerAmount
         /// The total with opening balance, adjustments and carries: amount and residue come from it.
         package var balance: LedgerAmount
+        /// What of it adjustments and corrections come to, and what is carried in.
+        package var adjusted: LedgerAmount
+        package var carriedIn: LedgerAmount
 
         package init(
             total: Quantity,
             amount: Hundredths,
             residue: LedgerAmount = .zero,
-            balance: LedgerAmount
+            balance: LedgerAmount,
+            adjusted: LedgerAmount = .zero,
+            carriedIn: LedgerAmount = .zero
         ) {
             self.total = total
             self.amount = amount
             self.residue = residue
             self.balance = balance
+            self.adjusted = adjusted
+            self.carriedIn = carriedIn
         }
     }
 

@@ -26,6 +26,12 @@ package struct SubmissionPlan: Equatable, Sendable {
         package let verdict: Verdict
         /// The submission of the month before that Waldur filed under this one; nil for none.
         package let misplaced: UInt64?
+
+        /// Why less is told than was confirmed; nil where it is not less.
+        package var lowersBecause: String? {
+            guard let figure, let confirmed, figure.amount < confirmed else { return nil }
+            return "adjusted \(figure.adjusted), carried in \(figure.carriedIn)"
+        }
     }
 
     package var lines: [Line] = []
@@ -178,6 +184,8 @@ package struct SubmissionPlan: Equatable, Sendable {
         let confirmed = standing?.confirmed?.amount ?? input.openings[key]?.amount
         let shown = input.observation.shown(component, in: id)
         var verdict = Line.Verdict.unchanged
+        // Decisions are what lowers a figure where no less was metered than when it was confirmed.
+        let mayLower = figure.map { $0.total >= standing?.confirmed?.total ?? Quantity(0) } ?? false
         let misplaced = confirmed == nil ? input.misplaced(component, id, shown) : nil
 
         func finding(
@@ -203,7 +211,7 @@ package struct SubmissionPlan: Equatable, Sendable {
             isForeign(shown, confirmed: confirmed, strays: input.strays[key], isTold: isTold)
         {
             if input.reasserted.contains(key), period.period.end == nil, let figure,
-                figure.amount >= confirmed ?? .zero
+                mayLower || figure.amount >= confirmed ?? .zero
             {
                 verdict = .tell
             } else {
@@ -219,7 +227,8 @@ package struct SubmissionPlan: Equatable, Sendable {
                 shown: shown,
                 hasEnded: period.period.end != nil,
                 isTold: isTold,
-                tellsZeros: input.tellsZeros
+                tellsZeros: input.tellsZeros,
+                mayLower: mayLower
             )
             if case .held(let kind) = verdict {
                 findings.append(
@@ -274,7 +283,8 @@ package struct SubmissionPlan: Equatable, Sendable {
         shown: ExactDecimal?,
         hasEnded: Bool,
         isTold: Bool,
-        tellsZeros: Bool
+        tellsZeros: Bool,
+        mayLower: Bool
     ) -> Line.Verdict {
         if let confirmed, amount == confirmed, shown.map({ $0.isExactly(confirmed) }) ?? false {
             return .unchanged
@@ -283,7 +293,7 @@ package struct SubmissionPlan: Equatable, Sendable {
             return .unchanged
         }
         if !isTold { return .held(.notInOffering) }
-        if amount < .zero || confirmed.map({ amount < $0 }) ?? false { return .held(.lowered) }
+        if !mayLower, confirmed.map({ amount < $0 }) ?? false { return .held(.lowered) }
         if hasEnded, shown != nil { return .held(.planEnded) }
         if amount >= Self.amountLimit { return .held(.tooLarge) }
         return .tell

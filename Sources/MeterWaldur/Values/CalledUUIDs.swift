@@ -27,10 +27,3 @@ package struct InvoiceID: WaldurUUID {
     package let low: UInt64
     package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 }
-
-/// One item of an invoice.
-package struct InvoiceItemID: WaldurUUID {
-    package let high: UInt64
-    package let low: UInt64
-    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
-}

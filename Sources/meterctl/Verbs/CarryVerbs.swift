@@ -19,7 +19,7 @@ struct CarryVerbs: AsyncParsableCommand {
                   meterctl carry list --state waits
                 """
         )
-        @Option(help: "waits, lands, landed, credit-request or written-off.")
+        @Option(help: "waits, lands, landed, credit-request, credited or written-off.")
         var state: String?
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions

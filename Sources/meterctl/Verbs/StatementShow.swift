@@ -92,8 +92,10 @@ struct StatementShow: Verb {
         .text("agents"), resource, .text("component"), .number("amount"), .number("price"),
     ]
     private static let adjustments: [Column] = [
-        .text("number"), .text("kind"), .text("agents"), resource, .text("component"),
-        .number("amount"), .text("author"), .prose("reason"),
+        .text("number"), .text("kind"),
+        .text("agents") { line in
+            line.cell(line.cell("agents").isEmpty ? "agent" : "agents")
+        }, resource, .text("component"), .number("amount"), .text("author"), .prose("reason"),
     ]
     private static let unassigned: [Column] = [
         .text("agent"), .text("component"), .number("metered"), .state("reason"), .text("since"),

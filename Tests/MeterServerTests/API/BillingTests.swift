@@ -156,7 +156,8 @@ struct BillingTests {
             key: key
         )
         #expect(
-            table.text.contains(",12345,token,0.00,0.00,0.00,13.00,,,kilotoken,13.00,not-told-yet"))
+            table.text.contains(
+                ",12345,0.00,token,0.00,0.00,0.00,13.00,,,kilotoken,13.00,not-told-yet"))
     }
 
     @Test func `of a resource that another tenant is bound to nothing told is shown`() async throws

@@ -327,6 +327,66 @@ enum Fixture {
                     class: .shadow
                 )
             ),
+            .correctionMade(
+                CorrectionMade(
+                    number: 2,
+                    kind: .amend,
+                    lines: [
+                        CorrectionLine(
+                            CorrectionCell(
+                                tenant: tenant,
+                                agent: "bot",
+                                access: AccessID(high: 1, low: 2),
+                                component: "tokens",
+                                minute: Minute(rawValue: 29_000_000)
+                            ),
+                            LedgerAmount(-500)
+                        )
+                    ],
+                    reason: "ticket 8"
+                )
+            ),
+            .correctionMade(
+                CorrectionMade(
+                    number: 3,
+                    kind: .revert,
+                    lines: [
+                        CorrectionLine(
+                            CorrectionCell(
+                                tenant: tenant,
+                                agent: "bot",
+                                access: AccessID(high: 1, low: 2),
+                                component: "tokens",
+                                minute: Minute(rawValue: 29_000_000)
+                            ),
+                            LedgerAmount(500)
+                        )
+                    ],
+                    reason: "ticket 8 was wrong",
+                    reverts: 2
+                )
+            ),
+            .carryMade(
+                CarryMade(
+                    number: 2,
+                    from: key,
+                    cause: .correction,
+                    amount: LedgerAmount(-500),
+                    position: 6000,
+                    cuts: 1
+                )
+            ),
+            .carrySettled(
+                CarrySettled(number: 2, settlement: .creditRequest, reason: "two months")
+            ),
+            .creditGranted(
+                CreditGranted(
+                    number: 2,
+                    item: InvoiceItemID(high: 4, low: 5),
+                    price: "-0.10",
+                    reason: "ticket 9"
+                )
+            ),
         ]
     }
 

@@ -12,6 +12,7 @@ import Testing
         for _ in 0..<3 {
             try world.report(&seed)
             for _ in 0..<40 { world.addEvent(&seed) }
+            try world.correct(&seed)
         }
         return world
     }
@@ -49,7 +50,7 @@ import Testing
                 #expect(!Conservation.check(changed, book: book).isEmpty)
             }
         }
-        for term: LedgerTerm in [.metered, .confirmed, .inFlight, .waiting, .residue] {
+        for term: LedgerTerm in [.metered, .adjusted, .confirmed, .inFlight, .waiting, .residue] {
             #expect(terms.contains(term), "\(term)")
         }
         for reason in NotBillableClass.allCases {
@@ -75,7 +76,10 @@ import Testing
             changed.figures[index].total = Quantity(month.figures[index].total.rawValue + 1)
             #expect(!Conservation.check(changed, book: book).isEmpty)
             changed.figures.remove(at: index)
-            let hasHistory = book.submission(key) != nil || month.figures[index].total > Quantity(0)
+            let figure = month.figures[index]
+            let hasHistory =
+                book.submission(key) != nil || figure.total > Quantity(0)
+                || figure.adjusted != .zero
             #expect(Conservation.check(changed, book: book).isEmpty == !hasHistory)
         }
         for index in month.attributed.indices {
@@ -105,18 +109,36 @@ import Testing
             )
         }
         func more(_ quantity: inout Quantity) { quantity = Quantity(quantity.rawValue + 1) }
+        func more(_ amount: inout LedgerAmount) { amount = LedgerAmount(amount.rawValue + 1) }
         for (index, line) in month.tenants.enumerated() {
             check(line.key) { more(&$0.tenants[index].metered) }
             check(line.key) { more(&$0.tenants[index].attributed) }
             check(line.key) { more(&$0.tenants[index].attributedElsewhere) }
             check(line.key) { more(&$0.tenants[index].unassigned) }
+            check(line.key) { more(&$0.tenants[index].adjusted) }
+            check(line.key) { more(&$0.tenants[index].adjustedAttributed) }
+            check(line.key) { more(&$0.tenants[index].adjustedElsewhere) }
+            check(line.key) { more(&$0.tenants[index].adjustedUnassigned) }
         }
         for (index, usage) in month.unassigned.enumerated() {
             let key = TenantLine.Key(tenant: usage.key.tenant, component: usage.key.component)
             check(key) { more(&$0.unassigned[index].total) }
             check(key) { $0.unassigned.remove(at: index) }
         }
+        for (index, correction) in month.unassignedCorrections.enumerated() {
+            let key = TenantLine.Key(
+                tenant: correction.key.tenant,
+                component: correction.key.component
+            )
+            check(key) { more(&$0.unassignedCorrections[index].amount) }
+        }
+        for index in month.corrected.indices {
+            var changed = month
+            more(&changed.corrected[index].amount)
+            #expect(!Conservation.check(changed, book: book).isEmpty)
+        }
         #expect(!month.tenants.isEmpty && !month.unassigned.isEmpty)
+        #expect(!month.corrected.isEmpty && !month.unassignedCorrections.isEmpty)
     }
 
     @Test func `usage that one query has and another has not is named`() throws {
@@ -147,7 +169,7 @@ import Testing
             return
         }
         #expect(key == TenantLine.Key(tenant: "acme", component: "tokens"))
-        #expect(source.rawValue == stored.rawValue + 1)
+        #expect(UInt128(source) == UInt128(stored).map { $0 + 1 })
     }
 
     @Test func `each count of admission that is off by one is named`() {

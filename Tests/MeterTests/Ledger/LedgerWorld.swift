@@ -146,6 +146,32 @@ struct LedgerWorld {
         )
     }
 
+    /// Corrects usage of anybody's, within the month and outside of it.
+    mutating func correct(_ seed: inout Seed) throws {
+        var amounts: [CorrectionCell: LedgerAmount] = [:]
+        for _ in 0..<12 {
+            let like = seed.pick(events)
+            let cell = CorrectionCell(
+                tenant: like.tenant,
+                agent: like.agent,
+                access: like.access,
+                component: like.component,
+                minute: Minute(rawValue: UInt32(990 + seed.below(80)))
+            )
+            amounts[cell] = LedgerAmount(Int128(seed.below(20_000_000)) - 8_000_001)
+        }
+        try book.append(
+            CorrectionMade.entries(
+                number: book.state.billing.lastAdjustmentNumber + 1,
+                kind: .amend,
+                lines: CorrectionPlan.lines(amounts),
+                reason: "test"
+            ),
+            author: "test",
+            at: Fixture.time
+        )
+    }
+
     /// What the engine would answer, by going through all events.
     func answer(_ query: UsageQuery) -> UsageAnswer {
         var totals: [UsageGroup: UsageTotal] = [:]
@@ -198,7 +224,7 @@ struct LedgerWorld {
                     .init(
                         component: figure.key.component,
                         total: figure.total,
-                        amount: figure.amount
+                        amount: figure.told
                     )
                 ],
                 lowersBecause: figure.lowers ? "test" : nil

@@ -16,9 +16,8 @@ struct YearWorld {
 
     /// What happened at least once.
     enum Happening: CaseIterable {
-        case used, strayed, late, switched, moved, handedOver, assigned, terminated, adjusted,
-            foreign
-        case away, crashed, crashedInFlight, closed, reopened
+        case used, strayed, late, switched, moved, handedOver, assigned, terminated, adjusted
+        case corrected, foreign, away, crashed, crashedInFlight, closed, reopened
     }
 
     /// Who had a resource from when on.
@@ -182,6 +181,7 @@ struct YearWorld {
             if seed.oneIn(12) { try assign(&seed) }
             if index == 18, tick == 3 { try terminate(2) }
             if seed.oneIn(12) { try adjust(&seed) }
+            if seed.oneIn(8) { try correct(&seed) }
             if seed.oneIn(8) { try writeForeign(&seed) }
             if seed.oneIn(6) {
                 isAway.toggle()
@@ -442,9 +442,9 @@ struct YearWorld {
     private mutating func report(_ seed: inout Seed, always: Bool = false) throws {
         for figure in try ledger(index).figures where always || !seed.oneIn(3) {
             let isFinal = figure.isPlanPeriodOver && figure.confirmed != nil
-            guard figure.inFlight == nil, figure.amount >= .zero, !figure.lowers, !isFinal,
-                gone[figure.key.resource.low] == nil
-            else { continue }
+            guard figure.inFlight == nil, !isFinal, gone[figure.key.resource.low] == nil else {
+                continue
+            }
             let number = book.state.nextIntentNumber
             try decide(
                 .submissionIntended(
@@ -459,9 +459,10 @@ struct YearWorld {
                             .init(
                                 component: figure.key.component,
                                 total: figure.total,
-                                amount: figure.amount
+                                amount: figure.told
                             )
-                        ]
+                        ],
+                        lowersBecause: figure.lowers ? "test" : nil
                     )
                 )
             )
@@ -495,6 +496,64 @@ struct YearWorld {
         try decide(.adjustmentMade(adjustment))
         note(adjustment)
         happened.insert(.adjusted)
+    }
+
+    /// Usage of some minutes was more or less than was metered, or an earlier correction was wrong.
+    private mutating func correct(_ seed: inout Seed) throws {
+        var plan: CorrectionPlan
+        let period = { (_: WaldurID?, minute: Minute) in
+            self.period(Int(minute.rawValue) / 60) as BillingPeriod?
+        }
+        let standing = book.state.billing.corrections.values
+            .filter { !$0.isReverted && $0.kind != .revert }
+            .sorted { $0.number < $1.number }
+            .randomElement(using: &seed)
+        if let standing, seed.oneIn(4) {
+            plan = try CorrectionPlan(
+                .revert,
+                standing.lines.map(\.opposite),
+                reverts: standing.number,
+                book: book.state,
+                period: period
+            )
+        } else {
+            var amounts: [CorrectionCell: LedgerAmount] = [:]
+            for _ in 0...seed.below(3) {
+                let back = UInt32(seed.below(150))
+                let time = minute >= back ? minute - back : 0
+                let resource = UInt64(seed.below(3))
+                // What is used after the termination is not billed, and corrects nothing.
+                if let end = gone[resource], time > end { continue }
+                let cell = CorrectionCell(
+                    tenant: holder(of: resource, at: time),
+                    agent: Name("agent\(resource)"),
+                    component: seed.pick(Self.components),
+                    minute: Minute(rawValue: time)
+                )
+                amounts[cell] = LedgerAmount((Int128(seed.below(90_000)) - 60_000) * 100)
+            }
+            let lines = CorrectionPlan.lines(amounts)
+            guard !lines.isEmpty else { return }
+            plan = try CorrectionPlan(.amend, lines, book: book.state, period: period)
+        }
+        let decisions = try plan.decisions(
+            reason: "test",
+            book: book.state,
+            position: UInt64(events.count)
+        )
+        try decide(decisions)
+        happened.insert(.corrected)
+        for line in plan.lines {
+            let resource = UInt64(line.agent.description.suffix(1)) ?? 0
+            adjusted[Place(resource: resource, component: line.component), default: 0] +=
+                line.amount.rawValue
+        }
+        try land(
+            decisions.compactMap { decision in
+                if case .carryMade(let carry) = decision { return carry }
+                return nil
+            }
+        )
     }
 
     private mutating func note(_ made: AdjustmentMade) {
@@ -554,19 +613,19 @@ struct YearWorld {
         let ledger = try ledger(index)
         for figure in ledger.figures
         where figure.isPlanPeriodOver && figure.confirmed != nil && figure.inFlight == nil {
-            let carry = try CarryMaking.carry(
+            let carries = try CarryMaking.carries(
                 of: figure.key,
                 balance: figure.balance,
+                adjusted: figure.adjusted,
                 confirmed: figure.confirmed,
                 book: book.state,
                 cause: .planEnded,
-                number: book.state.billing.lastCarryNumber + 1,
+                first: book.state.billing.lastCarryNumber + 1,
                 position: ledger.position,
                 before: Minute(rawValue: minute).start
             )
-            guard let carry else { continue }
-            try decide(.carryMade(carry))
-            try land([carry])
+            try decide(carries.map { .carryMade($0) })
+            try land(carries)
         }
     }
 

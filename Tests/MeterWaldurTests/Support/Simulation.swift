@@ -92,6 +92,34 @@ final class Simulation {
         engine.sync()
     }
 
+    /// Corrects what an agent used of a component in a minute.
+    func correct(
+        _ component: Name,
+        _ amount: Int128,
+        by agent: Name,
+        at minute: Minute
+    ) throws {
+        let line = CorrectionLine(
+            CorrectionCell(
+                tenant: Self.tenant,
+                agent: agent,
+                component: component,
+                minute: minute
+            ),
+            LedgerAmount(amount * 100)
+        )
+        let zone = settings.zone
+        let plan = try CorrectionPlan(.amend, [line], book: book) { _, minute in
+            BillingMonth(of: minute.start, in: zone).flatMap { month in
+                guard let start = Minute(month.start(in: zone)),
+                    let end = Minute(month.end(in: zone))
+                else { return nil }
+                return BillingPeriod(waldur: Self.waldur, month: month, start: start, end: end)
+            }
+        }
+        try engine.book(plan.decisions(reason: "ticket", book: book, position: 0))
+    }
+
     /// The process dies: of the reporter only the book is left.
     func crash() {
         engine.loseUnsynced()

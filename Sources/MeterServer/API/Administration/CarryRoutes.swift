@@ -7,7 +7,7 @@ struct CarryRoutes {
     let context: ServerContext
 
     private static let states =
-        ["waits", "lands"] + CarrySettled.Settlement.allCases.map(\.rawValue)
+        ["waits", "lands"] + CarrySettled.Settlement.allCases.map(\.rawValue) + ["credited"]
 
     var routes: [APIRoute] {
         [
@@ -121,6 +121,7 @@ struct CarryRoutes {
             JSONMember("difference", .optional(difference)),
             JSONMember("obstacle", .optional(landing?.obstacle?.rawValue)),
             JSONMember("landsIn", .optional((standing.target ?? landing?.target)?.month)),
+            JSONMember("cuts", .count(book.billing.cutsPassed(by: carry))),
             JSONMember("made", .string(RFC3339.text(standing.made))),
             JSONMember("reason", .optional(standing.settled?.reason)),
         ])

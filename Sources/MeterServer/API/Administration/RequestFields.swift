@@ -15,6 +15,10 @@ struct RequestFields {
             throw .badBody("The body is not JSON: \(error.description).")
         }
         guard let members = value.object else { throw .badBody("The body is a JSON object.") }
+        try self.init(members, allowed: allowed)
+    }
+
+    private init(_ members: [String: JSONValue], allowed: Set<String>) throws(Problem) {
         for name in members.keys.sorted() where !allowed.contains(name) {
             throw .badBody(
                 "The member `\(QueryItems.shown(name))` is not known here. Known are "
@@ -58,6 +62,22 @@ struct RequestFields {
             texts.append(text)
         }
         return texts
+    }
+
+    /// A list of objects; empty where it is missing.
+    func objects(_ name: String, allowed: Set<String>) throws(Problem) -> [RequestFields] {
+        guard let value = members[name], !value.isNull else { return [] }
+        guard let elements = value.array else {
+            throw .badBody("`\(name)` is an array of objects.")
+        }
+        var objects: [RequestFields] = []
+        for element in elements {
+            guard let object = element.object else {
+                throw .badBody("`\(name)` is an array of objects.")
+            }
+            objects.append(try RequestFields(object, allowed: allowed))
+        }
+        return objects
     }
 
     /// A whole number as a decimal string or a JSON number; nil where it is missing.

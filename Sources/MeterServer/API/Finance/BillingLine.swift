@@ -56,7 +56,7 @@ struct BillingLine {
         /// What is to be told and not confirmed, in the unit that is told.
         var difference: Hundredths {
             let confirmed = figure.confirmed ?? .zero
-            let (difference, overflow) = figure.amount.rawValue
+            let (difference, overflow) = figure.told.rawValue
                 .subtractingReportingOverflow(confirmed.rawValue)
             return Hundredths(overflow ? .max : difference)
         }
@@ -66,6 +66,8 @@ struct BillingLine {
 
     let key: Key
     let metered: Quantity
+    /// What corrections of this tenant's or agent's usage add to that, in smallest units.
+    let corrected: LedgerAmount
     /// Other agents of the tenant are in the row too.
     let isShared: Bool
     /// nil where the row is in no usage of Waldur's, or not this tenant's alone.
@@ -78,6 +80,7 @@ struct BillingLine {
     init(
         key: Key,
         metered: Quantity,
+        corrected: LedgerAmount,
         isShared: Bool,
         told: Told?,
         isForeign: Bool,
@@ -85,6 +88,7 @@ struct BillingLine {
     ) {
         self.key = key
         self.metered = metered
+        self.corrected = corrected
         self.isShared = isShared
         self.told = told
         self.isForeign = isForeign
@@ -106,7 +110,8 @@ struct BillingLine {
         } else if told.figure.inFlight != nil {
             causes.append("in-flight")
         }
-        if told.figure.amount != (told.submitted ?? .zero) {
+        if told.figure.amount < .zero { causes.append("corrections-left-over") }
+        if told.figure.told != (told.submitted ?? .zero) {
             causes.append(told.figure.isPlanPeriodOver ? "plan-period-over" : "not-told-yet")
         }
         if told.amount(.opening) != .zero { causes.append("opening-balance") }
@@ -126,13 +131,14 @@ struct BillingLine {
             JSONMember("unit", .optional(component?.unit)),
             JSONMember("reportedUnit", .optional(component?.reportedUnit)),
             JSONMember("metered", .optional(metered)),
+            JSONMember("corrected", .string(corrected.description)),
             JSONMember("shared", .boolean(isShared)),
         ]
         members += Self.terms.map { name, term in
             JSONMember(name, .optional(told?.amount(term)))
         }
         members += [
-            JSONMember("toTell", .optional(told?.figure.amount)),
+            JSONMember("toTell", .optional(told?.figure.told)),
             JSONMember("submitted", .optional(told?.submitted)),
             JSONMember("confirmed", .optional(told?.figure.confirmed)),
             JSONMember("difference", .optional(told?.difference)),
@@ -164,9 +170,10 @@ struct BillingLine {
         return [
             plain(key.account.resource.resource), .text(key.account.component.description),
             plain(key.planPeriod), .optional(planPeriod?.planName),
-            plain(key.notBillable?.rawValue), plain(metered), .optional(component?.unit),
+            plain(key.notBillable?.rawValue), plain(metered), plain(corrected),
+            .optional(component?.unit),
             plain(told?.amount(.adjusted)), plain(told?.amount(.carriedIn)),
-            plain(told?.amount(.carriedOut)), plain(told?.figure.amount),
+            plain(told?.amount(.carriedOut)), plain(told?.figure.told),
             plain(told?.submitted), plain(told?.figure.confirmed),
             .optional(component?.reportedUnit), plain(told?.difference),
             .plain(causes.joined(separator: "; ")),

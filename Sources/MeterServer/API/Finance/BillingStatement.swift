@@ -31,6 +31,13 @@ struct BillingStatement {
             guard !overflow else { throw .overflow }
             metered[key] = sum
         }
+        var corrected: [BillingLine.Key: LedgerAmount] = [:]
+        for line in month.corrected where line.key.tenant == tenant {
+            guard agent == nil || line.key.agent == agent else { continue }
+            let key = BillingLine.Key(line.key)
+            corrected[key] = try (corrected[key] ?? .zero).adding(line.amount)
+            metered[key] = metered[key] ?? 0
+        }
         var figures: [BillingLine.Key: LedgerFigure] = [:]
         for figure in month.figures where resources[figure.key.resourceKey] != nil {
             let key = BillingLine.Key(figure.key)
@@ -48,6 +55,7 @@ struct BillingStatement {
                 BillingLine(
                     key: key,
                     metered: Quantity(metered[key] ?? 0),
+                    corrected: corrected[key] ?? .zero,
                     isShared: (agents[key]?.count ?? 0) > 1,
                     told: isOwn ? figures[key].map { .init($0, terms[key] ?? [:], book) } : nil,
                     isForeign: !isOwn,
@@ -103,7 +111,8 @@ struct BillingStatement {
 
     /// What ``BillingLine/cells`` are called.
     static let columns = [
-        "resource", "component", "planPeriod", "plan", "class", "metered", "unit", "adjusted",
+        "resource", "component", "planPeriod", "plan", "class", "metered", "corrected", "unit",
+        "adjusted",
         "carriedIn", "carriedOut", "toTell", "submitted", "confirmed", "reportedUnit",
         "difference", "causes",
     ]

@@ -12,6 +12,7 @@ struct StatementContents {
     private let billing: BillingStatement
     private let carries: [CarryStanding]
     private let adjustments: [AdjustmentStanding]
+    private let corrections: [Correction]
     private let accepted: [(gap: SourceGap, reason: String)]
     private let incidents: [IncidentLine]
 
@@ -54,6 +55,12 @@ struct StatementContents {
             .filter { isOwn($0.adjustment.key) }
             .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
             .sorted { $0.adjustment.number < $1.adjustment.number }
+        corrections = Self.corrections(
+            of: tenant,
+            in: period,
+            after: before?.closed.lastAdjustment ?? 0,
+            book
+        )
         accepted = gaps.compactMap { gap in
             book.acceptanceReason(of: gap).map { (gap: gap, reason: $0) }
         }
@@ -62,6 +69,46 @@ struct StatementContents {
                 isOwn($0.incident.key) && $0.found > before?.closedAt ?? Timestamp(milliseconds: 0)
             }
             .map { IncidentLine(incident: $0.incident, found: $0.found) }
+    }
+
+    /// What a correction adds to an agent's usage of a component in the period.
+    private struct Correction {
+        let standing: CorrectionStanding
+        let agent: Name
+        let component: Name
+        let amount: LedgerAmount
+    }
+
+    private static func corrections(
+        of tenant: Name,
+        in period: BillingPeriod,
+        after number: UInt64,
+        _ book: BookState
+    ) -> [Correction] {
+        book.billing.corrections.values.filter { $0.number > number }
+            .sorted { $0.number < $1.number }
+            .flatMap { standing in
+                var sums: [CorrectionCell: LedgerAmount] = [:]
+                for line in standing.lines
+                where line.tenant == tenant && period.contains(line.minute) {
+                    let cell = CorrectionCell(
+                        tenant: tenant,
+                        agent: line.agent,
+                        component: line.component,
+                        minute: period.start
+                    )
+                    sums[cell] = LedgerAmount(
+                        (sums[cell] ?? .zero).rawValue &+ line.amount.rawValue)
+                }
+                return sums.keys.sorted().map { cell in
+                    Correction(
+                        standing: standing,
+                        agent: cell.agent,
+                        component: cell.component,
+                        amount: sums[cell] ?? .zero
+                    )
+                }
+            }
     }
 
     private var lines: [BillingLine] { closing.revision == 1 ? billing.lines : [] }
@@ -102,7 +149,7 @@ struct StatementContents {
             JSONMember("lines", .array(lines.map(json))),
             JSONMember("amount", .optional(total)),
             JSONMember("carries", .array(carries.map(json))),
-            JSONMember("adjustments", .array(adjustments.map(json))),
+            JSONMember("adjustments", .array(adjustments.map(json) + corrections.map(json))),
             JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
             JSONMember("acceptedGaps", .array(accepted.map(json))),
             JSONMember("incidents", .array(incidents.map(\.json))),
@@ -204,6 +251,21 @@ struct StatementContents {
         ]
     }
 
+    private func json(_ correction: Correction) -> JSONOutput {
+        let standing = correction.standing
+        return [
+            "number": .decimal(standing.number),
+            "kind": .string(standing.kind.rawValue),
+            "agent": .string(correction.agent.description),
+            "component": .string(correction.component.description),
+            "amount": .string(correction.amount.description),
+            "reverts": .optional(standing.reverts),
+            "reason": .string(standing.reason),
+            "author": .string(standing.author),
+            "made": .string(RFC3339.text(standing.made)),
+        ]
+    }
+
     // MARK: - CSV
 
     /// - Parameter hash: That of the JSON contents, which the table belongs to.
@@ -269,6 +331,19 @@ struct StatementContents {
                 line.incident.frozenPrice,
                 line.difference?.description,
                 number: line.incident.number
+            )
+        }
+        for correction in corrections {
+            let blank = BillingStatement.columns.count - 3
+            row(
+                "adjustment",
+                [.none, .text(correction.component.description)]
+                    + [CSVText.Cell](repeating: .none, count: blank)
+                    + [.plain(correction.standing.kind.rawValue)],
+                nil,
+                correction.amount.description,
+                number: correction.standing.number,
+                reason: correction.standing.reason
             )
         }
         row("statement", cells(nil, "sha256 \(hash)"))

@@ -1,0 +1,205 @@
+internal import Meter
+internal import MeterWaldur
+internal import MeterWire
+
+/// `/admin/v1/adjustments`: corrections of usage, looked at before they are applied.
+struct AdjustmentRoutes {
+    let context: ServerContext
+    let ledger: TenantLedger
+    let gate: QueryGate
+
+    private static let path = "/admin/v1/adjustments"
+    private static let bodyByteCountMax = 4 << 20
+
+    private var planning: AdjustmentPlanning { AdjustmentPlanning(ledger: ledger) }
+
+    var routes: [APIRoute] {
+        [
+            APIRoute(.get, Self.path, scopes: .admin) { call throws(Problem) in try list(call) },
+            APIRoute(.get, Self.path + "/{number}", scopes: .admin) { call throws(Problem) in
+                try show(call)
+            },
+            APIRoute(
+                .post,
+                Self.path + "/plan",
+                scopes: .admin,
+                bodyByteCountMax: Self.bodyByteCountMax
+            ) { call async throws(Problem) in
+                try await gate.pass { () async throws(Problem) in try await preview(call) }
+            },
+            APIRoute(
+                .post,
+                Self.path,
+                scopes: .admin,
+                bodyByteCountMax: Self.bodyByteCountMax
+            ) { call async throws(Problem) in
+                try await gate.pass { () async throws(Problem) in try await apply(call) }
+            },
+        ]
+    }
+
+    // MARK: - Plan and apply
+
+    private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let fields = try RequestFields(call.body, allowed: ["kind", "lines", "reverts"])
+        let draft = try await draft(fields)
+        return .json(.object(json(draft, context.book.state)))
+    }
+
+    private func apply(_ call: APICall) async throws(Problem) -> APIAnswer {
+        let fields = try RequestFields(
+            call.body,
+            allowed: ["kind", "lines", "reverts", "reason", "digest"]
+        )
+        let reason = try fields.text("reason")
+        guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
+        let digest = try fields.text("digest")
+        let draft = try await draft(fields)
+        guard draft.digest == digest else {
+            throw .precondition(
+                "The effect is not the one that the digest was made of: the figures have changed since, "
+                    + "or a month was cut. Look again with `--dry-run`."
+            )
+        }
+        let book = context.book.state
+        let decisions: [Decision]
+        do throws(LedgerError) {
+            decisions = try draft.decisions(
+                reason: reason,
+                position: context.engine.durable,
+                calendar: planning.calendar,
+                book: book
+            )
+        } catch {
+            throw .badBody("The correction cannot be added up: \(error).")
+        }
+        _ = try context.book.decide(decisions, call.caller)
+        let number = book.billing.lastAdjustmentNumber &+ 1
+        return .json(
+            .object([JSONMember("number", .decimal(number))] + json(draft, context.book.state))
+        )
+    }
+
+    private func draft(_ fields: RequestFields) async throws(Problem) -> AdjustmentDraft {
+        switch try fields.text("kind") {
+        case "amend":
+            return try await planning.amend(
+                fields.objects(
+                    "lines",
+                    allowed: ["tenant", "agent", "access", "component", "at", "amount"]
+                )
+            )
+        case "revert":
+            guard let number = try fields.natural("reverts") else {
+                throw .badBody("`reverts` is the number of an adjustment.")
+            }
+            return try await planning.revert(number)
+        default: throw .badBody("`kind` is amend or revert.")
+        }
+    }
+
+    private func json(_ draft: AdjustmentDraft, _ book: BookState) -> [JSONMember] {
+        [
+            JSONMember("digest", .string(draft.digest)),
+            JSONMember("effects", .array(draft.effects(planning.calendar, book))),
+        ]
+    }
+
+    // MARK: - What was made
+
+    private func list(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        let billing = context.book.state.billing
+        let rows =
+            billing.corrections.values.map { ($0.number, Self.json($0)) }
+            + billing.adjustments.values.map { ($0.adjustment.number, Self.json($0)) }
+        return .json([
+            "adjustments": .array(rows.sorted { $0.0 < $1.0 }.map { .object($0.1) })
+        ])
+    }
+
+    private func show(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        let billing = context.book.state.billing
+        let number = call.parts["number"].flatMap { UInt64($0) }
+        if let standing = number.flatMap({ billing.corrections[$0] }) {
+            let lines = standing.lines.map { line in
+                JSONOutput.object([
+                    JSONMember("tenant", .string(line.tenant.description)),
+                    JSONMember("agent", .string(line.agent.description)),
+                    JSONMember("access", .optional(line.access)),
+                    JSONMember("component", .string(line.component.description)),
+                    JSONMember("at", .string(RFC3339.text(line.minute))),
+                    JSONMember("amount", .string(line.amount.description)),
+                ])
+            }
+            return .json(.object(Self.json(standing) + [JSONMember("lines", .array(lines))]))
+        }
+        guard let standing = number.flatMap({ billing.adjustments[$0] }) else {
+            throw .precondition(
+                "There is no adjustment of this number; see `meterctl adjust list`."
+            )
+        }
+        let key = standing.adjustment.key
+        let line = JSONOutput.object([
+            JSONMember("resource", .string(key.resource.description)),
+            JSONMember("planPeriod", .string(key.planPeriod.description)),
+            JSONMember("month", .string(key.month.description)),
+            JSONMember("component", .string(key.component.description)),
+            JSONMember("amount", .string(standing.adjustment.amount.description)),
+        ])
+        return .json(.object(Self.json(standing) + [JSONMember("lines", .array([line]))]))
+    }
+
+    private static func json(_ standing: CorrectionStanding) -> [JSONMember] {
+        members(
+            standing.number,
+            kind: standing.kind.rawValue,
+            state: standing.isReverted ? "reverted" : "in-force",
+            tenants: Set(standing.lines.map(\.tenant)),
+            lineCount: standing.lines.count,
+            reverts: standing.reverts,
+            reason: standing.reason,
+            author: standing.author,
+            made: standing.made
+        )
+    }
+
+    private static func json(_ standing: AdjustmentStanding) -> [JSONMember] {
+        members(
+            standing.adjustment.number,
+            kind: standing.adjustment.kind.rawValue,
+            state: standing.isReverted ? "reverted" : "in-force",
+            tenants: [],
+            lineCount: 1,
+            reverts: standing.adjustment.reverts,
+            reason: standing.adjustment.reason,
+            author: standing.author,
+            made: standing.made
+        )
+    }
+
+    private static func members(
+        _ number: UInt64,
+        kind: String,
+        state: String,
+        tenants: Set<Name>,
+        lineCount: Int,
+        reverts: UInt64?,
+        reason: String,
+        author: String,
+        made: Timestamp
+    ) -> [JSONMember] {
+        [
+            JSONMember("number", .decimal(number)),
+            JSONMember("kind", .string(kind)),
+            JSONMember("state", .string(state)),
+            JSONMember("tenants", .array(tenants.sorted().map { .string($0.description) })),
+            JSONMember("lineCount", .count(lineCount)),
+            JSONMember("reverts", .optional(reverts)),
+            JSONMember("reason", .string(reason)),
+            JSONMember("author", .string(author)),
+            JSONMember("made", .string(RFC3339.text(made))),
+        ]
+    }
+}
