@@ -95,8 +95,8 @@ import Testing
             return first.replacing("PRICE NOW", with: "NOW").split(separator: " ")
         }
         let all = try heads(240)
-        #expect(all.count == 11 && all.contains("RESOURCE") && all.contains("OBSTACLE"))
-        let some = try heads(80)
+        #expect(all.count == 12 && all.contains("RESOURCE") && all.contains("OBSTACLE"))
+        let some = try heads(90)
         #expect(some == ["NUMBER", "STATE", "AGENTS", "COMPONENT", "QUANTITY", "PRICE", "NOW"])
         // A row a block, and nothing is left out.
         #expect(try heads(40) == ["NUMBER", "17"])
