@@ -1,4 +1,5 @@
 # make demo   a server, emitters and a Waldur double; a real trace, a kill -9, a reconciliation
+# make demo DEMO=monthend  the same over a month's end, to signed statements
 # make test   everything that CI runs
 # make waldur-check  each rule of Waldur that Meter relies on, tried on the double or on the Waldur that WALDUR_URL names
 # make bench  the engine and the wire, measured (release builds; quiet machine)
@@ -11,6 +12,7 @@ SHELL := /bin/bash
 TRACE ?=
 SEED ?= 1
 PREFIX ?= /usr/local
+DEMO ?=
 
 .PHONY: demo test waldur-check bench install format lint setup clean
 
@@ -18,7 +20,7 @@ setup:
 	@scripts/setup
 
 demo: setup
-	@scripts/demo --seed "$(SEED)" $(if $(TRACE),--trace "$(TRACE)")
+	@scripts/demo $(DEMO) --seed "$(SEED)" $(if $(TRACE),--trace "$(TRACE)")
 
 test: setup
 	@scripts/test

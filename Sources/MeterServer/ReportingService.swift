@@ -90,14 +90,20 @@ final class ReportingService: Service {
             show(.reportingHeld) { $0.state == .held }
             show(.reportingFailing) { $0.state == .failing }
             show(.ledgerNotConserved) { !$0.violations.isEmpty }
+            show(.reportingIncident) { !$0.incidents.isEmpty }
+            show(.finalFlushLong, { $0.flushWarning ?? "" }) { $0.flushWarning != nil }
             try? await Task.sleep(for: .seconds(1))
         }
     }
 
     /// Shows what holds of some Waldurs, with the detail of each.
-    private func show(_ reason: Readiness.Reason, where holds: (ReportStatus) -> Bool) {
+    private func show(
+        _ reason: Readiness.Reason,
+        _ detail: (ReportStatus) -> String = { $0.detail },
+        where holds: (ReportStatus) -> Bool
+    ) {
         let details = reporters.map(\.status).filter(holds).map { status in
-            reporters.count == 1 ? status.detail : "\(status.waldur): \(status.detail)"
+            reporters.count == 1 ? detail(status) : "\(status.waldur): \(detail(status))"
         }
         if details.isEmpty {
             context.readiness.clear(reason)

@@ -116,6 +116,109 @@ import Testing
         #expect(simulation.shown(0, "agent_calls") == ["7.00", "7.00"])
     }
 
+    @Test
+    func `a month that Waldur turns after it was told is an incident for each invoice item`()
+        async throws
+    {
+        let simulation = try simulation(announcing: true)
+        await throughMidnight(simulation)
+        // A person is wrong: the task has not run.
+        simulation.use("agent_calls", 5, by: "researcher")
+        try simulation.engine.book([
+            .reportingResumed(
+                ReportingResumption(
+                    waldur: Simulation.waldur,
+                    month: #require(BillingMonth("2026-12"))
+                )
+            )
+        ])
+        await simulation.run(until: "2026-12-01T01:00:00Z")
+        #expect(simulation.prices(0, "agent_calls", "2026-12") == ["0.02"])
+        #expect(simulation.book.billing.incidents.isEmpty)
+        try simulation.world.runMonthlyTask()
+        await simulation.run(until: "2026-12-01T01:20:00Z")
+        let incidents = simulation.book.billing.incidents.map(\.incident)
+        #expect(incidents.map(\.kind) == [.beforeTurn])
+        let incident = try #require(incidents.first)
+        #expect(
+            incident.key.month.description == "2026-12" && incident.key.component == "agent_calls")
+        // Five of December and the two that were carried into it at the old price.
+        #expect(incident.quantity == Hundredths(700))
+        #expect(incident.frozenPrice == "0.02" && incident.duePrice == "0.05")
+        // Waldur holds the item to it whatever is told later, and it is not found twice.
+        simulation.use("agent_calls", 1, by: "researcher")
+        await simulation.run(until: "2026-12-01T02:00:00Z")
+        #expect(simulation.prices(0, "agent_calls", "2026-12") == ["0.02"])
+        #expect(simulation.book.billing.incidents.count == 1)
+        let status = simulation.reporter.status(at: simulation.moment)
+        #expect(status.incidents == incidents)
+        #expect(
+            status.detail.contains("before-turn")
+                && status.detail.contains("period preview 2026-12"))
+        // What is closed is in its statement.
+        try simulation.engine.book([
+            .periodCut(
+                PeriodCut(waldur: Simulation.waldur, month: incident.key.month, position: 1)
+            ),
+            .periodClosed(
+                PeriodClosed(
+                    waldur: Simulation.waldur,
+                    month: incident.key.month,
+                    tenant: Simulation.tenant,
+                    revision: 1,
+                    statement: BookHash.zero.description,
+                    previous: nil
+                )
+            ),
+        ])
+        #expect(simulation.book.openIncidents(of: Simulation.waldur, in: .utc).isEmpty)
+    }
+
+    @Test func `a final flush that does not fit is told of from three days before`() async throws {
+        let simulation = try simulation("2026-11-25T12:00:00Z")
+        await simulation.cycle()
+        let forecast = try #require(simulation.reporter.flushForecast(at: simulation.moment))
+        #expect(forecast.month.description == "2026-11" && forecast.resources == 1)
+        #expect(WaldurTime.text(forecast.guardStart) == "2026-11-30T23:58:00Z")
+        #expect(forecast.turnMilliseconds != nil && forecast.fits && !forecast.hasBegun)
+        // Nothing is sent in the last twenty minutes, which is more than a tail is meant to be.
+        simulation.settings.guardMilliseconds = 1_200_000
+        simulation.crash()
+        func warning() -> String? {
+            simulation.reporter.status(at: simulation.moment).flushWarning
+        }
+        await simulation.run(until: "2026-11-27T23:59:30Z")
+        #expect(warning() == nil)
+        await simulation.run(until: "2026-11-28T00:00:30Z")
+        let text = try #require(warning())
+        #expect(text.hasPrefix("the final flush of 2026-11 takes"))
+        #expect(text.contains("(1 resource, ") && text.contains("more than 20 min"))
+        #expect(simulation.reporter.status(at: simulation.moment).detail.contains(text))
+        await simulation.run(until: "2026-12-01T00:40:00Z")
+        #expect(warning() == nil)
+    }
+
+    @Test func `what is left of the month is compared with what the last totals take`() throws {
+        let november = try #require(BillingMonth("2026-11"))
+        let end = november.end(in: .utc)
+        func warning(left: Int64, takes: Int64, hasBegun: Bool = false) -> String? {
+            let settings = ReporterSettings(waldur: "main", tailMillisecondsMax: 86_400_000)
+            let guardStart = end.advanced(byMilliseconds: -settings.guardMilliseconds)
+            return FlushForecast(
+                month: november,
+                start: guardStart.advanced(byMilliseconds: -takes),
+                resources: 3,
+                turnMilliseconds: nil,
+                hasBegun: hasBegun,
+                settings: settings
+            ).warning(at: guardStart.advanced(byMilliseconds: -left))
+        }
+        #expect(warning(left: 600_000, takes: 600_000) == nil)
+        #expect(warning(left: 600_000, takes: 700_000)?.contains("10 min are left") == true)
+        #expect(warning(left: 600_000, takes: 700_000, hasBegun: true) == nil)
+        #expect(warning(left: 0, takes: 700_000) == nil)
+    }
+
     @Test func `what comes after the cut is late, and an outage over the boundary has its name`()
         async throws
     {

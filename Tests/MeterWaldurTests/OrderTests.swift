@@ -64,6 +64,10 @@ import Testing
         let incidents = simulation.book.billing.incidents.map(\.incident)
         #expect(incidents.map(\.kind) == [.notFlushed])
         #expect(incidents.first?.quantity == Hundredths(400))
+        #expect(incidents.first?.duePrice == "0.02")
+        let status = simulation.reporter.status(at: simulation.moment)
+        #expect(status.incidents == incidents && status.detail.contains("not-flushed"))
+        #expect(status.detail.contains("agent_calls, 4.00"))
         // What could not be told waits as a carry once the month is cut.
         await simulation.advance(milliseconds: 20 * 86_400_000)
         await simulation.cycle()

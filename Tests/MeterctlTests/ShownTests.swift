@@ -27,7 +27,8 @@ import Testing
     static let cases = [
         Case("status", "status"), Case("sources list", "sources"), Case("sources gaps", "gaps"),
         Case("sources gaps --each", "gaps", name: "gaps-each"),
-        Case("period list", "periods"),
+        Case("period list", "periods"), Case("period preview 2026-11", "period-preview"),
+        Case("statement show acme --period 2026-11", "statement"),
         Case("period close 2026-11 --yes", "period-closed"),
         Case("recount --period 2026-11", "recount"), Case("retention show", "retention"),
         Case("retention apply --dry-run", "retention-applied"),
@@ -83,6 +84,26 @@ import Testing
         try Snapshot.expect(page, "shown/\(known.name).txt")
         // A hint may be looked for beside it.
         #expect(server.asked.count { !$0.contains("/admin/v1/names") } == 3)
+    }
+
+    @Test func `a narrow terminal gets what it has room for`() throws {
+        let body = try Snapshot.answer("carries")
+        let server = try CannedServer { _ in CannedServer.Answer(body: body) }
+        defer { server.stop() }
+        func heads(_ columns: UInt16) throws -> [Substring] {
+            let shown = try Self.program.converse(
+                ["carry", "list", "--no-color", "--socket", server.socket],
+                columns: columns
+            )
+            let first = shown.output.split(whereSeparator: \.isNewline).first ?? ""
+            return first.replacing("PRICE NOW", with: "NOW").split(separator: " ")
+        }
+        let all = try heads(240)
+        #expect(all.count == 12 && all.contains("RESOURCE") && all.contains("OBSTACLE"))
+        let some = try heads(90)
+        #expect(some == ["NUMBER", "STATE", "AGENTS", "COMPONENT", "QUANTITY", "PRICE", "NOW"])
+        // A row a block, and nothing is left out.
+        #expect(try heads(40) == ["NUMBER", "17"])
     }
 
     @Test func `a narrow terminal gets blocks, a wide one columns`() throws {

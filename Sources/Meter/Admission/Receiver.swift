@@ -12,6 +12,8 @@ package final class Receiver {
     var gate: LimitGate
     /// The head of the record that is being journalled.
     var head: [UInt8] = []
+    /// Where the present frame came from.
+    private var peer: PeerAddress?
 
     package init(engine: Engine) {
         self.engine = engine
@@ -25,11 +27,15 @@ package final class Receiver {
     /// The acknowledgement is due once the journal is durable up to the outcome's position, and comes from
     /// ``Engine/acknowledgement(for:byteCountMax:deferred:)``.
     ///
-    /// - Parameter frame: Exactly one frame; not kept.
+    /// - Parameters:
+    ///   - frame: Exactly one frame; not kept.
+    ///   - peer: Where it came from; kept of an authentic frame's source.
     /// - Complexity: O(bytes); allocates nothing in the steady state.
     package func ingest(
-        frame: UnsafeRawBufferPointer, at now: Timestamp, by transport: Transport
+        frame: UnsafeRawBufferPointer, at now: Timestamp, by transport: Transport,
+        from peer: PeerAddress? = nil
     ) -> FrameOutcome {
+        self.peer = peer
         do throws(FrameError) {
             let header = try unsafe FrameHeader.parse(frame)
             let policy = engine.policy
@@ -114,6 +120,7 @@ package final class Receiver {
                     events: 0, bytes: header.frameByteCount, at: BucketTime(record.receivedAt))
                 outcome.disposition = .duplicate
                 outcome.position = state.sources[index].pending.last?.end ?? 0
+                state.note(peer, at: index)
                 return
             }
             if standing == .inConflict {
@@ -151,6 +158,7 @@ package final class Receiver {
                     at: BucketTime(record.receivedAt))
             }
             apply(record, isWellFormed: isWellFormed, end: end, to: &state)
+            state.note(peer, at: index ?? state.index(of: key))
         }
         return outcome
     }
@@ -268,6 +276,7 @@ package final class Receiver {
             gate.limiter(of: key.principal).take(
                 events: 0, bytes: header.frameByteCount, at: BucketTime(record.receivedAt))
             state.apply(record, claim, end: end)
+            state.note(peer, at: index ?? state.index(of: key))
         }
         return outcome
     }

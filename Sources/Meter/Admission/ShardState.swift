@@ -128,6 +128,11 @@ struct ShardState: ~Copyable {
         sources[index].lastRepeated = max(sources[index].lastRepeated, now)
     }
 
+    /// Where something of a source has just come from, where that is known.
+    mutating func note(_ peer: PeerAddress?, at index: Int?) {
+        if let peer, let index { sources[index].peer = peer }
+    }
+
     mutating func settle(at index: Int, durablePosition: UInt64) {
         sources[index].settle(durablePosition: durablePosition)
     }

@@ -76,6 +76,9 @@ struct SourceState {
     var firstSeen: Timestamp
     /// When something of it was last journalled.
     var lastSeen: Timestamp
+    /// Where something of it last came from: for people who look for the host of what is missing. No record
+    /// of the journal has it, so that a crash takes it back to what the checkpoint knows.
+    var peer: PeerAddress?
     /// When something of it last came again: that changes no state and is forgotten at a restart.
     var lastRepeated: Timestamp
     /// Tenants for whom events of the source were counted, ascending: whom a hole may touch.

@@ -9,11 +9,16 @@ enum SourceCoding {
     /// hundred bytes or, with a claim of a frame's size, more than a million.
     static let pieceByteCount = 1 << 20
 
+    private static let quarantinedFlag: UInt8 = 1
+    /// An address stands at the source's end; files of before have none.
+    private static let peerFlag: UInt8 = 2
+
     static func encode(_ source: SourceState, to bytes: inout [UInt8]) {
         bytes.appendFixed64(source.key.principal.rawValue)
         bytes.appendFixed64(source.key.source.high)
         bytes.appendFixed64(source.key.source.low)
-        bytes.append(source.quarantined ? 1 : 0)
+        bytes.append(
+            (source.quarantined ? quarantinedFlag : 0) | (source.peer == nil ? 0 : peerFlag))
         bytes.appendFixed64(UInt64(bitPattern: source.firstSeen.milliseconds))
         bytes.appendFixed64(UInt64(bitPattern: source.lastSeen.milliseconds))
         bytes.appendVarint(source.received.watermark)
@@ -46,6 +51,10 @@ enum SourceCoding {
             bytes.append(contentsOf: tenant.bytes)
         }
         encode(source.claimed, to: &bytes)
+        if let peer = source.peer {
+            bytes.appendFixed64(peer.high)
+            bytes.appendFixed64(peer.low)
+        }
     }
 
     private static func encode(_ claimed: SourceState.Claimed?, to bytes: inout [UInt8]) {
@@ -81,12 +90,12 @@ enum SourceCoding {
     private static func source(_ reader: inout WireReader) throws(FrameError) -> SourceState {
         let principal = PrincipalID(rawValue: try reader.fixed64())
         let id = SourceID(high: try reader.fixed64(), low: try reader.fixed64())
-        let quarantined = try reader.byte()
-        guard quarantined <= 1 else { throw .reservedNotZero }
+        let flags = try reader.byte()
+        guard flags & ~(quarantinedFlag | peerFlag) == 0 else { throw .reservedNotZero }
         var source = SourceState(
             key: SourceKey(principal: principal, source: id),
             firstSeen: Timestamp(milliseconds: Int64(bitPattern: try reader.fixed64())))
-        source.quarantined = quarantined == 1
+        source.quarantined = flags & quarantinedFlag != 0
         source.lastSeen = Timestamp(milliseconds: Int64(bitPattern: try reader.fixed64()))
         source.received = try received(&reader)
         for _ in 0..<(try reader.listCount(elementByteCount: 18)) {
@@ -108,6 +117,9 @@ enum SourceCoding {
             source.note(tenant: try reader.nameValue())
         }
         source.claimed = try claimed(&reader)
+        if flags & peerFlag != 0 {
+            source.peer = PeerAddress(high: try reader.fixed64(), low: try reader.fixed64())
+        }
         source.durableCounts = source.counts
         source.durable = source.received
         source.durable.insert(ascending: source.claimed?.claim.givenUp ?? [])

@@ -12,6 +12,8 @@ package struct SourceGap: Equatable, Sendable {
     }
 
     package let source: SourceKey
+    /// Where the source last came from; nil where that is not known.
+    package let host: PeerAddress?
     package let cause: GapCause
     /// Numbers of the source; for a cause without numbers, 0 up to how many events there are. Empty for
     /// an unclean source, of which nobody knows it.
@@ -68,6 +70,7 @@ extension SourceSummary {
             gaps.append(
                 SourceGap(
                     source: key,
+                    host: peer,
                     cause: .unclean,
                     range: 0..<0,
                     reach: everybody(from: since, to: Timestamp(milliseconds: .max)),
@@ -95,6 +98,7 @@ extension SourceSummary {
             }
             return SourceGap(
                 source: key,
+                host: peer,
                 cause: cause,
                 range: range,
                 reach: reach,
@@ -107,6 +111,7 @@ extension SourceSummary {
         )
         return SourceGap(
             source: key,
+            host: peer,
             cause: cause,
             range: range,
             reach: reach,
@@ -125,15 +130,19 @@ extension SourceSummary {
 extension BookState {
     /// Whether somebody has accepted by name that it will not come. One that has grown since has not been,
     /// nor a source that spoke again after it was retired.
-    package func accepts(_ gap: SourceGap) -> Bool {
+    package func accepts(_ gap: SourceGap) -> Bool { acceptanceReason(of: gap) != nil }
+
+    /// Why somebody has accepted by name that it will not come; nil where nobody has.
+    package func acceptanceReason(of gap: SourceGap) -> String? {
         if gap.cause == .unclean {
-            let retired = retiredSources[gap.source]?.time
-            return SourceState.isRetired(at: retired, lastSeen: gap.lastSeen)
+            let retired = retiredSources[gap.source]
+            return SourceState.isRetired(at: retired?.time, lastSeen: gap.lastSeen)
+                ? retired?.reason : nil
         }
-        return (acceptedGaps[gap.source] ?? []).contains {
+        return (acceptedGaps[gap.source] ?? []).first {
             $0.cause == gap.cause.booked && $0.from <= gap.range.lowerBound
                 && gap.range.upperBound <= $0.to
-        }
+        }?.reason
     }
 
     /// Whether it may be this tenant's usage of this period.

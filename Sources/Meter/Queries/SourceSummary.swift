@@ -25,6 +25,8 @@ package struct SourceSummary: Sendable, Equatable {
     /// Nil when unknown.
     package var completeThrough: Timestamp?
     package var tenants: [Name]
+    /// Where something of it last came from; nil where that is not known (any more).
+    package var peer: PeerAddress?
 
     /// The emitter said that nothing comes after, and everything before has come.
     package var isEnded: Bool { claim?.isLast == true && openHoles.isEmpty }
@@ -57,6 +59,7 @@ package struct SourceSummary: Sendable, Equatable {
         let through = state.completeThrough(retired: retired)
         completeThrough = through.milliseconds <= 0 ? nil : through
         tenants = state.tenants
+        peer = state.peer
     }
 }
 

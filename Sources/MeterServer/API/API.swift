@@ -74,7 +74,13 @@ struct API: Sendable {
             ).routes
         routes +=
             BillingRoutes(ledgers: ledgers, gate: billingGate).routes
-        routes += PeriodRoutes(closings: closings, ledgers: ledgers, gate: billingGate).routes
+        routes +=
+            PeriodRoutes(
+                closings: closings,
+                ledgers: ledgers,
+                reporting: reporting,
+                gate: billingGate
+            ).routes
         routes +=
             StatementRoutes(context: context, files: statements, ledgers: ledgers)
             .routes

@@ -173,7 +173,8 @@ final class DatagramReceiver {
             let outcome = unsafe receiver.ingest(
                 frame: UnsafeRawBufferPointer(start: datagram.bytes, count: Int(datagram.count)),
                 at: now,
-                by: .udp
+                by: .udp,
+                from: unsafe PeerAddress(datagram)
             )
             tally.count(outcome.disposition)
             if case .ignored(let error) = outcome.disposition {
@@ -290,6 +291,27 @@ final class DatagramReceiver {
                 metrics.acknowledgements.add("udp", count: Int(result))
                 sent += Int(result)
             }
+        }
+    }
+}
+
+extension PeerAddress {
+    /// Whose datagram it is; nil for an address of another family.
+    ///
+    /// Read where Linux has it: `sin_addr` behind family and port, `sin6_addr` behind the flow besides.
+    fileprivate init?(_ datagram: meter_datagram) {
+        let address = unsafe datagram.address
+        let (ipv4, high, low) = unsafe withUnsafeBytes(of: address) { bytes in
+            unsafe (
+                bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self),
+                bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+                bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            )
+        }
+        switch Int32(address.ss_family) {
+        case AF_INET: self.init(ipv4: UInt32(bigEndian: ipv4))
+        case AF_INET6: self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
+        default: return nil
         }
     }
 }

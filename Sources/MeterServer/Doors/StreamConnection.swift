@@ -15,6 +15,7 @@ final class StreamConnection: ChannelInboundHandler {
 
     private let loop: StreamLoop
     private let remoteAddress: String
+    private let peer: PeerAddress?
     private var context: ChannelHandlerContext?
 
     /// The beginning of a frame whose end has not come yet.
@@ -39,6 +40,7 @@ final class StreamConnection: ChannelInboundHandler {
     init(loop: StreamLoop, remoteAddress: String) {
         self.loop = loop
         self.remoteAddress = remoteAddress
+        peer = PeerAddress(remoteAddress)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -179,7 +181,12 @@ final class StreamConnection: ChannelInboundHandler {
         at now: Timestamp,
         _ tally: inout FrameTally
     ) -> Fate {
-        let outcome = unsafe loop.receiver.ingest(frame: frame, at: now, by: .tcp)
+        let outcome = unsafe loop.receiver.ingest(
+            frame: frame,
+            at: now,
+            by: .tcp,
+            from: peer
+        )
         tally.count(outcome.disposition)
         if principal == nil, let source = outcome.source, !identify(source.key.principal) {
             return .refused

@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterWaldur
 internal import MeterWire
 internal import Synchronization
 
@@ -236,6 +237,26 @@ enum Exposition {
                 "meter_report_unknown_intents",
                 "Submissions of which nobody knows yet what Waldur made of them.",
                 { $0.unknownIntents }
+            ),
+            (
+                "meter_report_incidents",
+                "Invoice items with a wrong price or without what was used, in months not closed.",
+                { $0.incidents }
+            ),
+            (
+                "meter_report_accounts_not_conserved",
+                "Accounts of which more or less came in than is accounted for; anything but 0 is a fault.",
+                { $0.violations }
+            ),
+            (
+                "meter_report_final_flush_timestamp_seconds",
+                "When the last cycle of the present month is to begin; 0 before that can be said.",
+                { seconds($0.flush?.start) }
+            ),
+            (
+                "meter_report_final_flush_seconds",
+                "How long the last cycle of the present month will take; 0 before that can be said.",
+                { Int(clamping: (($0.flush?.milliseconds ?? 0) + 999) / 1_000) }
             ),
         ] as [(String, String, (ReportingStatus) -> Int)] {
             text.family(

@@ -40,6 +40,10 @@ final class Readiness: Sendable {
         case reportingHeld = "reporting-held"
         /// Waldur does not answer or refuses.
         case reportingFailing = "reporting-failing"
+        /// An invoice item has a wrong price, or lacks what was used, and a person must see to it.
+        case reportingIncident = "reporting-incident"
+        /// The last totals of the month will be told too early, or not all of them.
+        case finalFlushLong = "final-flush-long"
 
         /// Whether traffic should go elsewhere while it holds.
         var isBlocking: Bool {
@@ -48,8 +52,7 @@ final class Readiness: Sendable {
                 true
             case .checkpointFailing, .bookFailing, .damage, .detailsMissing, .journalShort,
                 .notConserved, .ledgerNotConserved, .certificateFailing, .certificateEnding,
-                .reportingHeld,
-                .reportingFailing:
+                .reportingHeld, .reportingFailing, .reportingIncident, .finalFlushLong:
                 false
             }
         }

@@ -49,6 +49,12 @@ package struct ReportStatus: Sendable {
     package var waitingCarries: Int
     /// How each account stands.
     package var accounts: [AccountStanding] = []
+    /// In months that are not closed, oldest first.
+    package var incidents: [Incident]
+    /// What the last cycle of the present month will be like; nil before that can be said.
+    package var flush: FlushForecast?
+    /// What a person should know of that now; nil for nothing.
+    package var flushWarning: String?
     /// Where what came in and what became of it differ: never, unless something is wrong with Meter.
     package var violations: [Violation] = []
 
@@ -69,8 +75,19 @@ package struct ReportStatus: Sendable {
         if let first = violations.first {
             parts.append("\(violations.count) accounts do not balance, the first: \(first)")
         }
+        if let first = incidents.first {
+            parts.append(
+                "\(incidents.count) \(incidents.count == 1 ? "incident" : "incidents") in months that are "
+                    + "not closed, the first: \(first.summary); `meterctl period preview \(first.key.month)`"
+            )
+        }
+        if let flushWarning { parts.append(flushWarning) }
         if waitingCarries > 0 {
-            parts.append("\(waitingCarries) carries wait for a decision; `meterctl carry list`")
+            parts.append(
+                window.month == nil
+                    ? "\(waitingCarries) carries wait for the turn of the month"
+                    : "\(waitingCarries) carries wait for a decision; `meterctl carry list`"
+            )
         }
         if !openIntents.isEmpty {
             parts.append("\(openIntents.count) submissions are looked up")
@@ -98,6 +115,7 @@ extension Reporter {
             case .held, .tell, .inFlight: held += 1
             }
         }
+        let forecast = flushForecast(at: moment)
         var status = ReportStatus(
             waldur: settings.waldur,
             window: window(at: moment),
@@ -109,7 +127,10 @@ extension Reporter {
             unchangedRows: unchanged,
             heldRows: held,
             waitingCarries: book.billing.waitingCarries
-                .filter { $0.key.waldur == settings.waldur }.map(\.value.count).reduce(0, +)
+                .filter { $0.key.waldur == settings.waldur }.map(\.value.count).reduce(0, +),
+            incidents: book.openIncidents(of: settings.waldur, in: settings.zone).map(\.incident),
+            flush: forecast,
+            flushWarning: forecast?.warning(at: moment.now)
         )
         status.accounts = lanes.map {
             AccountStanding(

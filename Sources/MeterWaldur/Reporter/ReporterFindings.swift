@@ -121,6 +121,8 @@ extension Reporter {
     private func isPastDecision(_ month: BillingMonth, at moment: ReporterMoment) -> Bool {
         guard let clock = moment.clock else { return false }
         let lead = settings.guardMilliseconds + settings.foreignDecideMilliseconds
+        // What is decided when sending stops is not told any more.
+        if isFlushing(at: moment) { return true }
         return clock.latest(at: moment.now)
             >= month.end(in: settings.zone).advanced(byMilliseconds: -lead)
     }

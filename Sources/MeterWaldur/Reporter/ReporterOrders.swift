@@ -104,16 +104,22 @@ extension Reporter {
             let left =
                 (line.figure?.amount ?? .zero).rawValue - (line.confirmed ?? .zero).rawValue
             guard left > 0 else { return nil }
+            let key = SubmissionKey(
+                waldur: settings.waldur,
+                resource: resource,
+                component: line.component,
+                planPeriod: line.planPeriod,
+                month: month
+            )
             return Incident(
                 kind: .notFlushed,
-                key: SubmissionKey(
-                    waldur: settings.waldur,
-                    resource: resource,
-                    component: line.component,
-                    planPeriod: line.planPeriod,
-                    month: month
-                ),
-                quantity: Hundredths(left)
+                key: key,
+                quantity: Hundredths(left),
+                duePrice: book.plan(of: key).flatMap { plan in
+                    book.billing.price(
+                        PriceKey(waldur: key.waldur, plan: plan, component: key.component)
+                    )?.price
+                }
             )
         }
     }

@@ -27,6 +27,7 @@ package actor ReporterService {
     private var waiters: [(cycle: Int, continuation: CheckedContinuation<Void, Never>)] = []
     private let published: Mutex<ReportStatus>
     private var publishedTrouble: String?
+    private var publishedFlushWarning = false
     /// This Waldur takes the body of 8.1; the older one is sent until it has said so.
     private var takesDate = false
     /// Resources of followed offerings that a person has to look at, as last said.
@@ -183,6 +184,12 @@ package actor ReporterService {
                 logger.warning("reporting failed", metadata: ["reason": "\(trouble)"])
             } else {
                 logger.info("reporting works again")
+            }
+        }
+        if (status.flushWarning != nil) != publishedFlushWarning {
+            publishedFlushWarning.toggle()
+            if let warning = status.flushWarning {
+                logger.warning("the month's end does not fit", metadata: ["reason": "\(warning)"])
             }
         }
         let ended = reporter.cyclesEnded
@@ -364,6 +371,13 @@ package actor ReporterService {
                 logger.warning(
                     "submission unknown, looking it up",
                     metadata: ["number": "\(outcome.number)", "note": "\(outcome.note ?? "")"]
+                )
+            case .incidentFound(let incident):
+                logger.warning(
+                    "an invoice is not what it should be, see period preview",
+                    metadata: [
+                        "month": "\(incident.key.month)", "incident": "\(incident.summary)",
+                    ]
                 )
             default: break
             }

@@ -30,6 +30,9 @@ package struct ReporterSettings: Sendable {
     package var acceptsForeign: Bool
     /// How often it is looked for usage that came after its month was cut.
     package var lateMilliseconds: Int64
+    /// So long before a month's end half of the resources may have their last total at most; a final flush
+    /// that takes longer is warned of.
+    package var tailMillisecondsMax: Int64
     /// The longest pause after failures.
     package var backOffMillisecondsMax: Int64
 
@@ -46,6 +49,7 @@ package struct ReporterSettings: Sendable {
         foreignDecideMilliseconds: Int64 = 86_400_000,
         acceptsForeign: Bool = false,
         lateMilliseconds: Int64 = 3_600_000,
+        tailMillisecondsMax: Int64 = 600_000,
         backOffMillisecondsMax: Int64 = 300_000
     ) {
         self.waldur = waldur
@@ -60,6 +64,7 @@ package struct ReporterSettings: Sendable {
         self.foreignDecideMilliseconds = foreignDecideMilliseconds
         self.acceptsForeign = acceptsForeign
         self.lateMilliseconds = lateMilliseconds
+        self.tailMillisecondsMax = tailMillisecondsMax
         self.backOffMillisecondsMax = backOffMillisecondsMax
     }
 }

@@ -40,12 +40,42 @@ package enum ResourceNews {
                     futurePrice: plan.futurePrices[component]?.description,
                     read: observation.waldurTime
                 )
-                if !(book.billing.price(seen.key)?.isSame(as: seen) ?? false) {
+                guard let known = book.billing.price(seen.key) else {
                     news.append(.priceSeen(seen))
+                    continue
                 }
+                guard !known.isSame(as: seen) else { continue }
+                news.append(.priceSeen(seen))
+                news += lateTurn(from: known, to: seen, in: observation.month, book)
+                    .map { .incidentFound($0) }
             }
         }
         return news
+    }
+
+    /// A price that had been announced is in force only now, though totals of the month were told already:
+    /// their invoice items are held to the price of before.
+    private static func lateTurn(
+        from known: PriceSeen,
+        to seen: PriceSeen,
+        in month: BillingMonth,
+        _ book: BookState
+    ) -> [Incident] {
+        guard known.futurePrice == seen.price, known.price != seen.price else { return [] }
+        return (book.submissions[month] ?? [:]).sorted { $0.key < $1.key }.compactMap {
+            key, standing in
+            guard key.waldur == seen.waldur, key.component == seen.component,
+                book.plan(of: key) == seen.plan, let told = standing.confirmed
+            else { return nil }
+            return Incident(
+                kind: .beforeTurn,
+                key: key,
+                number: told.number,
+                quantity: told.amount,
+                frozenPrice: known.price,
+                duePrice: seen.price
+            )
+        }
     }
 }
 

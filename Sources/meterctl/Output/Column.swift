@@ -28,6 +28,8 @@ struct Column: Sendable {
     let kind: Kind
     /// Shown in CSV and JSON only: of little use to a person.
     private(set) var isForProgramsOnly = false
+    /// Left out of a table where the screen is too narrow for all columns; of little use beside the others.
+    private(set) var isForWideScreens = false
     /// Whether the key is a member of the server's answer, as it is unless the cell is made of several.
     let isMember: Bool
     private let read: @Sendable (JSONValue) -> String
@@ -79,6 +81,13 @@ struct Column: Sendable {
     var forProgramsOnly: Column {
         var column = self
         column.isForProgramsOnly = true
+        return column
+    }
+
+    /// The same column, left out where a table would not fit otherwise; CSV and JSON have it.
+    var forWideScreens: Column {
+        var column = self
+        column.isForWideScreens = true
         return column
     }
 

@@ -1,12 +1,12 @@
 /// A table as people read it.
 ///
-/// Where the screen is too narrow, first sentences are broken into lines; where that is not enough, every
-/// row becomes a block with a line for each column. Nothing is ever cut off: an amount or an id that is
-/// not whole is worse than none.
+/// Where the screen is too narrow, first sentences are broken into lines, then columns are left out that are
+/// marked as of little use; where that is not enough, every row becomes a block with a line for each column.
+/// Nothing is ever cut off: an amount or an id that is not whole is worse than none.
 struct TableText {
-    private let columns: [Column]
-    private let heads: [String]
-    private let rows: [[String]]
+    private var columns: [Column]
+    private var heads: [String]
+    private var rows: [[String]]
     private let screen: Screen
 
     private static let gap = 2
@@ -29,13 +29,20 @@ struct TableText {
         self.screen = screen
     }
 
+    private init(columns: [Column], heads: [String], rows: [[String]], screen: Screen) {
+        self.columns = columns
+        self.heads = heads
+        self.rows = rows
+        self.screen = screen
+    }
+
     /// The lines, each with its end; none at all where there are no rows.
     var text: String {
         guard !rows.isEmpty else { return "" }
-        var widths = columns.indices.map { index in
-            rows.reduce(TextWidth.of(heads[index])) { max($0, TextWidth.of($1[index])) }
+        var widths = widths
+        if let room = screen.width, !fit(&widths, into: room) {
+            return narrower?.text ?? blocks
         }
-        if let room = screen.width, !fit(&widths, into: room) { return blocks }
         var text = line(heads, widths, styles: columns.map { _ in .heading })
         for row in rows {
             let broken = zip(row, zip(columns, widths)).map { cell, layout in
@@ -51,6 +58,29 @@ struct TableText {
             }
         }
         return text
+    }
+
+    /// The same table without the last column that it can do without; nil if it fits in no such way.
+    private var narrower: TableText? {
+        guard let index = columns.lastIndex(where: \.isForWideScreens) else { return nil }
+        var rest = TableText(columns: columns, heads: heads, rows: rows, screen: screen)
+        rest.columns.remove(at: index)
+        rest.heads.remove(at: index)
+        for row in rest.rows.indices { rest.rows[row].remove(at: index) }
+        return rest.fitsAtLast ? rest : nil
+    }
+
+    /// It fits, or does without columns that it can do without.
+    private var fitsAtLast: Bool {
+        var widths = widths
+        guard let room = screen.width, !fit(&widths, into: room) else { return true }
+        return narrower != nil
+    }
+
+    private var widths: [Int] {
+        columns.indices.map { index in
+            rows.reduce(TextWidth.of(heads[index])) { max($0, TextWidth.of($1[index])) }
+        }
     }
 
     /// Makes columns with sentences narrower, always the widest of them, until everything fits; false where

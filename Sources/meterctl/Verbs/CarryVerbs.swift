@@ -14,7 +14,7 @@ struct CarryVerbs: AsyncParsableCommand {
             abstract: "Every carry, or those in one state.",
             discussion: """
                 A carry lands by itself at the same plan, price and customer. One that waits needs a \
-                person: its own price and the present one stand beside each other. Exits 4 where any waits.
+                person: its own price and the present one stand beside each other. Exits 4 where any does.
 
                   meterctl carry list --state waits
                 """
@@ -25,9 +25,11 @@ struct CarryVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         static let columns: [Column] = [
-            .text("number"), .state("state"), .text("cause"), .text("month"), .text("resource"),
-            .text("component"), .number("quantity"), .number("own price", "price"),
-            .number("present price"), .number("difference"), .prose("obstacle"),
+            .text("number"), .state("state"), .text("cause").forWideScreens,
+            .text("month").forWideScreens, .text("agents"), .text("resource").forWideScreens,
+            .text("component"), .number("quantity"), .number("price"),
+            .number("price now", "presentPrice"), .number("difference").forWideScreens,
+            .text("obstacle").forWideScreens,
         ]
 
         func perform() async throws(CommandFailure) {
@@ -37,7 +39,14 @@ struct CarryVerbs: AsyncParsableCommand {
                 query: state.map { [("state", $0)] } ?? []
             )
             output.show(answer, "carries", Self.columns, nothing: "no carries")
-            let waiting = answer.json.list("carries").count { $0.cell("state") == "waits" }
+            let waits = answer.json.list("carries").filter { $0.cell("state") == "waits" }
+            let waiting = waits.count { !$0.cell("obstacle").isEmpty }
+            if waits.count > waiting {
+                Terminal.talk(
+                    "\(waits.count - waiting) land by themselves when Waldur has turned the month, unless a "
+                        + "price changes with it"
+                )
+            }
             guard waiting == 0 else {
                 throw CommandFailure(
                     .precondition,

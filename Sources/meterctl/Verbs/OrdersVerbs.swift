@@ -25,7 +25,8 @@ struct OrdersVerbs: AsyncParsableCommand {
                 answer,
                 "orders",
                 [
-                    .text("order"), .text("type"), .state("state"), .text("resource"),
+                    .text("order"), .text("type"), .state("state"),
+                    .text("resource").forWideScreens,
                     .text("first seen"), .text("flushed at"),
                 ],
                 nothing: "no orders were seen"

@@ -56,10 +56,16 @@ struct PeriodVerbs: AsyncParsableCommand {
 
     struct Preview: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "What can still be put right, and until when.",
+            abstract:
+                "What can still be put right, until when, and what the month's end will be like.",
             discussion: """
                 Holes, usage without a resource, figures of others, carries that wait, submissions \
-                without outcome, components without a price. Exits 4 where there is any.
+                without outcome, components without a price, prices that change with the month, orders \
+                that wait, invoice items that are held to a wrong price. What has a time beside it has to \
+                be settled by then to be billed in the month itself. Exits 4 where there is any.
+
+                Of the present month it also says when the final flush begins, how long it takes, and \
+                how much will be used after the last totals and be carried.
 
                   meterctl period preview 2026-11
                 """
@@ -70,7 +76,9 @@ struct PeriodVerbs: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
-        static let columns: [Column] = [.state("kind"), .text("subject"), .prose("detail")]
+        static let columns: [Column] = [
+            .state("kind"), .text("until"), .text("subject"), .prose("detail"),
+        ]
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
@@ -81,6 +89,15 @@ struct PeriodVerbs: AsyncParsableCommand {
             output.show(answer, "items", Self.columns, nothing: "nothing is in the way")
             let until = answer.json.cell("fixableUntil")
             if !until.isEmpty { Terminal.talk("Waldur can be told of \(month) until \(until)") }
+            if let flush = answer.json.at("flush"), flush != .null { Self.talk(of: flush) }
+            for line in answer.json.list("tail") {
+                let amount = line.cell("amount")
+                Terminal.talk(
+                    "expected tail: \(line.cell("component")) \(line.cell("quantity")) "
+                        + "\(line.cell("unit")), "
+                        + (amount.isEmpty ? "of no known price" : "worth \(amount)")
+                )
+            }
             let count = answer.json.list("items").count
             guard count == 0 else {
                 throw CommandFailure(
@@ -89,6 +106,19 @@ struct PeriodVerbs: AsyncParsableCommand {
                     next: "each line says what to do"
                 )
             }
+        }
+
+        private static func talk(of flush: JSONValue) {
+            let turn = flush.cell("turnMilliseconds")
+            Terminal.talk(
+                "final flush: from \(flush.cell("start")), \(flush.cell("seconds")) s for "
+                    + "\(flush.cell("resources")) resources ("
+                    + (turn.isEmpty ? "no turn measured yet)" : "\(turn) ms a turn)")
+            )
+            Terminal.talk(
+                "half of the last totals are told \(flush.cell("medianTailSeconds")) s or more before the "
+                    + "month's end"
+            )
         }
     }
 

@@ -92,6 +92,7 @@ struct ReportVerbs: AsyncParsableCommand {
         static let columns: [Column] = [
             .text("waldur"), .state("state"), .text("last success"),
             .number("open", "openIntents"), .number("unknown", "unknownIntents"),
+            .number("incidents"),
             .prose("detail"),
         ]
 

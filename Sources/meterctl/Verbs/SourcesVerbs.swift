@@ -35,7 +35,8 @@ struct SourcesVerbs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What of emitters may be missing, and accepting that it is.",
             discussion: """
-                Grouped by principal and cause, with how many events are missing at most. Open ones may \
+                Grouped by principal, host (where the source was last heard from) and cause, with how many \
+                events are missing at most. Open ones may \
                 still come: the emitter sends again until it is told that its frames are durable, and \
                 from its spool after a restart. Given up and dropped are those of which the emitter \
                 itself says that they will not come; an unclean source never said that it ended, and \
@@ -46,15 +47,15 @@ struct SourcesVerbs: AsyncParsableCommand {
 
                   meterctl sources gaps
                   meterctl sources gaps --each
-                  meterctl sources gaps --accept-gaps 3/given-up --max-events 45 \\
-                      --reason "host lost, ticket 311"
+                  meterctl sources gaps --accept-gaps 3@10.1.4.7/given-up \\
+                      --max-events 45 --reason "host lost, ticket 311"
                 """
         )
         @Flag(help: "Every gap instead of groups.")
         var each = false
         @Option(
             help: ArgumentHelp(
-                "Accept what a selector of the list means: PRINCIPAL/CAUSE or SOURCE.",
+                "Accept what a selector of the list means: PRINCIPAL[@HOST][/CAUSE] or SOURCE[/CAUSE].",
                 valueName: "selector"
             )
         )
@@ -70,14 +71,16 @@ struct SourcesVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         static let groups: [Column] = [
-            .text("selector"), .text("principal", "label"), .state("cause"), .number("sources"),
-            .number("at most"), .text("earliest"),
+            .text("selector"), .text("principal", "label"), .text("host").forProgramsOnly,
+            .state("cause").forProgramsOnly, .number("sources").forWideScreens, .number("at most"),
+            .text("earliest").forWideScreens,
             .prose("tenants") { gap in
                 gap.at("tenants").map { $0.isNull } ?? true ? "all of them" : gap.cell("tenants")
             },
         ]
         static let columns: [Column] = [
-            .text("source"), .number("from"), .number("to"), .number("events"), .state("cause"),
+            .text("source"), .text("host"), .number("from"), .number("to"), .number("events"),
+            .state("cause"),
             .text("accepted"), .prose("tenants"),
         ]
 
@@ -219,7 +222,7 @@ struct SourcesVerbs: AsyncParsableCommand {
             let label = source.cell("label")
             return label.isEmpty ? source.cell("principal") : label
         },
-        .state("state"), .text("last seen"), .number("accepted"), .number("refused"),
+        .state("state"), .text("host"), .text("last seen"), .number("accepted"), .number("refused"),
         .number("duplicate"), .number("conflict", "inConflict"), .number("missing"),
         .number("given up"), .text("complete through"),
     ]

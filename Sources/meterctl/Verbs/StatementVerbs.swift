@@ -5,7 +5,7 @@ struct StatementVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "statement",
         abstract: "Signed reports of closed months.",
-        subcommands: [Render.self, Keys.self]
+        subcommands: [StatementShow.self, Render.self, Keys.self]
     )
 
     struct Render: Verb {

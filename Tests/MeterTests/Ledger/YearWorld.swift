@@ -2,9 +2,10 @@ import Meter
 import MeterTesting
 import MeterWire
 
-/// Years of a small random Waldur, with "months" of an hour: plan switches, price changes at turns, moves,
-/// outages over month ends, late events, unknown outcomes, foreign figures, adjustments, settlements,
-/// closings, and crashes that leave the book alone.
+/// Years of a small random Waldur, with "months" of an hour: plan switches, price changes at turns, resources
+/// that go to another customer or to another tenant's agent, one that is terminated, agents that are bound
+/// after they were used, outages over month ends, late events, unknown outcomes, foreign figures, adjustments,
+/// settlements, closings, and crashes that leave the book alone.
 ///
 /// What Waldur shows is kept beside the book, by somebody who knows nothing of carries.
 struct YearWorld {
@@ -13,7 +14,21 @@ struct YearWorld {
         let component: Name
     }
 
+    /// What happened at least once.
+    enum Happening: CaseIterable {
+        case used, strayed, late, switched, moved, handedOver, assigned, terminated, adjusted
+        case corrected, foreign, away, crashed, crashedInFlight, closed, reopened
+    }
+
+    /// Who had a resource from when on.
+    private struct Holder {
+        let from: UInt32
+        let tenant: Name
+        let access: UInt64
+    }
+
     static let components: [Name] = ["tokens", "seconds"]
+    static let tenants: [Name] = ["acme", "nordix"]
     private static let plans = (1...2).map { PlanID(high: 7, low: $0) }
 
     private let disk = BookDisk()
@@ -27,6 +42,16 @@ struct YearWorld {
     /// Everything that was used, by somebody who only adds.
     private(set) var used: [Place: Int128] = [:]
     private(set) var adjusted: [Place: Int128] = [:]
+    /// Usage of agents that nobody has bound, by tenant.
+    private(set) var unassigned: [Name: Int128] = [:]
+    private(set) var happened: Set<Happening> = []
+    private var holders: [UInt64: [Holder]] = [:]
+    private var accessNumber: UInt64 = 2
+    private var strayNumber: [Name: Int] = [:]
+    /// Used after the resource was terminated: without a plan, and never billed.
+    private(set) var unbillable: [Place: Int128] = [:]
+    /// When.
+    private var gone: [UInt64: UInt32] = [:]
     private var isAway = false
 
     init(_ seed: inout Seed) throws {
@@ -46,6 +71,7 @@ struct YearWorld {
                     )
                 )
             )
+            holders[resource] = [Holder(from: 0, tenant: "acme", access: resource)]
             try see(resource, plan: Self.plans[0], customer: "owner")
         }
         // One offering measures tokens by the thousand.
@@ -119,19 +145,49 @@ struct YearWorld {
         return try Ledger.attribute(answer, to: query, book: book.state, period: period)
     }
 
+    /// What the engine says was metered in a month, asked in another way.
+    func totals(_ index: Int) -> UsageAnswer {
+        let period = period(index)
+        var totals: [UsageGroup: UsageTotal] = [:]
+        for event in events where period.contains(event.minute) {
+            let group = UsageGroup(
+                tenant: event.tenant,
+                agent: nil,
+                access: nil,
+                component: event.component,
+                window: nil
+            )
+            totals[group, default: UsageTotal()].sum += UInt128(event.amount)
+            totals[group, default: UsageTotal()].count += 1
+        }
+        return UsageAnswer(
+            totals: totals,
+            position: UInt64(events.count),
+            asOf: Fixture.time,
+            completeThrough: nil
+        )
+    }
+
     // MARK: one month
 
     /// Lives through one month, with everything that can happen in it.
     mutating func live(_ seed: inout Seed) throws {
         for tick in 0..<6 as Range<UInt32> {
             minute = UInt32(index) * 60 + tick * 10
+            if seed.oneIn(20) { try handOver(UInt64(seed.below(3))) }
             for _ in 0..<seed.below(6) { use(&seed) }
             if seed.oneIn(12) { try switchPlan(UInt64(seed.below(3)), &seed) }
-            if seed.oneIn(30) { try move(UInt64(seed.below(3)), &seed) }
+            if seed.oneIn(15) { try move(UInt64(seed.below(3)), &seed) }
+            if seed.oneIn(4) { stray(&seed) }
+            if seed.oneIn(12) { try assign(&seed) }
+            if index == 18, tick == 3 { try terminate(2) }
             if seed.oneIn(12) { try adjust(&seed) }
             if seed.oneIn(8) { try correct(&seed) }
-            if seed.oneIn(20) { try writeForeign(&seed) }
-            if seed.oneIn(6) { isAway.toggle() }
+            if seed.oneIn(8) { try writeForeign(&seed) }
+            if seed.oneIn(6) {
+                isAway.toggle()
+                happened.insert(.away)
+            }
             if !isAway {
                 try settle(&seed)
                 try report(&seed)
@@ -175,17 +231,76 @@ struct YearWorld {
         let component = seed.pick(Self.components)
         let back = seed.oneIn(5) ? UInt32(seed.below(130)) : 0
         let amount = UInt64(seed.below(30_000))
+        let time = minute >= back ? minute - back : 0
         events.append(
             LedgerWorld.Event(
-                tenant: "acme",
+                tenant: holder(of: resource, at: time),
                 agent: Name("agent\(resource)"),
                 access: nil,
                 component: component,
-                minute: Minute(rawValue: minute >= back ? minute - back : 0),
+                minute: Minute(rawValue: time),
                 amount: amount
             )
         )
-        used[Place(resource: resource, component: component), default: 0] += Int128(amount)
+        let place = Place(resource: resource, component: component)
+        used[place, default: 0] += Int128(amount)
+        if let end = gone[resource], time > end { unbillable[place, default: 0] += Int128(amount) }
+        happened.insert(time / 60 == minute / 60 ? .used : .late)
+    }
+
+    private func holder(of resource: UInt64, at time: UInt32) -> Name {
+        holders[resource]?.last { $0.from <= time }?.tenant ?? "acme"
+    }
+
+    /// An agent is used that nobody has bound yet.
+    private mutating func stray(_ seed: inout Seed) {
+        let tenant = seed.pick(Self.tenants)
+        let amount = UInt64(seed.below(30_000))
+        events.append(
+            LedgerWorld.Event(
+                tenant: tenant,
+                agent: strayAgent(of: tenant),
+                access: nil,
+                component: seed.pick(Self.components),
+                minute: Minute(rawValue: minute),
+                amount: amount
+            )
+        )
+        unassigned[tenant, default: 0] += Int128(amount)
+        happened.insert(.strayed)
+    }
+
+    private func strayAgent(of tenant: Name) -> Name { Name("stray\(strayNumber[tenant] ?? 0)") }
+
+    /// The agent is bound at last, also for what it used up to two months ago.
+    private mutating func assign(_ seed: inout Seed) throws {
+        let resource = UInt64(seed.below(3))
+        guard gone[resource] == nil else { return }
+        let tenant = holder(of: resource, at: minute)
+        let agent = strayAgent(of: tenant)
+        let from = minute - min(minute, UInt32(seed.below(130)))
+        accessNumber += 1
+        try decide(
+            Fixture.made(accessNumber, tenant: tenant, agent: agent),
+            .bindingSet(
+                Fixture.binding(
+                    accessNumber,
+                    tenant: tenant,
+                    agent: agent,
+                    resource: resource,
+                    from: from
+                )
+            )
+        )
+        for event in events
+        where event.agent == agent && event.tenant == tenant && event.minute.rawValue >= from {
+            let place = Place(resource: resource, component: event.component)
+            used[place, default: 0] += Int128(event.amount)
+            unassigned[tenant, default: 0] -= Int128(event.amount)
+            happened.insert(.assigned)
+        }
+        // What comes from now on is another agent's.
+        strayNumber[tenant, default: 0] += 1
     }
 
     private mutating func see(
@@ -212,7 +327,12 @@ struct YearWorld {
         try decide(seen(resource, periods, customer))
     }
 
-    private func seen(_ resource: UInt64, _ periods: [PlanPeriod], _ customer: Name) -> Decision {
+    private func seen(
+        _ resource: UInt64,
+        _ periods: [PlanPeriod],
+        _ customer: Name,
+        state: String = "OK"
+    ) -> Decision {
         .planPeriodsSeen(
             PlanPeriodsSeen(
                 waldur: Fixture.waldur,
@@ -221,7 +341,7 @@ struct YearWorld {
                 customer: customer,
                 periods: periods,
                 components: Self.components,
-                resourceState: "OK"
+                resourceState: state
             )
         )
     }
@@ -234,7 +354,8 @@ struct YearWorld {
 
     private mutating func switchPlan(_ resource: UInt64, _ seed: inout Seed) throws {
         let known = standing(resource)
-        guard let current = known.periods.last else { return }
+        guard let current = known.periods.last, gone[resource] == nil else { return }
+        happened.insert(.switched)
         try see(
             resource,
             plan: seed.pick(Self.plans),
@@ -243,8 +364,60 @@ struct YearWorld {
         )
     }
 
-    private func move(_ resource: UInt64, _ seed: inout Seed) throws {
+    private mutating func move(_ resource: UInt64, _ seed: inout Seed) throws {
+        guard gone[resource] == nil else { return }
+        happened.insert(.moved)
         try decide(seen(resource, [], seed.pick(["owner", "other"])))
+    }
+
+    /// The resource goes to another tenant, whose agent of the same name uses it from now on.
+    private mutating func handOver(_ resource: UInt64) throws {
+        guard let last = holders[resource]?.last, last.from < minute, gone[resource] == nil
+        else {
+            return
+        }
+        let tenant: Name = last.tenant == "acme" ? "nordix" : "acme"
+        let agent = Name("agent\(resource)")
+        accessNumber += 1
+        try decide(
+            .bindingEnded(
+                BindingEnd(
+                    access: Fixture.access(last.access),
+                    from: Minute(rawValue: last.from),
+                    to: Minute(rawValue: minute)
+                )
+            ),
+            seen(resource, [], tenant),
+            Fixture.made(accessNumber, tenant: tenant, agent: agent),
+            .bindingSet(
+                Fixture.binding(
+                    accessNumber,
+                    tenant: tenant,
+                    agent: agent,
+                    resource: resource,
+                    from: minute
+                )
+            )
+        )
+        holders[resource, default: []].append(
+            Holder(from: minute, tenant: tenant, access: accessNumber)
+        )
+        happened.insert(.handedOver)
+    }
+
+    /// Waldur takes nothing more for the resource, whoever goes on using it.
+    private mutating func terminate(_ resource: UInt64) throws {
+        let known = standing(resource)
+        guard let last = known.periods.last else { return }
+        let ended = PlanPeriod(
+            id: last.id,
+            plan: last.plan,
+            start: last.start,
+            end: Timestamp(milliseconds: Int64(minute) * 60_000 + 20_000)
+        )
+        try decide(seen(resource, [ended], known.customer ?? "owner", state: "Terminated"))
+        gone[resource] = minute
+        happened.insert(.terminated)
     }
 
     private func readPrices(_ seed: inout Seed) throws {
@@ -270,7 +443,7 @@ struct YearWorld {
     private mutating func report(_ seed: inout Seed, always: Bool = false) throws {
         for figure in try ledger(index).figures where always || !seed.oneIn(3) {
             let isFinal = figure.isPlanPeriodOver && figure.confirmed != nil
-            guard figure.inFlight == nil, !isFinal else {
+            guard figure.inFlight == nil, !isFinal, gone[figure.key.resource.low] == nil else {
                 continue
             }
             let number = book.state.nextIntentNumber
@@ -323,6 +496,7 @@ struct YearWorld {
         )
         try decide(.adjustmentMade(adjustment))
         note(adjustment)
+        happened.insert(.adjusted)
     }
 
     /// Usage of some minutes was more or less than was metered, or an earlier correction was wrong.
@@ -347,11 +521,15 @@ struct YearWorld {
             var amounts: [CorrectionCell: LedgerAmount] = [:]
             for _ in 0...seed.below(3) {
                 let back = UInt32(seed.below(150))
+                let time = minute >= back ? minute - back : 0
+                let resource = UInt64(seed.below(3))
+                // What is used after the termination is not billed, and corrects nothing.
+                if let end = gone[resource], time > end { continue }
                 let cell = CorrectionCell(
-                    tenant: "acme",
-                    agent: Name("agent\(seed.below(3))"),
+                    tenant: holder(of: resource, at: time),
+                    agent: Name("agent\(resource)"),
                     component: seed.pick(Self.components),
-                    minute: Minute(rawValue: minute >= back ? minute - back : 0)
+                    minute: Minute(rawValue: time)
                 )
                 amounts[cell] = LedgerAmount((Int128(seed.below(90_000)) - 60_000) * 100)
             }
@@ -365,6 +543,7 @@ struct YearWorld {
             position: UInt64(events.count)
         )
         try decide(decisions)
+        happened.insert(.corrected)
         for line in plan.lines {
             let resource = UInt64(line.agent.description.suffix(1)) ?? 0
             adjusted[Place(resource: resource, component: line.component), default: 0] +=
@@ -392,6 +571,7 @@ struct YearWorld {
         else { return }
         let new = Hundredths(old.rawValue / 2 + Int128(seed.below(5_000)))
         guard new != old else { return }
+        happened.insert(.foreign)
         told[key] = new
         let units = book.state.unitsPerReported(key.component, of: key.resourceKey)
         let adjustment = AdjustmentMade(
@@ -522,17 +702,22 @@ struct YearWorld {
         }
     }
 
-    private func close(_ month: BillingMonth, _ seed: inout Seed) throws {
+    private mutating func close(_ month: BillingMonth, _ seed: inout Seed) throws {
+        for tenant in Self.tenants where seed.oneIn(2) { try close(month, of: tenant, &seed) }
+    }
+
+    private mutating func close(_ month: BillingMonth, of tenant: Name, _ seed: inout Seed) throws {
         let hash = BookHash.zero.description
-        guard seed.oneIn(2) else { return }
+        happened.insert(.closed)
         for revision in 1...UInt32(1 + seed.below(3)) {
             if revision > 1 {
+                happened.insert(.reopened)
                 try decide(
                     .periodReopened(
                         PeriodReopened(
                             waldur: Fixture.waldur,
                             month: month,
-                            tenant: "acme",
+                            tenant: tenant,
                             revision: revision - 1,
                             reason: "test"
                         )
@@ -544,7 +729,7 @@ struct YearWorld {
                     PeriodClosed(
                         waldur: Fixture.waldur,
                         month: month,
-                        tenant: "acme",
+                        tenant: tenant,
                         revision: revision,
                         statement: hash,
                         previous: revision == 1 ? nil : hash
@@ -556,6 +741,7 @@ struct YearWorld {
 
     /// Everything but the disk is lost.
     private mutating func crash() throws {
+        happened.insert(book.state.openIntents.isEmpty ? .crashed : .crashedInFlight)
         let before = try (max(0, index - 2)...index).map(ledger)
         let head = book.state.head
         book = try Book.open(disk).book

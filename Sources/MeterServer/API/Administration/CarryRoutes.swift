@@ -85,6 +85,14 @@ struct CarryRoutes {
         book.presentMonth(of: carry.from.waldur).map { CarryLanding(carry, book: book, into: $0) }
     }
 
+    /// Whose usage is told there, as `tenant/agent`.
+    private func agents(of resource: ResourceKey, _ book: BookState) -> [JSONOutput] {
+        Set(
+            book.bindings.values.joined().filter { $0.resourceKey == resource && $0.class == .live }
+                .map { "\($0.tenant)/\($0.agent)" }
+        ).sorted().map { .string($0) }
+    }
+
     private func json(_ standing: CarryStanding, _ book: BookState) -> JSONOutput {
         let carry = standing.carry
         let units = book.unitsPerReported(carry.from.component, of: carry.from.resourceKey)
@@ -101,6 +109,7 @@ struct CarryRoutes {
             JSONMember("cause", .string(carry.cause.rawValue)),
             JSONMember("waldur", .string(carry.from.waldur.name)),
             JSONMember("resource", .string(carry.from.resource.description)),
+            JSONMember("agents", .array(agents(of: carry.from.resourceKey, book))),
             JSONMember("customer", .optional(carry.customer)),
             JSONMember("month", .string(carry.from.month.description)),
             JSONMember("planPeriod", .string(carry.from.planPeriod.description)),

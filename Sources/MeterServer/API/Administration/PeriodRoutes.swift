@@ -6,13 +6,20 @@ struct PeriodRoutes {
     /// One for each Waldur.
     let closings: [PeriodClosing]
     let ledgers: TenantLedgers
+    let reporting: (any ReportingControl)?
     let gate: QueryGate
     /// That of the Waldur that is asked about.
     private var closing: PeriodClosing
 
-    init(closings: [PeriodClosing], ledgers: TenantLedgers, gate: QueryGate) {
+    init(
+        closings: [PeriodClosing],
+        ledgers: TenantLedgers,
+        reporting: (any ReportingControl)?,
+        gate: QueryGate
+    ) {
         self.closings = closings
         self.ledgers = ledgers
+        self.reporting = reporting
         self.gate = gate
         closing = closings[0]
     }
@@ -29,8 +36,10 @@ struct PeriodRoutes {
             },
             APIRoute(.get, one + "/preview", scopes: .admin) { call async throws(Problem) in
                 let chosen = try chosen(call)
-                return try await gate.pass { () async throws(Problem) in
-                    try await chosen.preview(call)
+                let period = try chosen.period(call)
+                return try await gate.pass { () async throws(Problem) -> APIAnswer in
+                    let status = reporting?.status().first { $0.waldur == period.waldur }
+                    return .json(try await PeriodPreview(period, chosen.closing, status).json)
                 }
             },
             APIRoute(.post, one + "/close", scopes: .admin, bodyByteCountMax: 1 << 20) {
@@ -99,101 +108,6 @@ struct PeriodRoutes {
                 "tenants": .count(tenants.count), "closed": .count(closed),
             ])
         }
-    }
-
-    /// Agents with a resource that used something, and of which nothing counts: they were declared, and do not
-    /// export spans; or they do, and were not.
-    private static func advisoryOnly(_ month: LedgerMonth) -> [AgentKey] {
-        var advisory: Set<AgentKey> = []
-        var others: Set<AgentKey> = []
-        for usage in month.attributed {
-            let agent = AgentKey(tenant: usage.key.tenant, agent: usage.key.agent)
-            if usage.key.notBillable == .advisory {
-                advisory.insert(agent)
-            } else {
-                others.insert(agent)
-            }
-        }
-        return advisory.subtracting(others).sorted()
-    }
-
-    // MARK: - Preview
-
-    /// Everything that can still be put right before the month is cut or closed.
-    private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let period = try period(call)
-        let reading = try await closing.ledger.read(nil, in: period)
-        let book = reading.book
-        var items: [JSONOutput] = []
-        func item(_ kind: String, _ subject: String, _ detail: String) {
-            items.append([
-                "kind": .string(kind), "subject": .string(subject), "detail": .string(detail),
-            ])
-        }
-        for standing in closing.standings(in: period) {
-            for obstacle in standing.obstacles where obstacle.cause != "not-cut" {
-                item(obstacle.cause, standing.tenant.description, obstacle.detail)
-            }
-        }
-        for usage in reading.month.unassigned where usage.key.reason != .advisory {
-            item(
-                "unassigned",
-                "\(usage.key.tenant)/\(usage.key.agent)",
-                "\(usage.total) of \(usage.key.component) belong to no resource "
-                    + "(\(usage.key.reason.rawValue)); meterctl map set"
-            )
-        }
-        for agent in Self.advisoryOnly(reading.month) {
-            item(
-                "advisory-only",
-                "\(agent.tenant)/\(agent.agent)",
-                "all usage of it came in the way that does not count, so nothing is billed; "
-                    + "meterctl counting list"
-            )
-        }
-        for key in book.billing.foreign.keys.sorted()
-        where key.month == period.month && key.waldur == period.waldur {
-            item(
-                "foreign",
-                key.description,
-                "somebody else wrote this figure; meterctl report foreign list"
-            )
-        }
-        for standing in book.billing.carries.values.sorted(by: { $0.carry.number < $1.carry.number }
-        )
-        where standing.waits && standing.carry.from.month == period.month
-            && standing.carry.from.waldur == period.waldur
-        {
-            item(
-                "carry",
-                standing.carry.from.description,
-                "carry \(standing.carry.number) waits; meterctl carry show \(standing.carry.number)"
-            )
-        }
-        for figure in reading.month.figures where figure.balance != .zero {
-            let plan = book.plan(of: figure.key)
-            let price = plan.flatMap {
-                book.billing.price(
-                    PriceKey(waldur: period.waldur, plan: $0, component: figure.key.component)
-                )
-            }
-            guard price == nil else { continue }
-            item(
-                "unpriced",
-                figure.key.description,
-                "nobody has seen a price for it; what is told may not be billed: meterctl map check"
-            )
-        }
-        let waldur = closing.context.configuration.waldur(period.waldur)
-        let guardTime = waldur?.guardTime.components.seconds ?? 0
-        let isCut = book.billing.isCut(period.month, of: period.waldur)
-        let until = period.end.start.advanced(byMilliseconds: -guardTime * 1_000)
-        return .json([
-            "month": .string(period.month.description),
-            "state": .string(isCut ? "cut" : "open"),
-            "fixableUntil": isCut ? .null : .string(RFC3339.text(until)),
-            "items": .array(items),
-        ])
     }
 
     // MARK: - Closing

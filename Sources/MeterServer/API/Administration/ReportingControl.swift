@@ -228,6 +228,14 @@ package struct ReportingStatus: Sendable {
     package let lastSuccess: Timestamp?
     package let openIntents: Int
     package let unknownIntents: Int
+    /// In months that are not closed.
+    package let incidents: Int
+    /// Accounts whose two sides differ.
+    package let violations: Int
+    /// What the last cycle of the present month will be like; nil before that can be said.
+    package let flush: FlushForecast?
+    /// What a person should know of it now; nil for nothing.
+    package let flushWarning: String?
 
     package init(
         waldur: WaldurID,
@@ -235,7 +243,11 @@ package struct ReportingStatus: Sendable {
         detail: String,
         lastSuccess: Timestamp?,
         openIntents: Int,
-        unknownIntents: Int
+        unknownIntents: Int,
+        incidents: Int = 0,
+        violations: Int = 0,
+        flush: FlushForecast? = nil,
+        flushWarning: String? = nil
     ) {
         self.waldur = waldur
         self.state = state
@@ -243,6 +255,10 @@ package struct ReportingStatus: Sendable {
         self.lastSuccess = lastSuccess
         self.openIntents = openIntents
         self.unknownIntents = unknownIntents
+        self.incidents = incidents
+        self.violations = violations
+        self.flush = flush
+        self.flushWarning = flushWarning
     }
 
     var json: JSONOutput {
@@ -251,6 +267,8 @@ package struct ReportingStatus: Sendable {
             "detail": .string(detail),
             "lastSuccess": .optional(lastSuccess.map(RFC3339.text)),
             "openIntents": .count(openIntents), "unknownIntents": .count(unknownIntents),
+            "incidents": .count(incidents), "violations": .count(violations),
+            "flush": flush.map { $0.json(flushWarning) } ?? .null,
         ]
     }
 }

@@ -38,9 +38,6 @@ struct SourceRoutes {
         ]
     }
 
-    /// How long a source must have been silent; a living one claims every few seconds.
-    private static let silence: Int64 = 5 * 60_000
-
     /// Decides that a source will not come back.
     private func retire(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow([])
@@ -66,10 +63,10 @@ struct SourceRoutes {
             throw .precondition("The source has ended already; nothing waits for it.")
         }
         let quiet = context.clock.now().milliseconds - source.lastSeen.milliseconds
-        guard quiet >= Self.silence else {
+        guard quiet >= SourceGap.silence else {
             throw .precondition(
                 "It was heard of \(max(0, quiet) / 1_000) s ago. Stop its emitter, and retire the source "
-                    + "when it has been silent for \(Self.silence / 60_000) minutes."
+                    + "when it has been silent for \(SourceGap.silence / 60_000) minutes."
             )
         }
         _ = try context.book.decide(
@@ -86,6 +83,7 @@ struct SourceRoutes {
         return .object(
             Self.identity(source) + [
                 JSONMember("label", .optional(label(source.key.principal))),
+                JSONMember("host", .optional(source.peer)),
                 JSONMember("state", .string(Self.state(source))),
                 JSONMember("firstSeen", .string(RFC3339.text(source.firstSeen))),
                 JSONMember("lastSeen", .string(RFC3339.text(source.lastSeen))),
@@ -106,7 +104,7 @@ struct SourceRoutes {
         )
     }
 
-    /// Every gap, and those that nobody has accepted in groups by principal and cause.
+    /// Every gap, and those that nobody has accepted in groups by principal, host and cause.
     private func gaps() -> JSONOutput {
         let book = context.book.state
         let gaps = closing.gaps()
@@ -115,6 +113,7 @@ struct SourceRoutes {
             JSONOutput.object([
                 JSONMember("selector", .string(selector.description)),
                 JSONMember("label", .optional(gaps.first.flatMap { label($0.source.principal) })),
+                JSONMember("host", .optional(gaps.first?.host)),
                 JSONMember("cause", .optional(selector.cause?.rawValue)),
                 JSONMember("sources", .count(Set(gaps.map(\.source)).count)),
                 JSONMember("atMost", .decimal(Self.bound(of: gaps))),
@@ -161,8 +160,8 @@ struct SourceRoutes {
         )
         guard let selector = GapSelector(try fields.text("selector")) else {
             throw .badBody(
-                "`selector` is a principal's number or a source's 32 digits, and a cause if only "
-                    + "one is meant, such as 3/given-up."
+                "`selector` is a principal's number, one with a host, or a source's 32 digits, and a "
+                    + "cause if only one is meant, such as 3@10.1.4.7/given-up."
             )
         }
         guard let limit = try fields.natural("maxEvents") else {

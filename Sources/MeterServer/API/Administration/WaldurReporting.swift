@@ -48,7 +48,11 @@ final class WaldurReporting: ReportingControl {
                 detail: status.detail,
                 lastSuccess: status.completedCycle,
                 openIntents: status.openIntents.count,
-                unknownIntents: status.openIntents.count { $0.isUnknown }
+                unknownIntents: status.openIntents.count { $0.isUnknown },
+                incidents: status.incidents.count,
+                violations: status.violations.count,
+                flush: status.flush,
+                flushWarning: status.flushWarning
             )
         ]
     }

@@ -108,12 +108,16 @@ struct PeriodClosing: Sendable {
         _ book: BookState
     ) -> [Obstacle] {
         var obstacles: [Obstacle] = []
+        let now = ledger.source.now()
+        let isOver = now >= period.end.start
         let resources = Set(bindings(book).filter { $0.tenant == tenant }.map(\.resourceKey))
         for open in book.openIntents.values.sorted(by: { $0.intent.number < $1.intent.number })
         where open.intent.month == period.month
             && resources.contains(
                 ResourceKey(waldur: open.intent.waldur, resource: open.intent.resource)
             )
+            // While the month goes on calls come and go.
+            && (isOver || open.isUnknown)
         {
             obstacles.append(
                 Obstacle(
@@ -124,7 +128,6 @@ struct PeriodClosing: Sendable {
             )
         }
         if !book.billing.isCut(period.month, of: period.waldur) {
-            let isOver = ledger.source.now() >= period.end.start
             obstacles.append(
                 Obstacle(
                     cause: "not-cut",
@@ -134,16 +137,41 @@ struct PeriodClosing: Sendable {
                 )
             )
         }
-        for gap in gaps where book.isTouched(tenant, by: gap, in: period) && !book.accepts(gap) {
+        if isOver {
+            for key in book.billing.foreign.keys.sorted()
+            where key.month == period.month && resources.contains(key.resourceKey) {
+                obstacles.append(
+                    Obstacle(
+                        cause: "foreign",
+                        detail:
+                            "Waldur shows a figure of \(key.component), resource \(key.resource), "
+                            + "that Meter did not write; meterctl report foreign list, and accept"
+                    )
+                )
+            }
+        }
+        let touching = gaps.filter { gap in
+            book.isTouched(tenant, by: gap, in: period) && !book.accepts(gap)
+                && (isOver || !gap.isOfLivingSource(at: now))
+        }
+        for (selector, gaps) in Dictionary(grouping: touching, by: GapSelector.init)
+            .sorted(by: { $0.key.description < $1.key.description })
+        {
+            guard let gap = gaps.first else { continue }
             obstacles.append(
                 Obstacle(
                     cause: gap.cause.rawValue,
-                    detail: gap.description + "; if it will not come: meterctl sources gaps "
-                        + "--accept-gaps \(GapSelector(gap))"
+                    detail: GapSelector.sentence(gaps, label(of: gap, book))
+                        + "; if it will not come: meterctl sources gaps --accept-gaps \(selector)"
                 )
             )
         }
         return obstacles
+    }
+
+    private func label(of gap: SourceGap, _ book: BookState) -> String {
+        let label = book.principals[gap.source.principal]?.label ?? ""
+        return label.isEmpty ? "principal \(gap.source.principal.rawValue)" : label
     }
 
     private func bindings(_ book: BookState) -> [Binding] {

@@ -13,7 +13,8 @@ struct StatementContents {
     private let carries: [CarryStanding]
     private let adjustments: [AdjustmentStanding]
     private let corrections: [Correction]
-    private let accepted: [SourceGap]
+    private let accepted: [(gap: SourceGap, reason: String)]
+    private let incidents: [IncidentLine]
 
     /// - Parameter gaps: Those that touch the tenant in the period.
     init(
@@ -60,7 +61,14 @@ struct StatementContents {
             after: before?.closed.lastAdjustment ?? 0,
             book
         )
-        accepted = gaps.filter { book.accepts($0) }
+        accepted = gaps.compactMap { gap in
+            book.acceptanceReason(of: gap).map { (gap: gap, reason: $0) }
+        }
+        incidents = book.billing.incidents
+            .filter {
+                isOwn($0.incident.key) && $0.found > before?.closedAt ?? Timestamp(milliseconds: 0)
+            }
+            .map { IncidentLine(incident: $0.incident, found: $0.found) }
     }
 
     /// What a correction adds to an agent's usage of a component in the period.
@@ -139,11 +147,18 @@ struct StatementContents {
                 "down to 0.01 of the reported unit, on the running total; the rest is the residue"
             ),
             JSONMember("lines", .array(lines.map(json))),
+            JSONMember("amount", .optional(total)),
             JSONMember("carries", .array(carries.map(json))),
             JSONMember("adjustments", .array(adjustments.map(json) + corrections.map(json))),
             JSONMember("unassigned", .array(billing.unassigned.map(BillingStatement.json))),
-            JSONMember("acceptedGaps", .array(accepted.map(\.json))),
+            JSONMember("acceptedGaps", .array(accepted.map(json))),
+            JSONMember("incidents", .array(incidents.map(\.json))),
         ]).encoded
+    }
+
+    private func json(_ accepted: (gap: SourceGap, reason: String)) -> JSONOutput {
+        guard case .object(let members) = accepted.gap.json else { return accepted.gap.json }
+        return .object(members + [JSONMember("reason", .string(accepted.reason))])
     }
 
     /// A line with the newest price that Waldur showed before the period's end, and what it comes to.
@@ -152,10 +167,21 @@ struct StatementContents {
         let price = price(line)
         return .object(
             members + [
+                JSONMember("agents", agents(of: line.key.account.resource)),
                 JSONMember("price", .optional(price)),
                 JSONMember("amount", .optional(amount(line, price))),
             ]
         )
+    }
+
+    /// The tenant's agents that were bound to a resource in the period.
+    private func agents(of resource: ResourceKey) -> JSONOutput {
+        let period = reading.month.period
+        let names = reading.book.bindings.values.joined().filter { binding in
+            binding.resourceKey == resource && binding.tenant == closing.tenant
+                && binding.from < period.end && binding.to.map { $0 > period.start } ?? true
+        }.map(\.agent)
+        return .array(Set(names).sorted().map { .string($0.description) })
     }
 
     private func price(_ line: BillingLine) -> String? {
@@ -179,6 +205,12 @@ struct StatementContents {
         return told.multiplied(by: price)
     }
 
+    /// What all lines with a known price come to; nil where there is none.
+    private var total: ExactDecimal? {
+        let amounts = lines.compactMap { amount($0, price($0)) }
+        return amounts.isEmpty ? nil : ExactDecimal.sum(amounts)
+    }
+
     private func isComingIn(_ standing: CarryStanding) -> Bool {
         standing.carry.from.month != reading.month.period.month
     }
@@ -191,6 +223,7 @@ struct StatementContents {
             "cause": .string(carry.cause.rawValue),
             "state": .string(standing.state),
             "resource": .string(carry.from.resource.description),
+            "agents": agents(of: carry.from.resourceKey),
             "component": .string(carry.from.component.description),
             "month": .string(carry.from.month.description),
             "planPeriod": .string(carry.from.planPeriod.description),
@@ -207,6 +240,7 @@ struct StatementContents {
             "number": .decimal(adjustment.number),
             "kind": .string(adjustment.kind.rawValue),
             "resource": .string(adjustment.key.resource.description),
+            "agents": agents(of: adjustment.key.resourceKey),
             "component": .string(adjustment.key.component.description),
             "planPeriod": .string(adjustment.key.planPeriod.description),
             "amount": .string(adjustment.amount.description),
@@ -263,6 +297,9 @@ struct StatementContents {
             let price = price(line)
             row("line", line.cells, price, amount(line, price)?.description)
         }
+        if let total {
+            row("total", cells(nil, "at the quoted prices"), nil, total.description)
+        }
         for standing in carries {
             row(
                 isComingIn(standing) ? "carry-in" : "carry-out",
@@ -281,6 +318,19 @@ struct StatementContents {
                 standing.adjustment.amount.description,
                 number: standing.adjustment.number,
                 reason: standing.adjustment.reason
+            )
+        }
+        for accepted in accepted {
+            row("accepted-gap", cells(nil, accepted.gap.description), reason: accepted.reason)
+        }
+        for line in incidents {
+            row(
+                "incident",
+                cells(
+                    line.incident.key, "\(line.incident.kind.rawValue): \(line.incident.quantity)"),
+                line.incident.frozenPrice,
+                line.difference?.description,
+                number: line.incident.number
             )
         }
         for correction in corrections {
