@@ -6,14 +6,14 @@ extension BookState {
     /// somebody has to look at them before the closing.
     package func openIncidents(
         of waldur: WaldurID,
-        in zone: ZoneOffset
+        in zone: WaldurZone
     ) -> [(incident: Incident, found: Timestamp)] {
         billing.incidents.filter {
             $0.incident.key.waldur == waldur && !isClosed($0.incident.key, in: zone)
         }
     }
 
-    private func isClosed(_ key: SubmissionKey, in zone: ZoneOffset) -> Bool {
+    private func isClosed(_ key: SubmissionKey, in zone: WaldurZone) -> Bool {
         let start = key.month.start(in: zone)
         let end = key.month.end(in: zone)
         let tenants = bindings.values.joined().filter { binding in
