@@ -95,7 +95,8 @@ struct PeriodPreview {
 
     private var items: [Item] {
         [
-            reporterItems, gapItems, unassignedItems, advisoryItems, foreignItems, carryItems, priceItems,
+            reporterItems, gapItems, unassignedItems, advisoryItems, foreignItems, carryItems,
+            priceItems,
             orderItems,
             incidentItems,
         ].flatMap(\.self)
@@ -159,7 +160,8 @@ struct PeriodPreview {
             Item(
                 kind: "advisory-only",
                 subject: "\(agent.tenant)/\(agent.agent)",
-                detail: "all usage of it came in the way that does not count, so nothing is billed; "
+                detail:
+                    "all usage of it came in the way that does not count, so nothing is billed; "
                     + "meterctl counting list"
             )
         }
