@@ -38,7 +38,7 @@ NAMING = {
 SHAPING = {
     "from": "2026-01-01T00:00:00Z", "to": None, "windowSize": None, "windowTimeZone": "UTC",
     "groupBy": "tenant,agent,access,component,model,outcome", "split": "model,outcome", "format": "csv", "If-None-Match": 'W/"0"',
-    "compare": "previous", "state": "shadow", "limit": "1000", "everySeconds": "60",
+    "compare": "previous", "state": "shadow", "limit": "1000", "everySeconds": "60", "waldur": "waldur",
     "class": "advisory", "period": None, "filterGroupBy": None, "filterGroupBy[outcome]": "ok",
 }
 
