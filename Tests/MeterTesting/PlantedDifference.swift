@@ -15,8 +15,14 @@ package struct PlantedDifference {
         for file in LiveFiles.find(try disk.list()).segments {
             let segment = try Segment.open(file.name, on: disk)
             guard segment.rowCount > 0, var table = try Self.table(of: segment) else { continue }
-            let row = table.rows[table.rows.count / 2]
-            table.rows[table.rows.count / 2].sum += 1
+            // Of a component as people know it, not of the part of one outcome.
+            let plain = table.rows.indices.filter {
+                ComponentVariant(table.components[Int(table.rows[$0].component)]) == nil
+            }
+            guard !plain.isEmpty else { continue }
+            let place = plain[plain.count / 2]
+            let row = table.rows[place]
+            table.rows[place].sum += 1
             try disk.remove(file.name)
             try SegmentWriter.write(table: table, span: file.span, to: disk)
             self.file = file.name
