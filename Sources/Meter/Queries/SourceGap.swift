@@ -127,6 +127,13 @@ extension SourceSummary {
     }
 }
 
+extension Engine {
+    /// Everything of any source that may be missing.
+    package func gaps() -> [SourceGap] {
+        sources().flatMap { $0.gaps(horizon: options.frameHorizonMilliseconds) }
+    }
+}
+
 extension BookState {
     /// Whether somebody has accepted by name that it will not come. One that has grown since has not been,
     /// nor a source that spoke again after it was retired.

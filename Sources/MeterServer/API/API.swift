@@ -101,7 +101,7 @@ struct API: Sendable {
         routes += MapRoutes(context: context, reporting: reporting).routes
         routes += MapSyncRoutes(context: context, reporting: reporting).routes
         routes += OfferingRoutes(context: context, reporting: reporting).routes
-        routes += SourceRoutes(context: context, closing: closings[0]).routes
+        routes += SourceRoutes(context: context).routes
         routes += DetailsRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes

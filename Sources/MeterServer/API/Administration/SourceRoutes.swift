@@ -4,7 +4,6 @@ internal import MeterWire
 /// `/admin/v1/sources`: what came from whom, what is missing, what contradicts.
 struct SourceRoutes {
     let context: ServerContext
-    let closing: PeriodClosing
 
     var routes: [APIRoute] {
         [
@@ -107,7 +106,7 @@ struct SourceRoutes {
     /// Every gap, and those that nobody has accepted in groups by principal, host and cause.
     private func gaps() -> JSONOutput {
         let book = context.book.state
-        let gaps = closing.gaps()
+        let gaps = context.engine.gaps()
         let open = Dictionary(grouping: gaps.filter { !book.accepts($0) }) { GapSelector($0) }
         let groups = open.sorted { $0.key.description < $1.key.description }.map { selector, gaps in
             JSONOutput.object([
@@ -170,7 +169,7 @@ struct SourceRoutes {
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
         let book = context.book.state
-        let gaps = closing.gaps().filter { selector.matches($0) && !book.accepts($0) }
+        let gaps = context.engine.gaps().filter { selector.matches($0) && !book.accepts($0) }
         guard !gaps.isEmpty else {
             throw .precondition("Nothing that \(selector) means is open; nothing was accepted.")
         }

@@ -6,7 +6,7 @@ internal import MeterWire
 struct AdjustmentPlanning {
     let ledger: TenantLedger
 
-    /// Lines of one request; more belong into a file that is backfilled, or into a void.
+    /// Lines of one request.
     static let lineCountMax = 10_000
     /// Months back that are corrected: what the reporter can still take account of.
     static let monthsBackMax = 12

@@ -70,16 +70,10 @@ struct PeriodClosing: Sendable {
         ).sorted()
     }
 
-    /// Everything of any source that may be missing.
-    func gaps() -> [SourceGap] {
-        let horizon = context.engine.options.frameHorizonMilliseconds
-        return context.engine.sources().flatMap { $0.gaps(horizon: horizon) }
-    }
-
     /// How every tenant's period stands.
     func standings(in period: BillingPeriod) -> [Standing] {
         let book = context.book.state
-        let gaps = gaps()
+        let gaps = context.engine.gaps()
         return tenants(in: period, book).map { standing(of: $0, in: period, gaps, book) }
     }
 
@@ -187,7 +181,7 @@ struct PeriodClosing: Sendable {
         in period: BillingPeriod,
         for caller: Caller
     ) async throws(Problem) -> Standing {
-        let gaps = gaps()
+        let gaps = context.engine.gaps()
         let before = standing(of: tenant, in: period, gaps, context.book.state)
         guard before.state != .closed, before.obstacles.isEmpty else { return before }
         let key = try statements.signer(context.book, for: caller)
@@ -254,6 +248,6 @@ struct PeriodClosing: Sendable {
             ],
             caller
         )
-        return self.standing(of: tenant, in: period, gaps(), context.book.state)
+        return self.standing(of: tenant, in: period, context.engine.gaps(), context.book.state)
     }
 }
