@@ -182,8 +182,8 @@ final class RetentionKeeper: Sendable {
         let reach = TimeText.text(since).map { "from \($0) on" } ?? "not at all"
         let detail =
             "the journal is kept \(reach), though it is wanted from "
-            + "\(TimeText.text(standing.rule.journalReleasedBefore) ?? "the beginning") on; explain, void "
-            + "and recount refuse what is older. Give it more room: retention.journal-size, a larger disk"
+            + "\(TimeText.text(standing.rule.journalReleasedBefore) ?? "the beginning") on; recount "
+            + "refuses what is older. Give it more room: retention.journal-size, a larger disk"
         if !context.readiness.entries.contains(where: { $0.reason == .journalShort }) {
             context.logger.warning(
                 "the journal is kept too short", metadata: ["detail": "\(detail)"])

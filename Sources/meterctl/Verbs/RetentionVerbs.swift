@@ -13,8 +13,8 @@ struct RetentionVerbs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Each kind of file: its rule, how far it reaches back, and how it grows.",
             discussion: """
-                Journal files are what explain, void and recount read. They are kept until every billing \
-                period that they concern is closed, and 35 days longer, within retention.journal-size; \
+                Journal files are what recount reads. They are kept until every billing period that \
+                they concern is closed, and 35 days longer, within retention.journal-size; \
                 where the limit is stronger, the server raises journal-short. Sums, carries and the book \
                 never expire.
 
