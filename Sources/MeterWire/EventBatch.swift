@@ -43,6 +43,8 @@ package struct EventBatch: ~Copyable {
 
     /// The payload that was decoded; names are ranges of it.
     package internal(set) var payload: UnsafeRawBufferPointer
+    /// When the events happened, the earliest and the latest, in milliseconds since 1970; of no events 0.
+    package internal(set) var times: ClosedRange<Int64> = 0...0
     var eventBuffer = ReusableBuffer<Event>()
     var amountBuffer = ReusableBuffer<UInt64>()
     var tenantBuffer = ReusableBuffer<NameRange>()
@@ -89,6 +91,7 @@ package struct EventBatch: ~Copyable {
     /// Forgets the events, keeps the memory.
     package mutating func removeAll() {
         unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
+        times = 0...0
         eventBuffer.removeAll()
         amountBuffer.removeAll()
         tenantBuffer.removeAll()

@@ -158,12 +158,16 @@ extension EventBatch {
         let modelCount = modelBuffer.count
         let userCount = userBuffer.count
         var time = baseTime
+        var earliest = Int64.max
+        var latest = Int64.min
         var amountCount: UInt32 = 0
         for position in 0..<count {
             let agent = try Self.index(reader.varint(), below: agentCount)
             let (moved, overflow) = time.addingReportingOverflow(try reader.zigzag())
             guard !overflow else { throw .timeOutOfRange }
             time = moved
+            earliest = min(earliest, time)
+            latest = max(latest, time)
             let flags = try reader.byte()
             guard flags & EventFlags.reserved == 0 else { throw .reservedNotZero }
             let shape = try Self.index(reader.varint(), below: shapeCount)
@@ -206,6 +210,7 @@ extension EventBatch {
         }
         eventBuffer.count = count
         amountBuffer.count = Int(amountCount)
+        times = earliest...latest
         source = reader
     }
 }

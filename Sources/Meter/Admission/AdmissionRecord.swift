@@ -48,9 +48,11 @@ package enum RecordKind {
 /// What the journal keeps of a frame besides its payload.
 ///
 /// ```
-///  0  transport   1  verdict: 0 accepted, 1 refused, 2 partly, 3 in conflict   2  reason (1)   3  zero
+///  0  transport   1  verdict: 0 accepted, 1 refused, 2 partly, 3 in conflict   2  reason (1)
+///  3  1 if there are times, 0 otherwise
 ///  4  principal (8)    12  received at, ms (8)    20  tag (16)    36  the frame's header (64)
-/// 100  partly: count (4), then index (4) and reason (1) of each refused event
+/// 100  times: earliest event, ms (8), latest event, ms (8)
+///      partly: count (4), then index (4) and reason (1) of each refused event
 /// ```
 package struct FrameRecord: Equatable, Sendable {
     package var transport: Transport
@@ -59,21 +61,29 @@ package struct FrameRecord: Equatable, Sendable {
     package var receivedAt: Timestamp
     package var tag: FrameTag
     package var header: FrameHeader
+    /// When its events happened, the earliest and the latest, in milliseconds since 1970: who wants no more
+    /// of them need not decode them. Nil where they cannot be read, and in records of before.
+    package var times: ClosedRange<Int64>?
 
     /// Appends the coding above.
     func write(to bytes: inout [UInt8]) {
         bytes.append(transport.rawValue)
         switch verdict {
-        case .accepted: bytes.append(contentsOf: [0, 0, 0])
-        case .refused(let reason): bytes.append(contentsOf: [1, reason.rawValue, 0])
-        case .partly: bytes.append(contentsOf: [2, 0, 0])
-        case .inConflict: bytes.append(contentsOf: [3, 0, 0])
+        case .accepted: bytes.append(contentsOf: [0, 0])
+        case .refused(let reason): bytes.append(contentsOf: [1, reason.rawValue])
+        case .partly: bytes.append(contentsOf: [2, 0])
+        case .inConflict: bytes.append(contentsOf: [3, 0])
         }
+        bytes.append(times == nil ? 0 : 1)
         bytes.appendFixed64(principal.rawValue)
         bytes.appendFixed64(UInt64(bitPattern: receivedAt.milliseconds))
         bytes.appendFixed64(tag.high)
         bytes.appendFixed64(tag.low)
         header.write(to: &bytes)
+        if let times {
+            bytes.appendFixed64(UInt64(bitPattern: times.lowerBound))
+            bytes.appendFixed64(UInt64(bitPattern: times.upperBound))
+        }
         if case .partly(let refusals) = verdict {
             bytes.appendFixed32(UInt32(truncatingIfNeeded: refusals.count))
             for refusal in refusals {
@@ -91,12 +101,18 @@ package struct FrameRecord: Equatable, Sendable {
         guard let transport = Transport(rawValue: try reader.byte()) else { throw .otherKind }
         let verdictNumber = try reader.byte()
         let reasonNumber = try reader.byte()
-        guard try reader.byte() == 0 else { throw .reservedNotZero }
+        let hasTimes = try reader.byte()
+        guard hasTimes <= 1 else { throw .reservedNotZero }
         let principal = PrincipalID(rawValue: try reader.fixed64())
         let receivedAt = Timestamp(milliseconds: Int64(bitPattern: try reader.fixed64()))
         let tag = FrameTag(high: try reader.fixed64(), low: try reader.fixed64())
         let header = try unsafe FrameHeader.parse(UnsafeRawBufferPointer(rebasing: bytes[36...]))
         var payloadOffset = 36 + WireLimits.headerByteCount
+        var times: ClosedRange<Int64>?
+        if hasTimes == 1 {
+            times = try unsafe Self.times(UnsafeRawBufferPointer(rebasing: bytes[payloadOffset...]))
+            payloadOffset += timesByteCount
+        }
         let verdict: Verdict
         switch verdictNumber {
         case 0: verdict = .accepted
@@ -112,8 +128,20 @@ package struct FrameRecord: Equatable, Sendable {
         }
         let record = FrameRecord(
             transport: transport, verdict: verdict, principal: principal, receivedAt: receivedAt,
-            tag: tag, header: header)
+            tag: tag, header: header, times: times)
         return unsafe (record, UnsafeRawBufferPointer(rebasing: bytes[payloadOffset...]))
+    }
+
+    private static let timesByteCount = 16
+
+    private static func times(
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(FrameError) -> ClosedRange<Int64> {
+        var reader = try unsafe WireReader(bytes, atLeast: timesByteCount)
+        let earliest = Int64(bitPattern: try reader.fixed64())
+        let latest = Int64(bitPattern: try reader.fixed64())
+        guard earliest <= latest else { throw .rangeInvalid }
+        return earliest...latest
     }
 
     private static func reason(_ number: UInt8) throws(FrameError) -> RefusalReason {

@@ -2,12 +2,11 @@ internal import MeterWire
 
 /// Decides which events of a decoded frame or batch are accepted, by policy, time and limits.
 ///
-/// What depends on names is decided once per dictionary entry; the loop over events compares numbers.
+/// What depends on names is decided once per dictionary entry. Where no name, no access and neither the
+/// earliest nor the latest time is against any event, no event is looked at.
 /// Nothing here looks at sequences or ids: a judged event is one that was not seen before.
 struct FrameJudge: ~Copyable {
     private var tenantAllowed: [Bool] = []
-    /// The tenants' numbers among the live names; nil where a tenant is not among them.
-    private var liveTenants: [UInt32?] = []
     private var agentWithinLimit: [Bool] = []
     private var componentRefused: [Bool] = []
     private var shapeRefused: [Bool] = []
@@ -48,10 +47,18 @@ struct FrameJudge: ~Copyable {
     }
 
     /// The verdict on every event of the batch.
+    ///
+    /// - Parameter found: The batch's names, looked up in `live`.
     mutating func judge(
-        _ batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
+        _ batch: borrowing EventBatch, _ found: borrowing BatchNames, by rules: Rules,
+        live: borrowing LiveCounters
     ) -> Verdict {
-        let namesAreFine = judgeNames(of: batch, by: rules, live: live)
+        let namesAreFine = judgeNames(of: batch, found, by: rules, live: live)
+        if namesAreFine, unsafe batch.accesses.isEmpty,
+            batch.times.lowerBound >= rules.earliest, batch.times.upperBound <= rules.latest
+        {
+            return .accepted
+        }
         refusals.removeAll(keepingCapacity: true)
         let events = unsafe batch.events
         for index in events.indices {
@@ -94,16 +101,15 @@ struct FrameJudge: ~Copyable {
 
     /// Looks at each name once; true if no event can be refused for a name.
     private mutating func judgeNames(
-        of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
+        of batch: borrowing EventBatch, _ found: borrowing BatchNames, by rules: Rules,
+        live: borrowing LiveCounters
     ) -> Bool {
         var fine = true
         tenantAllowed.removeAll(keepingCapacity: true)
-        liveTenants.removeAll(keepingCapacity: true)
         for index in 0..<(unsafe batch.tenants.count) {
             let tenant = unsafe batch.tenants[index]
             let allowed = rules.tenants == .all || rules.tenants.contains(batch.name(tenant))
             tenantAllowed.append(allowed)
-            liveTenants.append(unsafe live.names.findTenant(batch.bytes(tenant)))
             fine = fine && allowed
         }
         agentWithinLimit.removeAll(keepingCapacity: true)
@@ -111,11 +117,12 @@ struct FrameJudge: ~Copyable {
             let agent = unsafe batch.agents[index]
             let within =
                 tenantAllowed[Int(agent.tenant)]
-                && isWithinLimit(agent, of: batch, by: rules, live: live)
+                && (live.names.hasPlainSeries(found.agents[index])
+                    || isWithinLimit(agent, of: batch, by: rules))
             agentWithinLimit.append(within)
             fine = fine && within
         }
-        let componentsAreFine = judgeComponents(of: batch, by: rules, live: live)
+        let componentsAreFine = judgeComponents(of: batch, found, by: rules)
         accessTenants.removeAll(keepingCapacity: true)
         for index in 0..<(unsafe batch.accesses.count) {
             let access = unsafe batch.accesses[index]
@@ -125,16 +132,9 @@ struct FrameJudge: ~Copyable {
     }
 
     private func isWithinLimit(
-        _ agent: EventBatch.Agent, of batch: borrowing EventBatch, by rules: Rules,
-        live: borrowing LiveCounters
+        _ agent: EventBatch.Agent, of batch: borrowing EventBatch, by rules: Rules
     ) -> Bool {
-        let index = Int(agent.tenant)
-        if let tenant = liveTenants[index],
-            unsafe live.names.hasPlainSeries(batch.bytes(agent.name), of: tenant)
-        {
-            return true
-        }
-        let name = unsafe batch.name(batch.tenants[index])
+        let name = unsafe batch.name(batch.tenants[Int(agent.tenant)])
         let subject = LimitSubject.tenant(name)
         let isAdmitted = rules.registry.admitAgent(
             batch.name(agent.name), of: name,
@@ -146,14 +146,14 @@ struct FrameJudge: ~Copyable {
     /// A new component is held against the limit of every tenant of the frame: frames of many tenants
     /// carry the platform's own components, which are declared.
     private mutating func judgeComponents(
-        of batch: borrowing EventBatch, by rules: Rules, live: borrowing LiveCounters
+        of batch: borrowing EventBatch, _ found: borrowing BatchNames, by rules: Rules
     ) -> Bool {
         componentRefused.removeAll(keepingCapacity: true)
         var fine = true
         for index in 0..<(unsafe batch.components.count) {
             let component = unsafe batch.components[index]
             var refused = false
-            if unsafe live.names.findComponent(batch.bytes(component)) == nil {
+            if found.components[index] == BatchNames.unknown {
                 let name = batch.name(component)
                 refused = !admits(name, in: batch, by: rules)
             }

@@ -114,8 +114,9 @@ extension Receiver {
         of record: BatchRecord, _ policy: AdmissionPolicy, _ state: inout ShardState
     ) -> [ItemOutcome]? {
         guard engine.hasRoom(for: batch, in: state.live) else { return nil }
+        found.find(batch, in: state.live.names)
         let verdict = judge.judge(
-            batch,
+            batch, found,
             by: FrameJudge.Rules(
                 policy: policy, principal: record.principal, engine: engine,
                 now: record.receivedAt, transport: record.transport),
@@ -179,7 +180,7 @@ extension Receiver {
         record.write(to: &head)
         guard let end = unsafe journal(payload, as: RecordKind.batch) else { return nil }
         let held = state.live.held
-        _ = state.apply(record, batch, options: engine.options)
+        _ = state.apply(record, batch, &found, options: engine.options)
         engine.held.add(state.live.held - held)
         engine.identifiers.withLock { $0.insert(acceptedIn: record) }
         return end

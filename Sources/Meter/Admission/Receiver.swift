@@ -8,6 +8,7 @@ package final class Receiver {
     let engine: Engine
     private var opener = FrameOpener()
     var batch = EventBatch()
+    var found = BatchNames()
     var judge = FrameJudge()
     var gate: LimitGate
     /// The head of the record that is being journalled.
@@ -86,6 +87,7 @@ package final class Receiver {
             try unsafe batch.decode(
                 payload: payload, eventCount: header.eventCount, baseTime: header.baseTime)
             isWellFormed = true
+            record.times = batch.times
         } catch {
             isWellFormed = false
         }
@@ -136,8 +138,9 @@ package final class Receiver {
                 outcome.defer(for: hit)
                 return
             } else {
+                found.find(batch, in: state.live.names)
                 record.verdict = judge.judge(
-                    batch,
+                    batch, found,
                     by: FrameJudge.Rules(
                         policy: policy, principal: key.principal, engine: engine,
                         now: record.receivedAt, transport: record.transport), live: state.live)
@@ -190,7 +193,7 @@ package final class Receiver {
             return
         }
         let held = state.live.held
-        let counted = state.apply(record, batch, end: end, options: engine.options)
+        let counted = state.apply(record, batch, &found, end: end, options: engine.options)
         engine.held.add(state.live.held - held)
         state.counts[principal]?.accepted &+= counted.accepted
         state.counts[principal]?.refused &+= counted.refused.values.reduce(0, &+)

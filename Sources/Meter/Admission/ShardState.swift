@@ -42,14 +42,17 @@ struct ShardState: ~Copyable {
 
     /// Applies a journalled events frame: dedup, counters, and what may be acknowledged once the journal
     /// is durable up to `end`.
+    ///
+    /// - Parameter found: The batch's names, looked up in these counters.
     mutating func apply(
-        _ record: FrameRecord, _ batch: borrowing EventBatch, end: UInt64, options: EngineOptions
+        _ record: FrameRecord, _ batch: borrowing EventBatch, _ found: inout BatchNames,
+        end: UInt64, options: EngineOptions
     ) -> BatchCounter.Counted {
         let behindBefore = record.receivedAt
             .advanced(byMilliseconds: -options.behindMilliseconds).milliseconds
         let counted = counter.count(
-            batch, by: record.transport.way, verdict: record.verdict, behindBefore: behindBefore,
-            into: &live)
+            batch, &found, by: record.transport.way, verdict: record.verdict,
+            behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
         for tenant in counter.countedTenants {
             let bytes = unsafe batch.bytes(batch.tenants[tenant])
@@ -107,14 +110,17 @@ struct ShardState: ~Copyable {
     }
 
     /// Applies the events of a batch, which have no source.
+    ///
+    /// - Parameter found: The batch's names, looked up in these counters.
     mutating func apply(
-        _ record: BatchRecord, _ batch: borrowing EventBatch, options: EngineOptions
+        _ record: BatchRecord, _ batch: borrowing EventBatch, _ found: inout BatchNames,
+        options: EngineOptions
     ) -> BatchCounter.Counted {
         let behindBefore = record.receivedAt
             .advanced(byMilliseconds: -options.behindMilliseconds).milliseconds
         return counter.count(
-            batch, by: record.transport.way, verdict: record.verdict, behindBefore: behindBefore,
-            into: &live)
+            batch, &found, by: record.transport.way, verdict: record.verdict,
+            behindBefore: behindBefore, into: &live)
     }
 
     /// Counts re-sent events, which change nothing else.

@@ -238,6 +238,7 @@ struct Rebuilding {
 struct Replaying: ~Copyable {
     private let options: EngineOptions
     private var reader = AdmittedRecordReader()
+    private var found = BatchNames()
 
     init(options: EngineOptions) { self.options = options }
 
@@ -256,7 +257,8 @@ struct Replaying: ~Copyable {
             }
         case .frame(let record, isWellFormed: true):
             Self.change(record, rebuilding.shards, end: end) { state in
-                _ = state.apply(record, reader.batch, end: end, options: options)
+                found.find(reader.batch, in: state.live.names)
+                _ = state.apply(record, reader.batch, &found, end: end, options: options)
             }
         case .frame(let record, isWellFormed: false):
             Self.change(record, rebuilding.shards, end: end) { state in
@@ -264,7 +266,10 @@ struct Replaying: ~Copyable {
             }
         case .batch(let record):
             let shard = rebuilding.shards[record.principal.shardIndex(of: rebuilding.shards.count)]
-            shard.state.withLock { _ = $0.apply(record, reader.batch, options: options) }
+            shard.state.withLock { state in
+                found.find(reader.batch, in: state.live.names)
+                _ = state.apply(record, reader.batch, &found, options: options)
+            }
             rebuilding.identifiers.insert(acceptedIn: record)
         }
     }

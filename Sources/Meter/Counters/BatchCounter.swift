@@ -53,7 +53,7 @@ struct CountedCall: BitwiseCopyable {
     private static let stagedMax = 256
 
     private var way = UsageWay.native
-    private var tenants: [UInt32] = []
+    private var isTenantCounted: [Bool] = []
     private var seriesOfAgent: [UInt32] = []
     /// Series of (agent, access) pairs of this batch.
     private var seriesOfAccess: [UInt64: UInt32] = [:]
@@ -92,11 +92,12 @@ struct CountedCall: BitwiseCopyable {
     /// Counts every event that `verdict` accepts.
     ///
     /// - Parameters:
+    ///   - found: The batch's names, looked up in `live`; those that it did not know get their numbers.
     ///   - way: In which all of them came.
     ///   - behindBefore: Milliseconds since 1970; accepted events before it count as behind.
     mutating func count(
-        _ batch: borrowing EventBatch, by way: UsageWay, verdict: Verdict, behindBefore: Int64,
-        into live: inout LiveCounters
+        _ batch: borrowing EventBatch, _ found: inout BatchNames, by way: UsageWay,
+        verdict: Verdict, behindBefore: Int64, into live: inout LiveCounters
     ) -> Counted {
         self.way = way
         var counted = Counted()
@@ -113,14 +114,15 @@ struct CountedCall: BitwiseCopyable {
             for refusal in some { counted.refused[refusal.reason, default: 0] += 1 }
         }
         prepare(for: batch)
-        stage(batch, without: refusals, behindBefore: behindBefore, &counted, &live)
+        stage(batch, &found, without: refusals, behindBefore: behindBefore, &counted, &live)
         return counted
     }
 
     /// Names get numbers when an accepted event needs them: what is only in the dictionary, or in
     /// events that were refused, leaves nothing behind.
     private mutating func prepare(for batch: borrowing EventBatch) {
-        Self.reset(&tenants, unsafe batch.tenants.count)
+        isTenantCounted.removeAll(keepingCapacity: true)
+        for _ in unsafe 0..<batch.tenants.count { isTenantCounted.append(false) }
         Self.reset(&seriesOfAgent, unsafe batch.agents.count)
         if unsafe batch.accesses.count > 0 { seriesOfAccess.removeAll(keepingCapacity: true) }
         Self.reset(&models, unsafe batch.models.count)
@@ -136,8 +138,9 @@ struct CountedCall: BitwiseCopyable {
     }
 
     private mutating func stage(
-        _ batch: borrowing EventBatch, without refusals: [Verdict.Refusal], behindBefore: Int64,
-        _ counted: inout Counted, _ live: inout LiveCounters
+        _ batch: borrowing EventBatch, _ found: inout BatchNames,
+        without refusals: [Verdict.Refusal], behindBefore: Int64, _ counted: inout Counted,
+        _ live: inout LiveCounters
     ) {
         var behind: UInt64 = 0
         var refusal = 0
@@ -152,7 +155,7 @@ struct CountedCall: BitwiseCopyable {
             let event = unsafe events[index]
             if event.time < behindBefore { behind &+= 1 }
             if stagedCount == Self.stagedMax { add(batch, to: &live) }
-            let call = call(event, batch, &live)
+            let call = call(event, batch, &found, &live)
             unsafe staged[stagedCount] = call
             stagedCount &+= 1
             stagedAmountCount &+= Int(call.componentCount) &<< (call.hasVariants ? 1 : 0)
@@ -179,11 +182,12 @@ struct CountedCall: BitwiseCopyable {
 
     @inline(__always)
     private mutating func call(
-        _ event: EventBatch.Event, _ batch: borrowing EventBatch, _ live: inout LiveCounters
+        _ event: EventBatch.Event, _ batch: borrowing EventBatch, _ found: inout BatchNames,
+        _ live: inout LiveCounters
     ) -> CountedCall {
-        let series = series(of: event, in: batch, live: &live)
+        let series = series(of: event, in: batch, &found, live: &live)
         if !shapes[Int(event.shape)].isResolved {
-            resolve(shape: Int(event.shape), in: batch, live: &live)
+            resolve(shape: Int(event.shape), in: batch, &found, live: &live)
         }
         let shape = unsafe batch.shapes[Int(event.shape)]
         var firstVariant: UInt32 = 0
@@ -231,14 +235,19 @@ struct CountedCall: BitwiseCopyable {
 
     @inline(never)
     private mutating func resolve(
-        shape: Int, in batch: borrowing EventBatch, live: inout LiveCounters
+        shape: Int, in batch: borrowing EventBatch, _ found: inout BatchNames,
+        live: inout LiveCounters
     ) {
         let entry = unsafe batch.shapes[shape]
         var tokens: UInt64 = 0
         for position in 0..<Int(entry.count) {
             let index = Int(entry.first) + position
-            let component = unsafe batch.components[Int(batch.shapeComponents[index])]
-            let number = unsafe live.names.component(batch.bytes(component))
+            let component = unsafe Int(batch.shapeComponents[index])
+            if found.components[component] == BatchNames.unknown {
+                let name = unsafe batch.bytes(batch.components[component])
+                found.components[component] = unsafe live.names.component(name)
+            }
+            let number = found.components[component]
             components[index] = number
             if live.names.isTokens(number) { tokens |= 1 << UInt64(position) }
         }
@@ -266,28 +275,24 @@ struct CountedCall: BitwiseCopyable {
 
     @inline(__always)
     private mutating func series(
-        of event: EventBatch.Event, in batch: borrowing EventBatch, live: inout LiveCounters
+        of event: EventBatch.Event, in batch: borrowing EventBatch, _ found: inout BatchNames,
+        live: inout LiveCounters
     ) -> UInt32 {
         if event.access < 0 {
             let known = seriesOfAgent[Int(event.agent)]
             if known != BatchCounter.unresolved { return known }
         }
-        return resolve(event, in: batch, live: &live)
+        return resolve(event, in: batch, &found, live: &live)
     }
 
     @inline(never)
     private mutating func resolve(
-        _ event: EventBatch.Event, in batch: borrowing EventBatch, live: inout LiveCounters
+        _ event: EventBatch.Event, in batch: borrowing EventBatch, _ found: inout BatchNames,
+        live: inout LiveCounters
     ) -> UInt32 {
         let pair = UInt64(event.agent) << 32 | UInt64(UInt32(bitPattern: event.access))
         if event.access >= 0, let known = seriesOfAccess[pair] { return known }
-        let agent = unsafe batch.agents[Int(event.agent)]
-        let index = Int(agent.tenant)
-        if tenants[index] == BatchCounter.unresolved {
-            tenants[index] = unsafe live.names.tenant(batch.bytes(batch.tenants[index]))
-            countedTenants.append(index)
-        }
-        let known = unsafe live.names.agent(batch.bytes(agent.name), of: tenants[index])
+        let known = agent(Int(event.agent), in: batch, &found, live: &live)
         if event.access < 0 {
             let number = live.names.series(of: known, nil, by: way)
             seriesOfAgent[Int(event.agent)] = number
@@ -297,6 +302,28 @@ struct CountedCall: BitwiseCopyable {
         let number = live.names.series(of: known, access, by: way)
         seriesOfAccess[pair] = number
         return number
+    }
+
+    /// The number of an agent of the batch of which an event is counted.
+    private mutating func agent(
+        _ index: Int, in batch: borrowing EventBatch, _ found: inout BatchNames,
+        live: inout LiveCounters
+    ) -> UInt32 {
+        let agent = unsafe batch.agents[index]
+        let tenant = Int(agent.tenant)
+        if !isTenantCounted[tenant] {
+            isTenantCounted[tenant] = true
+            countedTenants.append(tenant)
+            if found.tenants[tenant] == BatchNames.unknown {
+                let name = unsafe batch.bytes(batch.tenants[tenant])
+                found.tenants[tenant] = unsafe live.names.tenant(name)
+            }
+        }
+        if found.agents[index] == BatchNames.unknown {
+            found.agents[index] = unsafe live.names.agent(
+                batch.bytes(agent.name), of: found.tenants[tenant])
+        }
+        return found.agents[index]
     }
 
     @inline(__always)

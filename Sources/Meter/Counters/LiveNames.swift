@@ -54,8 +54,6 @@ struct LiveNames: ~Copyable {
         return number
     }
 
-    func findTenant(_ name: UnsafeRawBufferPointer) -> UInt32? { unsafe tenants.find(name) }
-
     mutating func agent(_ name: UnsafeRawBufferPointer, of tenant: UInt32) -> UInt32 {
         let number = unsafe agents.intern(name, of: tenant)
         if Int(number) == agentLinks.count {
@@ -65,10 +63,9 @@ struct LiveNames: ~Copyable {
         return number
     }
 
-    /// Whether the agent has native usage without an access here.
-    func hasPlainSeries(_ agent: UnsafeRawBufferPointer, of tenant: UInt32) -> Bool {
-        guard let number = unsafe agents.find(agent, of: tenant) else { return false }
-        return agentLinks[Int(number)].plainSeries != 0
+    /// Whether the agent, which may be unknown, has native usage without an access here.
+    func hasPlainSeries(_ agent: UInt32) -> Bool {
+        agent != NameSearch.unknown && agentLinks[Int(agent)].plainSeries != 0
     }
 
     mutating func series(of agent: UInt32, _ access: AccessID?, by way: UsageWay) -> UInt32 {
@@ -115,8 +112,6 @@ struct LiveNames: ~Copyable {
         return number
     }
 
-    func findComponent(_ name: UnsafeRawBufferPointer) -> UInt32? { unsafe components.find(name) }
-
     mutating func component(_ name: UnsafeRawBufferPointer) -> UInt32 {
         let number = unsafe components.intern(name)
         if Int(number) == isTokens.count {
@@ -141,6 +136,29 @@ struct LiveNames: ~Copyable {
 
     /// Whether the component's amounts are tokens: its name ends in `_tokens`.
     func isTokens(_ component: UInt32) -> Bool { isTokens[Int(component)] }
+
+    // MARK: - Looking up many at once
+
+    func askTenant(_ name: UnsafeRawBufferPointer, in search: inout NameSearch) {
+        unsafe tenants.ask(name, in: &search)
+    }
+
+    func findTenants(_ search: inout NameSearch) { tenants.find(&search) }
+
+    /// - Parameter tenant: A tenant's number, or ``NameSearch/unknown``: it has no agents here.
+    func askAgent(
+        _ name: UnsafeRawBufferPointer, of tenant: UInt32, in search: inout NameSearch
+    ) {
+        unsafe agents.ask(name, of: tenant, in: &search)
+    }
+
+    func findAgents(_ search: inout NameSearch) { agents.find(&search) }
+
+    func askComponent(_ name: UnsafeRawBufferPointer, in search: inout NameSearch) {
+        unsafe components.ask(name, in: &search)
+    }
+
+    func findComponents(_ search: inout NameSearch) { components.find(&search) }
 
     // MARK: - From numbers to names
 

@@ -1,3 +1,4 @@
+internal import CMeter
 internal import MeterWire
 
 /// Names as small dense numbers: the same bytes of the same owner always get the same number, from zero up.
@@ -37,6 +38,40 @@ internal import MeterWire
     /// The number of a name that is known; nil otherwise.
     func find(_ bytes: UnsafeRawBufferPointer, of owner: UInt32 = 0) -> UInt32? {
         unsafe find(bytes, owner, hash(bytes, owner))
+    }
+
+    /// Looks up names that were asked for together, so that what each needs of memory is on its way while
+    /// others are compared.
+    func find(_ search: inout NameSearch) {
+        search.numbers.removeAll(keepingCapacity: true)
+        let mask = index.count &- 1
+        unsafe index.withUnsafeBufferPointer { index in
+            unsafe entries.withUnsafeBufferPointer { entries in
+                guard let index = index.baseAddress else { return }
+                for position in search.wanted.indices {
+                    let ahead = position &+ NameSearch.ahead
+                    if ahead < search.wanted.count, let entries = entries.baseAddress {
+                        let place = Int(truncatingIfNeeded: search.wanted[ahead].hash) & mask
+                        let number = Int(unsafe index[place])
+                        unsafe meter_prefetch(entries + Swift.max(number &- 1, 0))
+                    }
+                    let wanted = search.wanted[position]
+                    let number = unsafe find(wanted.bytes, wanted.owner, wanted.hash)
+                    search.numbers.append(number ?? NameSearch.unknown)
+                }
+            }
+        }
+    }
+
+    /// Asks for a name's number, to be looked up by ``find(_:)`` together with others. The bytes stay where
+    /// they are until then.
+    func ask(_ bytes: UnsafeRawBufferPointer, of owner: UInt32 = 0, in search: inout NameSearch) {
+        let hash = unsafe hash(bytes, owner)
+        unsafe index.withUnsafeBufferPointer { index in
+            guard let base = index.baseAddress else { return }
+            unsafe meter_prefetch(base + Int(truncatingIfNeeded: hash) & (index.count &- 1))
+        }
+        unsafe search.wanted.append(NameSearch.Wanted(bytes: bytes, owner: owner, hash: hash))
     }
 
     /// The bytes of a number that this table gave.
@@ -128,6 +163,34 @@ internal import MeterWire
             offset &+= 1
         }
         return Hashing.fold(state ^ tail, 0xE703_7ED1_A0B4_28DB)
+    }
+}
+
+/// Names that are looked up in one table together, and the numbers found; keeps its memory.
+struct NameSearch {
+    @safe fileprivate struct Wanted {
+        let bytes: UnsafeRawBufferPointer
+        let owner: UInt32
+        let hash: UInt64
+    }
+
+    /// Stands for the number of a name that is not known, and for an owner of whom nothing is.
+    static let unknown = UInt32.max
+    /// How many names ahead memory is asked for.
+    fileprivate static let ahead = 4
+
+    fileprivate var wanted: [Wanted] = []
+    fileprivate var numbers: [UInt32] = []
+
+    mutating func removeAll() {
+        wanted.removeAll(keepingCapacity: true)
+        numbers.removeAll(keepingCapacity: true)
+    }
+
+    /// The number of the name that was asked for at a place.
+    subscript(place: Int) -> UInt32 {
+        get { numbers[place] }
+        set { numbers[place] = newValue }
     }
 }
 

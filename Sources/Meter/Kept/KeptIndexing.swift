@@ -23,7 +23,8 @@ struct KeptIndexing {
     /// Writes the index of a file that has its end, complete, synced, read back and named when this returns.
     ///
     /// - Parameter before: What is known of all that was admitted before it.
-    /// - Complexity: O(bytes of the journal file).
+    /// - Complexity: O(bytes of the journal file); events are decoded only where their frame's record does
+    ///   not say enough of them.
     static func write(
         _ journal: JournalFiles, _ place: Int, before: KeptContents.Before, on disk: any Disk
     ) throws(EngineError) -> KeptIndexFile {
@@ -43,6 +44,7 @@ struct KeptIndexing {
             try JournalReplay(disk: disk, files: journal, end: end)
                 .read(place, from: 0, into: &reading) { (journalled) throws(Never) in
                     do throws(FrameError) {
+                        if try addWhole(journalled) { return }
                         add(try reader.read(journalled), reader.batch)
                     } catch {
                         contents.isDamaged = true
@@ -52,6 +54,32 @@ struct KeptIndexing {
             if case .journal(let error) = error { throw .journal(error) }
         }
         if !reading.damaged.isEmpty { contents.isDamaged = true }
+    }
+
+    /// Adds a frame of whose events its record says all that is wanted; false if they have to be read.
+    private mutating func addWhole(_ journalled: JournalRecord) throws(FrameError) -> Bool {
+        guard journalled.kind == RecordKind.frame else { return false }
+        let (record, _) = try unsafe FrameRecord.parse(journalled.payload)
+        guard let times = record.times else { return false }
+        let happened =
+            Timestamp(
+                milliseconds: times.lowerBound)...Timestamp(milliseconds: times.upperBound)
+        switch record.verdict {
+        case .accepted:
+            contents.countedEventCount += UInt64(record.header.eventCount)
+            contents.counted.include(happened)
+            contents.touched.include(happened)
+        case .refused: break
+        case .partly, .inConflict: return false
+        }
+        contents.recordCount += 1
+        contents.eventCount += UInt64(record.header.eventCount)
+        contents.received.include(record.receivedAt)
+        contents.any.include(happened)
+        add(
+            record.header.sequences,
+            of: SourceKey(principal: record.principal, source: record.header.source))
+        return true
     }
 
     private mutating func add(_ admitted: AdmittedRecord, _ batch: borrowing EventBatch) {
@@ -170,5 +198,10 @@ extension ClosedRange<Timestamp>? {
         } else if time > known.upperBound {
             self = known.lowerBound...time
         }
+    }
+
+    fileprivate mutating func include(_ times: ClosedRange<Timestamp>) {
+        include(times.lowerBound)
+        include(times.upperBound)
     }
 }

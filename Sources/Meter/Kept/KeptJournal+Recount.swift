@@ -74,6 +74,7 @@ private struct Recounting: ~Copyable {
 
     private var live = Self.empty
     private var counter = BatchCounter()
+    private var found = BatchNames()
     private var wanted: UsageAccumulator
     private let segments: [Segment]
     /// The segment in whose span the next record lies, or which comes next.
@@ -112,8 +113,9 @@ private struct Recounting: ~Copyable {
 
     private mutating func count(_ record: KeptRecord, _ batch: borrowing EventBatch) {
         if batch.eventCount == 0 { return }
+        found.find(batch, in: live.names)
         _ = counter.count(
-            batch, by: record.transport.way, verdict: record.verdict, behindBefore: .min,
+            batch, &found, by: record.transport.way, verdict: record.verdict, behindBefore: .min,
             into: &live)
     }
 
