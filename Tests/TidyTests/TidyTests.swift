@@ -72,6 +72,7 @@ import Testing
         let files = [
             "MeterWire/EntryTable", "MeterWire/EventDecoding", "MeterWire/ReusableBuffer",
             "MeterWire/WireReader", "Meter/Admission/FrameJudge", "Meter/Counters/BatchCounter",
+            "Meter/Counters/BatchNames",
             "Meter/Counters/CounterKey", "Meter/Counters/LiveCounters",
             "Meter/Counters/LiveNames", "Meter/Counters/MappedMemory",
             "Meter/Counters/NameTable", "Meter/Counters/RowTable", "Meter/Details/DetailGuard",

@@ -66,7 +66,7 @@ package struct FrameRecord: Equatable, Sendable {
     package var times: ClosedRange<Int64>?
 
     /// Appends the coding above.
-    func write(to bytes: inout [UInt8]) {
+    package func write(to bytes: inout [UInt8]) {
         bytes.append(transport.rawValue)
         switch verdict {
         case .accepted: bytes.append(contentsOf: [0, 0])
