@@ -174,11 +174,11 @@ import Testing
 
     /// The newest confirmed and the open rows are those that the book's state has.
     private func checkSubmissions(_ catalog: Catalog, _ state: BookState) throws {
-        let resources = Set((state.submissions[RandomBook.month] ?? [:]).keys.map(\.resourceKey))
+        let told = state.submissions[RandomBook.month] ?? MonthSubmissions()
+        let resources = Set(told.keys.map(\.resourceKey))
         for resource in resources {
             let rows = try catalog.submissions(of: resource, in: RandomBook.month)
-            for (key, standing) in state.submissions[RandomBook.month] ?? [:]
-            where key.resourceKey == resource {
+            for (key, standing) in told[resource] {
                 let own = rows.filter { $0.key == key }
                 let confirmed = own.last { $0.state == .confirmed }
                 #expect(confirmed?.number == standing.confirmed?.number)

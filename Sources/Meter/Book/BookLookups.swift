@@ -15,6 +15,14 @@ extension BookState {
         submissions[key.month]?[key]
     }
 
+    /// Everything that was told of a resource in a month.
+    package func submissions(
+        of resource: ResourceKey,
+        in month: BillingMonth
+    ) -> [SubmissionKey: SubmissionStanding] {
+        submissions[month]?[resource] ?? [:]
+    }
+
     /// What Waldur was found to have of a row: the newest figure that was read back, or what it showed when
     /// the resource was adopted; nil for nothing.
     package func found(_ key: SubmissionKey) -> Hundredths? {
@@ -58,10 +66,21 @@ extension BookState {
     /// nil before its first.
     package func presentMonth(of waldur: WaldurID) -> BillingMonth? {
         let told = submissions.keys.sorted().last { month in
-            submissions[month]?.keys.contains { $0.waldur == waldur } ?? false
+            submissions[month]?.contains { $0.key.waldur == waldur } ?? false
         }
         return [billing.turned[waldur]?.month, resumed[waldur], told].compactMap(\.self).max()
     }
+
+    /// The agents with an access that was ever bound to a resource.
+    package func agents(of resource: ResourceKey) -> Set<AgentKey> {
+        Set(
+            (accessesByResource[resource] ?? []).compactMap { accesses[$0] }
+                .map { AgentKey(tenant: $0.tenant, agent: $0.agent) }
+        )
+    }
+
+    /// Every access of an agent, sorted.
+    package func accesses(of agent: AgentKey) -> [AccessID] { accessesByAgent[agent] ?? [] }
 
     /// Every binding in the book, sorted by access and start.
     package var allBindings: [Binding] {

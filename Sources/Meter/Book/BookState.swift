@@ -15,10 +15,11 @@ package struct BookState: Sendable {
     package private(set) var accessesByAgent: [AgentKey: [AccessID]] = [:]
     /// Of each access, disjoint and sorted by start.
     package private(set) var bindings: [AccessID: [Binding]] = [:]
+    /// Of each resource, the accesses that were ever bound to it, in the order of their bindings.
+    package private(set) var accessesByResource: [ResourceKey: [AccessID]] = [:]
     /// Every resource of which a Waldur was asked.
-    package private(set) var resources: [ResourceKey: ResourceStanding] = [:]
-    /// By month, so that a change copies one month's.
-    package private(set) var submissions: [BillingMonth: [SubmissionKey: SubmissionStanding]] = [:]
+    package private(set) var resources = PiecewiseDictionary<ResourceKey, ResourceStanding>()
+    package private(set) var submissions: [BillingMonth: MonthSubmissions] = [:]
     /// Intents with a component whose outcome is not known to be final, by number.
     package private(set) var openIntents: [UInt64: OpenIntent] = [:]
     package private(set) var lastIntentNumber: UInt64 = 0
@@ -104,6 +105,10 @@ package struct BookState: Sendable {
     private mutating func add(_ binding: Binding) {
         bindings[binding.access, default: []].append(binding)
         bindings[binding.access]?.sort { $0.from < $1.from }
+        let known = accessesByResource[binding.resourceKey] ?? []
+        if !known.contains(binding.access) {
+            accessesByResource[binding.resourceKey] = known + [binding.access]
+        }
     }
 
     private mutating func apply(_ end: BindingEnd) {
@@ -126,10 +131,9 @@ package struct BookState: Sendable {
         )
         for item in intent.items {
             toldComponents.insert(item.component)
-            submissions[intent.month, default: [:]][
-                intent.key(item.component),
-                default: SubmissionStanding()
-            ].open.append(
+            let key = intent.key(item.component)
+            var standing = submission(key) ?? SubmissionStanding()
+            standing.open.append(
                 SubmissionStanding.Told(
                     number: intent.number,
                     total: item.total,
@@ -137,6 +141,7 @@ package struct BookState: Sendable {
                     position: intent.position
                 )
             )
+            submissions[intent.month, default: MonthSubmissions()][key] = standing
         }
     }
 
@@ -146,7 +151,7 @@ package struct BookState: Sendable {
         let settled = outcome.components.map { Set($0).intersection(open.open) } ?? open.open
         for component in settled {
             let key = intent.key(component)
-            guard var standing = submissions[intent.month]?[key],
+            guard var standing = submission(key),
                 let index = standing.open.firstIndex(where: { $0.number == outcome.number })
             else { continue }
             let told = standing.open.remove(at: index)
@@ -164,14 +169,14 @@ package struct BookState: Sendable {
 
     /// What somebody else wrote counts as told from now on.
     private mutating func accept(_ amount: Hundredths, for key: SubmissionKey) {
-        var standing = submissions[key.month]?[key] ?? SubmissionStanding()
+        var standing = submission(key) ?? SubmissionStanding()
         standing.confirmed = SubmissionStanding.Told(
             number: standing.confirmed?.number ?? 0,
             total: standing.confirmed?.total ?? Quantity(0),
             amount: amount,
             position: standing.confirmed?.position ?? 0
         )
-        submissions[key.month, default: [:]][key] = standing
+        submissions[key.month, default: MonthSubmissions()][key] = standing
     }
 
     func wasTold(_ component: Name) -> Bool { toldComponents.contains(component) }

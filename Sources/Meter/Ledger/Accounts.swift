@@ -4,12 +4,15 @@ internal import MeterWire
 struct Accounts {
     private let book: BookState
     private let period: BillingPeriod
+    /// The only resource that is asked for; nil for every one of the period's Waldur.
+    private let resource: ResourceKey?
     private var lines: [LedgerLine] = []
     private var figures: [LedgerFigure] = []
 
-    init(book: BookState, period: BillingPeriod) {
+    init(book: BookState, period: BillingPeriod, of resource: ResourceKey? = nil) {
         self.book = book
         self.period = period
+        self.resource = resource
     }
 
     mutating func fill(from attribution: Attribution) throws(LedgerError) {
@@ -20,20 +23,9 @@ struct Accounts {
         // could have usage and have none, since a new month begins by telling zeros.
         var totals: [SubmissionKey: UInt128] = [:]
         for key in emptyRows() { totals[key] = 0 }
-        for key in book.submissions[period.month]?.keys ?? [:].keys
-        where key.waldur == period.waldur {
-            totals[key] = 0
-        }
-        for key in book.openings.keys
-        where key.waldur == period.waldur && key.month == period.month {
-            totals[key] = 0
-        }
+        for key in rowsWithHistory() { totals[key] = 0 }
         var notBillable: [LedgerAccount: [NotBillableClass: LedgerAmount]] = [:]
         var unread: [LedgerAccount: LedgerAmount] = [:]
-        for key in (book.billing.rows[period.month] ?? [:]).values.flatMap(\.keys)
-        where key.waldur == period.waldur {
-            totals[key] = 0
-        }
         for (key, usage) in attribution.attributed {
             let weight = book.told(key.component, of: key.resource)?.weight ?? 1
             let amount = try Quantity(usage.sum).weighed(weight).rawValue
@@ -78,8 +70,10 @@ struct Accounts {
     /// The rows of live resources that have been read: one for each component and plan period.
     private func emptyRows() -> Set<SubmissionKey> {
         var rows: Set<SubmissionKey> = []
-        for binding in book.bindings.values.joined()
-        where binding.class == .live && binding.waldur == period.waldur {
+        let accesses = resource.map { book.accessesByResource[$0] ?? [] }
+        let bindings = accesses?.map { book.bindings[$0] ?? [] } ?? Array(book.bindings.values)
+        for binding in bindings.joined()
+        where binding.class == .live && isAskedFor(binding.resourceKey) {
             guard let resource = book.resources[binding.resourceKey] else { continue }
             for span in PlanPeriodSplit(resource.periods, in: period).spans {
                 let overlaps = binding.from < span.to && binding.to.map { span.from < $0 } ?? true
@@ -99,6 +93,24 @@ struct Accounts {
             }
         }
         return rows
+    }
+
+    /// The rows of the month of which anything was told or decided.
+    private func rowsWithHistory() -> [SubmissionKey] {
+        let told = book.submissions[period.month] ?? MonthSubmissions()
+        let decided = book.billing.rows[period.month] ?? [:]
+        let opened = book.openings.keys.filter {
+            $0.month == period.month && isAskedFor($0.resourceKey)
+        }
+        if let resource {
+            return Array(told[resource].keys) + Array((decided[resource] ?? [:]).keys) + opened
+        }
+        return told.map(\.key).filter { $0.waldur == period.waldur }
+            + decided.values.flatMap(\.keys).filter { $0.waldur == period.waldur } + opened
+    }
+
+    private func isAskedFor(_ key: ResourceKey) -> Bool {
+        resource.map { $0 == key } ?? (key.waldur == period.waldur)
     }
 
     /// The lines and the figure of one row of Waldur's usage.

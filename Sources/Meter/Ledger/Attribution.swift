@@ -25,6 +25,8 @@ struct PlacedUsage {
 struct Attribution {
     private let book: BookState
     private let period: BillingPeriod
+    /// The only resource that is asked for; nil for every one of the period's Waldur.
+    private let resource: ResourceKey?
     private let resolver: AccessResolver
     private var splits: [ResourceKey: PlanPeriodSplit] = [:]
 
@@ -37,10 +39,16 @@ struct Attribution {
     /// What was metered for each account: added up on its own, not from the lines that it must equal.
     private(set) var metered: [LedgerAccount: UInt128] = [:]
 
-    init(book: BookState, period: BillingPeriod) {
+    init(book: BookState, period: BillingPeriod, of resource: ResourceKey? = nil) {
         self.book = book
         self.period = period
+        self.resource = resource
         resolver = AccessResolver(book)
+    }
+
+    /// Usage under this binding is in another ledger than this one.
+    private func isElsewhere(_ binding: Binding) -> Bool {
+        binding.waldur != period.waldur || resource.map { $0 != binding.resourceKey } ?? false
     }
 
     /// Places the usage of one window.
@@ -63,7 +71,7 @@ struct Attribution {
             )
             let known = unassigned[key] ?? (UsageTotal(), minute)
             unassigned[key] = (try known.total.adding(total), min(known.first, minute))
-        case .bound(let binding) where binding.waldur != period.waldur:
+        case .bound(let binding) where isElsewhere(binding):
             line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
         case .bound(let binding):
             line.attributed = try line.attributed.adding(total.sum)
@@ -99,7 +107,7 @@ struct Attribution {
             access: usage.access,
             at: usage.minute
         )
-        guard case .bound(let binding) = resolved, binding.waldur == period.waldur,
+        guard case .bound(let binding) = resolved, !isElsewhere(binding),
             let told = book.told(usage.component, of: binding.resourceKey)?.component,
             !book.bills(outcome, told, of: binding.resourceKey)
         else { return }
@@ -150,7 +158,7 @@ struct Attribution {
             )
             unassignedCorrections[key] =
                 try (unassignedCorrections[key] ?? .zero).adding(amount)
-        case .bound(let binding) where binding.waldur != period.waldur:
+        case .bound(let binding) where isElsewhere(binding):
             line.adjustedElsewhere = try line.adjustedElsewhere.adding(amount)
         case .bound(let binding):
             line.adjustedAttributed = try line.adjustedAttributed.adding(amount)
@@ -212,7 +220,7 @@ struct Attribution {
     // MARK: in a fixed order
 
     var sortedAttributed: [AttributedUsage] {
-        attributed.sorted { $0.key.order < $1.key.order }.map { key, total in
+        attributed.sorted { $0.key < $1.key }.map { key, total in
             AttributedUsage(
                 key: key,
                 total: Quantity(total.sum),
@@ -223,7 +231,7 @@ struct Attribution {
     }
 
     var sortedUnassigned: [UnassignedUsage] {
-        unassigned.sorted { $0.key.order < $1.key.order }.map { key, usage in
+        unassigned.sorted { $0.key < $1.key }.map { key, usage in
             UnassignedUsage(
                 key: key,
                 total: Quantity(usage.total.sum),
@@ -234,7 +242,7 @@ struct Attribution {
     }
 
     var sortedCorrected: [CorrectedLine] {
-        corrected.filter { $0.value != .zero }.sorted { $0.key.order < $1.key.order }
+        corrected.filter { $0.value != .zero }.sorted { $0.key < $1.key }
             .map { key, amount in
                 CorrectedLine(
                     key: key,
@@ -246,36 +254,45 @@ struct Attribution {
 
     var sortedUnassignedCorrections: [UnassignedCorrection] {
         unassignedCorrections.filter { $0.value != .zero }
-            .sorted { $0.key.order < $1.key.order }
+            .sorted { $0.key < $1.key }
             .map { UnassignedCorrection(key: $0.key, amount: $0.value) }
     }
 
     var sortedTenants: [TenantLine] { tenants.values.sorted { $0.key < $1.key } }
 }
 
-extension AttributedUsage.Key {
-    /// A text whose order is that of the lines, and which no two keys share.
-    fileprivate var order: [[UInt8]] {
-        [
-            Array(resource.description.utf8), component.bytes,
-            Array((planPeriod?.description ?? "").utf8),
-            Array((notBillable?.rawValue ?? "").utf8), tenant.bytes, agent.bytes,
-            Array(access.description.utf8),
-        ]
+extension AttributedUsage.Key: Comparable {
+    /// By resource and component, then by what becomes of it, then by who used it.
+    package static func < (left: AttributedUsage.Key, right: AttributedUsage.Key) -> Bool {
+        if left.resource != right.resource { return left.resource < right.resource }
+        if left.component != right.component { return left.component < right.component }
+        if left.planPeriod != right.planPeriod {
+            return precedes(left.planPeriod, right.planPeriod)
+        }
+        if left.notBillable != right.notBillable {
+            return precedes(left.notBillable, right.notBillable)
+        }
+        if left.tenant != right.tenant { return left.tenant < right.tenant }
+        if left.agent != right.agent { return left.agent < right.agent }
+        return left.access < right.access
     }
 }
 
-extension UnassignedUsage.Key {
-    fileprivate var order: [[UInt8]] {
-        [
-            tenant.bytes, agent.bytes, Array((access?.description ?? "").utf8), component.bytes,
-            Array(reason.rawValue.utf8),
-        ]
+extension UnassignedUsage.Key: Comparable {
+    /// By who used it, then by what is wrong with it.
+    package static func < (left: UnassignedUsage.Key, right: UnassignedUsage.Key) -> Bool {
+        if left.tenant != right.tenant { return left.tenant < right.tenant }
+        if left.agent != right.agent { return left.agent < right.agent }
+        if left.access != right.access { return precedes(left.access, right.access) }
+        if left.component != right.component { return left.component < right.component }
+        return left.reason.rawValue < right.reason.rawValue
     }
 }
 
-private func < (left: [[UInt8]], right: [[UInt8]]) -> Bool {
-    left.lexicographicallyPrecedes(right) { $0.lexicographicallyPrecedes($1) }
+/// Nothing comes before anything.
+private func precedes<Value: Comparable>(_ left: Value?, _ right: Value?) -> Bool {
+    guard let right else { return false }
+    return left.map { $0 < right } ?? true
 }
 
 extension Quantity {

@@ -13,15 +13,25 @@ package enum Ledger {
     /// Every minute in a billing period at which usage may begin to be somebody else's or to count: bindings of every
     /// access, plan periods of the Waldur's resources, ways that begin to count, and the period's own start and end.
     /// Ascending.
-    package static func boundaries(_ book: BookState, _ period: BillingPeriod) -> [Minute] {
+    ///
+    /// - Parameter resource: The only one that is asked for; then nothing else is looked at but what its own agents
+    ///   are bound to.
+    package static func boundaries(
+        _ book: BookState,
+        _ period: BillingPeriod,
+        of resource: ResourceKey? = nil
+    ) -> [Minute] {
         var cuts: Set<Minute> = [period.start, period.end]
         cuts.formUnion(book.counting.boundaries(of: nil))
-        var resources: Set<ResourceKey> = []
-        for bindings in book.bindings.values {
+        var resources: Set<ResourceKey> = resource.map { [$0] } ?? []
+        let accesses = resource.map { book.agents(of: $0).flatMap(book.accesses(of:)) }
+        for bindings in accesses?.map({ book.bindings[$0] ?? [] }) ?? Array(book.bindings.values) {
             for binding in bindings {
                 cuts.insert(binding.from)
                 if let to = binding.to { cuts.insert(to) }
-                if binding.waldur == period.waldur { resources.insert(binding.resourceKey) }
+                if resource == nil, binding.waldur == period.waldur {
+                    resources.insert(binding.resourceKey)
+                }
             }
         }
         for resource in resources {
@@ -35,33 +45,49 @@ package enum Ledger {
     }
 
     /// The one query whose answer `attribute` needs.
-    package static func query(_ book: BookState, _ period: BillingPeriod) -> UsageQuery {
-        UsageQuery(
-            windows: boundaries(book, period),
+    ///
+    /// - Parameter resource: The only one whose ledger is wanted; nil for all of the period's Waldur.
+    package static func query(
+        _ book: BookState,
+        _ period: BillingPeriod,
+        of resource: ResourceKey? = nil
+    ) -> UsageQuery {
+        var query = UsageQuery(
+            windows: boundaries(book, period, of: resource),
             grouping: [.tenant, .agent, .access, .component, .window, .way],
             classes: .all,
             withVariants: true
         )
+        if let resource {
+            let agents = book.agents(of: resource)
+            query.tenants = Set(agents.map(\.tenant))
+            query.agents = Set(agents.map(\.agent))
+        }
+        return query
     }
 
     /// Gives all usage of a billing period its place.
     ///
     /// - Parameters:
-    ///   - answer: To `query`, which came from ``query(_:_:)`` with this or an earlier state of the book.
+    ///   - answer: To `query`, which came from ``query(_:_:of:)`` with this or an earlier state of the book.
+    ///   - resource: The only one whose lines and figures are wanted. What else its agents used is *elsewhere* in its
+    ///     tenants' lines.
     /// - Throws: ``LedgerError``; after `windowsStale`, query again.
     /// - Complexity: O(groups × bindings of an agent + lines × log lines).
     package static func attribute(
         _ answer: UsageAnswer,
         to query: UsageQuery,
         book: BookState,
-        period: BillingPeriod
+        period: BillingPeriod,
+        of resource: ResourceKey? = nil
     ) throws(LedgerError) -> LedgerMonth {
         let windows = query.windows
         let known = Set(windows)
-        for boundary in boundaries(book, period) where !known.contains(boundary) {
+        for boundary in boundaries(book, period, of: resource)
+        where !known.contains(boundary) {
             throw .windowsStale(missing: boundary)
         }
-        var attribution = Attribution(book: book, period: period)
+        var attribution = Attribution(book: book, period: period, of: resource)
         var parts: [(variant: ComponentVariant, usage: PlacedUsage)] = []
         for (group, total) in answer.totals {
             guard let tenant = group.tenant, let agent = group.agent,
@@ -91,7 +117,7 @@ package enum Ledger {
         for (cell, amount) in corrected where query.asks(for: cell) {
             try attribution.add(amount, to: cell)
         }
-        var accounts = Accounts(book: book, period: period)
+        var accounts = Accounts(book: book, period: period, of: resource)
         try accounts.fill(from: attribution)
         return LedgerMonth(
             period: period,

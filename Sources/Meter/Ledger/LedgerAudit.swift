@@ -31,11 +31,16 @@ struct LedgerAudit {
                     try (outgoing[line.account] ?? .zero).adding(line.amount)
             }
         }
-        for account in Set(incoming.keys).union(outgoing.keys).sorted() {
-            let (left, right) = (incoming[account] ?? .zero, outgoing[account] ?? .zero)
-            if left != right {
-                violations.append(.account(account, incoming: left, outgoing: right))
-            }
+        let unequal = Set(incoming.keys).union(outgoing.keys)
+            .filter { incoming[$0] ?? .zero != outgoing[$0] ?? .zero }
+        for account in unequal.sorted() {
+            violations.append(
+                .account(
+                    account,
+                    incoming: incoming[account] ?? .zero,
+                    outgoing: outgoing[account] ?? .zero
+                )
+            )
         }
         var sources: [Slot: LedgerAmount] = [:]
         for usage in month.attributed {
@@ -79,7 +84,7 @@ struct LedgerAudit {
             totals[row] = try (totals[row] ?? Quantity(0)).adding(usage.weighed.rawValue)
         }
         let decided = try decidedTerms()
-        for row in book.submissions[month.period.month]?.keys ?? [:].keys
+        for (row, _) in book.submissions[month.period.month] ?? MonthSubmissions()
         where row.waldur == month.period.waldur {
             totals[row] = totals[row] ?? Quantity(0)
         }
@@ -293,17 +298,23 @@ struct LedgerAudit {
     }
 
     private mutating func compare(_ stored: [Slot: LedgerAmount], _ sources: [Slot: LedgerAmount]) {
-        let slots = Set(stored.keys).union(sources.keys).sorted { left, right in
+        let unequal = Set(stored.keys).union(sources.keys)
+            .filter { stored[$0] ?? .zero != sources[$0] ?? .zero }
+        let slots = unequal.sorted { left, right in
             left.account != right.account
                 ? left.account < right.account
                 : "\(left.planPeriod?.description ?? "") \(left.term)"
                     < "\(right.planPeriod?.description ?? "") \(right.term)"
         }
         for slot in slots {
-            let (one, other) = (stored[slot] ?? .zero, sources[slot] ?? .zero)
-            if one != other {
-                violations.append(.term(slot.account, slot.term, stored: one, source: other))
-            }
+            violations.append(
+                .term(
+                    slot.account,
+                    slot.term,
+                    stored: stored[slot] ?? .zero,
+                    source: sources[slot] ?? .zero
+                )
+            )
         }
     }
 

@@ -60,9 +60,10 @@ extension MapCheck {
         waldur: WaldurID,
         book: BookState
     ) -> [MapFinding] {
-        (book.submissions[month] ?? [:]).sorted { $0.key < $1.key }.compactMap { key, standing in
-            guard key.resource == resource, key.waldur == waldur,
-                let amount = standing.confirmed?.amount,
+        let key = ResourceKey(waldur: waldur, resource: resource)
+        let told = book.submissions(of: key, in: month).sorted { $0.key < $1.key }
+        return told.compactMap { key, standing in
+            guard let amount = standing.confirmed?.amount,
                 amount.rawValue >= SubmissionPlan.amountLimit.rawValue / 10
             else { return nil }
             return MapFinding(

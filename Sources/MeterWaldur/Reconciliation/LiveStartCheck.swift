@@ -208,10 +208,8 @@ extension BookState {
         in month: BillingMonth,
         _ waldur: WaldurID
     ) -> Bool {
-        (submissions[month] ?? [:]).contains { key, standing in
-            key.resource == resource && key.waldur == waldur
-                && (standing.confirmed?.amount ?? .zero) > .zero
-        }
+        submissions(of: ResourceKey(waldur: waldur, resource: resource), in: month).values
+            .contains { ($0.confirmed?.amount ?? .zero) > .zero }
     }
 }
 

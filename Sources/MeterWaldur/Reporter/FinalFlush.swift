@@ -16,21 +16,37 @@ package struct FinalFlush: Equatable, Sendable {
 
     /// How long things took, newest last.
     private struct Samples: Equatable {
-        private(set) var milliseconds: [Int64] = []
+        private var milliseconds: [Int64] = []
+        /// The same, since many ask for a percentile between two samples.
+        private var ascending: [Int64] = []
         private static let kept = 500
 
+        var count: Int { milliseconds.count }
+
         mutating func note(_ sample: Int64) {
-            milliseconds.append(max(0, sample))
+            let sample = max(0, sample)
+            milliseconds.append(sample)
+            ascending.insert(sample, at: place(of: sample))
             if milliseconds.count > Self.kept {
-                milliseconds.removeFirst(milliseconds.count - Self.kept)
+                ascending.remove(at: place(of: milliseconds.removeFirst()))
             }
+        }
+
+        /// Where the first sample stands that is not below this one.
+        private func place(of sample: Int64) -> Int {
+            var (low, high) = (0, ascending.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if ascending[middle] < sample { low = middle + 1 } else { high = middle }
+            }
+            return low
         }
 
         /// What so many of 100 took at most; nil where nothing was measured.
         func percentile(_ percent: Int) -> Int64? {
-            guard !milliseconds.isEmpty else { return nil }
-            let rank = (milliseconds.count * percent + 99) / 100
-            return milliseconds.sorted()[max(rank, 1) - 1]
+            guard !ascending.isEmpty else { return nil }
+            let rank = (ascending.count * percent + 99) / 100
+            return ascending[max(rank, 1) - 1]
         }
     }
 
@@ -61,7 +77,7 @@ package struct FinalFlush: Equatable, Sendable {
     }
 
     /// Some turn was measured.
-    package var isMeasured: Bool { !turns.milliseconds.isEmpty }
+    package var isMeasured: Bool { turns.count > 0 }
 
     /// What 95 of 100 turns took at most.
     package var turnMilliseconds: Int64 { turns.percentile(95) ?? 2_000 }
@@ -78,7 +94,7 @@ package struct FinalFlush: Equatable, Sendable {
         let longest = loads.map { load -> Int64 in
             guard load.resources > 0 else { return 0 }
             let size = max(1, (load.components + load.resources - 1) / load.resources)
-            let same = bySize[size].flatMap { $0.milliseconds.count >= 20 ? $0 : nil }
+            let same = bySize[size].flatMap { $0.count >= 20 ? $0 : nil }
             let call =
                 same.flatMap { $0.percentile(95) }
                 ?? Int64(size) * (components.percentile(95) ?? 375)

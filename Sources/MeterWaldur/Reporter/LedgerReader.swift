@@ -5,7 +5,7 @@ package import MeterWire
 ///
 /// What a query found is used again for other resources of the same cycle: all that decides a resource's
 /// figures (bindings, declared components, its own plan periods) is compared, and asked anew where it has
-/// changed.
+/// changed: for all where it concerns all, else for the one resource.
 package struct LedgerReader: Sendable {
     private struct Known: Sendable {
         let month: LedgerMonth
@@ -13,6 +13,25 @@ package struct LedgerReader: Sendable {
         let book: BookState
         let figures: [ResourceID: [LedgerFigure]]
         let untold: [ResourceID: [AttributedUsage]]
+
+        private static let ageMinutesMax: UInt32 = 1
+
+        /// What concerns every resource is as it was. In a long cycle later resources are told later usage.
+        func serves(_ month: BillingMonth, _ through: Minute, _ now: BookState) -> Bool {
+            self.month.period.month == month && self.through <= through
+                && through.rawValue - self.through.rawValue <= Self.ageMinutesMax
+                && book.bindings == now.bindings && book.components == now.components
+                && book.openings == now.openings
+                && book.billing.offeringUnits == now.billing.offeringUnits
+                && book.billing.lastAdjustmentNumber == now.billing.lastAdjustmentNumber
+        }
+
+        /// What decides the figures of one resource alone is as it was.
+        func isUpToDate(_ resource: ResourceKey, _ now: BookState) -> Bool {
+            let month = month.period.month
+            return book.resources[resource] == now.resources[resource]
+                && book.billing.rows[month]?[resource] == now.billing.rows[month]?[resource]
+        }
     }
 
     /// What the running check found in the newest ledger of each month.
@@ -37,10 +56,18 @@ package struct LedgerReader: Sendable {
         through: Minute,
         engine: some ReportingEngine
     ) async throws(ReporterTrouble) -> ResourceFigures {
-        if let known, serves(known, resource, month, through, engine.bookState) {
+        let book = engine.bookState
+        if let known, known.serves(month, through, book) {
+            let key = ResourceKey(waldur: waldur, resource: resource)
+            guard known.isUpToDate(key, book) else {
+                // Of a resource that is news, such as each in the first cycle, its own ledger is asked for.
+                let own = try await read(month, through: through, of: key, engine: engine)
+                return try figures(of: resource, from: own)
+            }
             return try figures(of: resource, from: known)
         }
         let known = try await read(month, through: through, engine: engine)
+        violations[month] = Conservation.check(known.month, book: known.book)
         self.known = known
         return try figures(of: resource, from: known)
     }
@@ -53,37 +80,20 @@ package struct LedgerReader: Sendable {
         guard let end = Minute(month.end(in: zone)), end.rawValue > 0 else {
             throw ReporterTrouble("\(month) has no minute")
         }
-        return try await read(
+        let known = try await read(
             month,
             through: Minute(rawValue: end.rawValue - 1),
             engine: engine
-        ).month
+        )
+        violations[month] = Conservation.check(known.month, book: known.book)
+        return known.month
     }
 
-    private static let ageMinutesMax: UInt32 = 1
-
-    private func serves(
-        _ known: Known,
-        _ resource: ResourceID,
-        _ month: BillingMonth,
-        _ through: Minute,
-        _ book: BookState
-    ) -> Bool {
-        let key = ResourceKey(waldur: waldur, resource: resource)
-        // In a long cycle later resources are told later usage.
-        return known.month.period.month == month && known.through <= through
-            && through.rawValue - known.through.rawValue <= Self.ageMinutesMax
-            && known.book.resources[key] == book.resources[key]
-            && known.book.bindings == book.bindings && known.book.components == book.components
-            && known.book.openings == book.openings
-            && known.book.billing.offeringUnits == book.billing.offeringUnits
-            && known.book.billing.rows[month]?[key] == book.billing.rows[month]?[key]
-            && known.book.billing.lastAdjustmentNumber == book.billing.lastAdjustmentNumber
-    }
-
-    private mutating func read(
+    /// The ledger of a month up to and with a minute, of all resources or of one.
+    private func read(
         _ month: BillingMonth,
         through: Minute,
+        of resource: ResourceKey? = nil,
         engine: some ReportingEngine
     ) async throws(ReporterTrouble) -> Known {
         guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone)),
@@ -97,12 +107,17 @@ package struct LedgerReader: Sendable {
         else { throw ReporterTrouble("\(month) has no minute yet") }
         // A decision may come between the query and its answer; then the answer's windows may not fit.
         for _ in 0..<3 {
-            let query = Ledger.query(engine.bookState, period)
+            let query = Ledger.query(engine.bookState, period, of: resource)
             let answer = try await engine.usage(query)
             let book = engine.bookState
             do throws(LedgerError) {
-                let ledger = try Ledger.attribute(answer, to: query, book: book, period: period)
-                violations[month] = Conservation.check(ledger, book: book)
+                let ledger = try Ledger.attribute(
+                    answer,
+                    to: query,
+                    book: book,
+                    period: period,
+                    of: resource
+                )
                 return Known(
                     month: ledger,
                     through: through,

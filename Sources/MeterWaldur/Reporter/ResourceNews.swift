@@ -62,8 +62,8 @@ package enum ResourceNews {
         _ book: BookState
     ) -> [Incident] {
         guard known.futurePrice == seen.price, known.price != seen.price else { return [] }
-        return (book.submissions[month] ?? [:]).sorted { $0.key < $1.key }.compactMap {
-            key, standing in
+        let told = book.submissions[month] ?? MonthSubmissions()
+        return told.sorted { $0.key < $1.key }.compactMap { key, standing in
             guard key.waldur == seen.waldur, key.component == seen.component,
                 book.plan(of: key) == seen.plan, let told = standing.confirmed
             else { return nil }

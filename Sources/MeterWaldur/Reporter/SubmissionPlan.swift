@@ -85,11 +85,12 @@ package struct SubmissionPlan: Equatable, Sendable {
         package var observation: Observation
         package var offering: WaldurOffering
         package var figures: ResourceFigures
+        /// What was told of the resource in the month.
         package var standings: [SubmissionKey: SubmissionStanding]
         package var openings: [SubmissionKey: OpeningBalance]
         /// Own amounts that were given up for lost and may still have arrived late.
         package var strays: [SubmissionKey: Set<Hundredths>]
-        /// What was told in the month before.
+        /// What was told of it in the month before.
         package var before: [SubmissionKey: SubmissionStanding]
         /// A month that follows one that was reported begins by telling everything once, zeros included.
         package var tellsZeros: Bool
@@ -110,13 +111,16 @@ package struct SubmissionPlan: Equatable, Sendable {
             self.observation = observation
             self.offering = offering
             self.figures = figures
-            standings = book.submissions[observation.month] ?? [:]
+            let key = ResourceKey(waldur: waldur, resource: resource)
+            standings = book.submissions(of: key, in: observation.month)
             openings = book.openings
             self.strays = strays
             let previous = observation.month.previous
-            before = book.submissions[previous] ?? [:]
+            before = book.submissions(of: key, in: previous)
             reasserted = Set(book.billing.foreign.values.filter(\.isToReassert).map(\.found.key))
-            tellsZeros = book.billing.isCut(previous, of: waldur) && !before.isEmpty
+            tellsZeros =
+                book.billing.isCut(previous, of: waldur)
+                && !(book.submissions[previous]?.isEmpty ?? true)
         }
 
         /// Our submission of the month before, of whatever outcome, that told what Waldur shows now.
@@ -155,8 +159,7 @@ package struct SubmissionPlan: Equatable, Sendable {
                 components.insert(key.component)
             }
             for (key, standing) in input.standings
-            where key.planPeriod == id && key.resource == input.resource
-                && key.waldur == input.waldur
+            where key.planPeriod == id
                 && (standing.confirmed != nil || !standing.open.isEmpty)
             {
                 components.insert(key.component)

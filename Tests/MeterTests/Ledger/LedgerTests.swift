@@ -43,6 +43,26 @@ import Testing
         #expect(found == expected)
     }
 
+    @Test(arguments: 0..<80) func `one resource's ledger is its part of the whole one`(
+        seed number: UInt64
+    ) throws {
+        var seed = Seed(number)
+        var world = try LedgerWorld(&seed)
+        if seed.oneIn(2) { try world.correct(&seed) }
+        try world.report(&seed)
+        let book = world.book.state
+        let month = try world.month()
+        let bound = Set(book.allBindings.map(\.resourceKey))
+            .filter { $0.waldur == world.period.waldur }
+        for resource in bound {
+            let own = try world.month(of: resource)
+            #expect(own.figures == month.figures.filter { $0.key.resourceKey == resource })
+            #expect(own.lines == month.lines.filter { $0.account.resource == resource })
+            #expect(own.attributed == month.attributed.filter { $0.key.resource == resource })
+            #expect(own.corrected == month.corrected.filter { $0.key.resource == resource })
+        }
+    }
+
     @Test func `the random worlds reach every fate`() throws {
         var classes: Set<NotBillableClass> = []
         var reasons: Set<UnassignedReason> = []

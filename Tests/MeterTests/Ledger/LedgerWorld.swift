@@ -205,7 +205,10 @@ struct LedgerWorld {
     /// What the engine would answer, by going through all events.
     func answer(_ query: UsageQuery) -> UsageAnswer {
         var totals: [UsageGroup: UsageTotal] = [:]
-        for event in events {
+        for event in events
+        where query.tenants?.contains(event.tenant) ?? true
+            && query.agents?.contains(event.agent) ?? true
+        {
             guard
                 let window = query.windows.lastIndex(where: { $0 <= event.minute }),
                 window + 1 < query.windows.count
@@ -238,9 +241,16 @@ struct LedgerWorld {
         )
     }
 
-    func month() throws -> LedgerMonth {
-        let query = Ledger.query(book.state, period)
-        return try Ledger.attribute(answer(query), to: query, book: book.state, period: period)
+    /// - Parameter resource: The only one that is asked for; nil for all.
+    func month(of resource: ResourceKey? = nil) throws -> LedgerMonth {
+        let query = Ledger.query(book.state, period, of: resource)
+        return try Ledger.attribute(
+            answer(query),
+            to: query,
+            book: book.state,
+            period: period,
+            of: resource
+        )
     }
 
     /// Per tenant and component over the whole month, without any of the ledger's windows.

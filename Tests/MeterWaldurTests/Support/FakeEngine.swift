@@ -14,7 +14,25 @@ final class FakeEngine: ReportingEngine {
     }
 
     let book: Book
-    private let amounts = Mutex<(all: [Amount], durable: Int)>(([], 0))
+    private struct Amounts {
+        var all: [Amount] = []
+        /// Where in it each agent's are.
+        var byAgent: [Name: [Int]] = [:]
+        var durable = 0
+
+        mutating func append(_ amount: Amount) {
+            byAgent[amount.agent, default: []].append(all.count)
+            all.append(amount)
+        }
+
+        /// Everything durable of these agents; of all where nil.
+        func durable(of agents: Set<Name>?) -> [Amount] {
+            guard let agents else { return Array(all.prefix(durable)) }
+            return agents.flatMap { byAgent[$0] ?? [] }.filter { $0 < durable }.map { all[$0] }
+        }
+    }
+
+    private let amounts = Mutex(Amounts())
     private let time: Mutex<Timestamp>
     private let booked = Mutex<[(decisions: [Decision], author: String)]>([])
     private let refusal = Mutex<@Sendable (Decision) -> Bool>({ _ in false })
@@ -60,7 +78,7 @@ final class FakeEngine: ReportingEngine {
 
     func record(_ component: Name, _ amount: UInt64, agent: Name, tenant: Name, at minute: Minute) {
         amounts.withLock {
-            $0.all.append(
+            $0.append(
                 Amount(
                     tenant: tenant,
                     agent: agent,
@@ -76,15 +94,24 @@ final class FakeEngine: ReportingEngine {
     func sync() { amounts.withLock { $0.durable = $0.all.count } }
 
     /// A power cut: what is not durable is gone.
-    func loseUnsynced() { amounts.withLock { $0.all.removeSubrange($0.durable...) } }
+    func loseUnsynced() {
+        amounts.withLock { amounts in
+            let kept = amounts.all.prefix(amounts.durable)
+            amounts = Amounts()
+            for amount in kept { amounts.append(amount) }
+            amounts.durable = amounts.all.count
+        }
+    }
 
     /// Everything durable.
-    var durable: [Amount] { amounts.withLock { Array($0.all.prefix($0.durable)) } }
+    var durable: [Amount] { amounts.withLock { $0.durable(of: nil) } }
 
     func usage(_ query: UsageQuery) async throws(ReporterTrouble) -> UsageAnswer {
-        let durable = durable
+        let (durable, position) = amounts.withLock {
+            ($0.durable(of: query.agents), $0.durable)
+        }
         var totals: [UsageGroup: UsageTotal] = [:]
-        for amount in durable {
+        for amount in durable where query.tenants?.contains(amount.tenant) ?? true {
             guard
                 let window = query.windows.indices.dropLast().first(where: {
                     query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
@@ -102,7 +129,7 @@ final class FakeEngine: ReportingEngine {
         }
         return UsageAnswer(
             totals: totals,
-            position: UInt64(durable.count),
+            position: UInt64(position),
             asOf: time.withLock { $0 },
             completeThrough: nil
         )

@@ -43,7 +43,8 @@ extension Endpoint {
         let before = filters.date("date_before")
         let after = filters.date("date_after")
         try filters.check()
-        let found = model.usages.rows.filter { row in
+        let rows = (resource ?? resourceURL).map { model.usages.rows(of: $0) } ?? model.usages.rows
+        let found = rows.filter { row in
             guard let owner = model.resources[row.key.resource] else { return false }
             return (resource ?? owner.id) == owner.id && (resourceURL ?? owner.id) == owner.id
                 && (offering ?? owner.offering) == owner.offering

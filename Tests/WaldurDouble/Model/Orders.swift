@@ -85,7 +85,7 @@ extension WaldurModel {
     }
 
     func openOrder(of resource: ID) -> Order? {
-        orders.rows.last { $0.resource == resource && $0.state.isOpen }
+        orders.rows(of: resource).last { $0.state.isOpen }
     }
 
     /// The provider's approval. A worker carries the order out later, on offerings of type Basic by

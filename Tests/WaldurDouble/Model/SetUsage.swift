@@ -126,8 +126,7 @@ extension WaldurModel {
         guard let period = component.limitPeriod, let limit = component.limitAmount, limit != 0
         else { return }
         var total = amount
-        for row in usages.rows
-        where row.key.resource == resource && row.key.component == component.id {
+        for row in usages.rows(of: resource) where row.key.component == component.id {
             switch period {
             case .total: total += row.usage
             case .annual where zone.local(row.date).civil.year == zone.local(now).civil.year:

@@ -10,10 +10,10 @@ struct WaldurModel: Sendable {
     var plans = Table<Plan>()
     var resources = Table<Resource>()
     var planPeriods = Table<PlanPeriod>()
-    var usages = Table<UsageRow>()
+    var usages = Table<UsageRow> { $0.key.resource }
     var invoices = Table<Invoice>()
     var items = Table<InvoiceItem>()
-    var orders = Table<Order>()
+    var orders = Table<Order> { $0.resource }
     var work: [Work] = []
     var credits = Table<Credit>()
     var userUsages = Table<UserUsage>()

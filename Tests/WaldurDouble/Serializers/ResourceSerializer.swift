@@ -72,9 +72,7 @@ extension Serializer {
         members += body.members ?? []
         if !inList {
             let open = model.openOrder(of: resource.id)
-            let first = model.orders.rows.first {
-                $0.resource == resource.id && $0.kind == .create
-            }
+            let first = model.orders.rows(of: resource.id).first { $0.kind == .create }
             members.append(
                 .init(
                     key: "order_in_progress", value: open.map { order($0, isNested: true) } ?? .null
