@@ -83,6 +83,14 @@ final class BookStore: Sendable {
         try append([decision], author: author)
     }
 
+    /// The entries that decisions would be; refused as they would be, and nothing is decided.
+    func rehearse(
+        _ decisions: [Decision],
+        author: String
+    ) throws(BookError) -> [BookEntry] {
+        try book.rehearse(decisions, author: author, at: clock.now())
+    }
+
     /// Puts the book's state in force for admission; also due when a key has expired.
     func refreshPolicy() {
         engine.policy = Self.policy(

@@ -36,6 +36,7 @@ struct Meterctl: AsyncParsableCommand {
                 subcommands: [
                     ComponentsVerbs.self, OfferingVerbs.self, MapVerbs.self, ReportVerbs.self,
                     CarryVerbs.self, OrdersVerbs.self, ReconcileVerb.self,
+                    ExplainVerb.self,
                 ]
             ),
             CommandGroup(
@@ -43,6 +44,7 @@ struct Meterctl: AsyncParsableCommand {
                 subcommands: [
                     PeriodVerbs.self, AdjustVerbs.self, CreditVerbs.self, StatementVerbs.self,
                     RecountVerb.self,
+                    ExportVerb.self,
                 ]
             ),
             CommandGroup(

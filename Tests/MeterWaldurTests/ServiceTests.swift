@@ -118,14 +118,47 @@ import Testing
             let preview = try await service.preview()
             #expect(preview.rows.first { $0.key.component == "agent_calls" }?.state == "send")
             let before = try await service.reconcile()
-            #expect(before.lines.contains { $0.causes == [.notYetTold] })
+            #expect(before.rows.contains { $0.shares.map(\.cause) == [.lateAfterReport] })
             let status = try await service.submit()
             #expect(status.state == .reporting && status.openIntents.isEmpty)
             #expect(status.findings.isEmpty && status.trouble == nil)
             #expect(Self.shown(double, "agent_calls") == ["3.00"])
             let after = try await service.reconcile()
             #expect(after.isClean)
-            #expect(after.lines.filter { !$0.isEqual }.isEmpty)
+            #expect(after.rows.allSatisfy { $0.state == .equal })
+        }
+    }
+
+    @Test func `a dry run refuses what would be refused, and decides and sends nothing`()
+        async throws
+    {
+        try await run { service, engine, double, minute in
+            try Self.bind(engine, at: minute)
+            Self.use(engine, "agent_calls", 3, at: minute)
+            _ = try await service.submit()
+            let head = engine.bookState.head
+            let resource = try #require(ResourceID(DoubleWorld.resources[0]))
+            let other = try #require(ResourceID(DoubleWorld.resources[1]))
+            let refusals = try await service.adopt(
+                resource,
+                from: minute,
+                isDryRun: true,
+                author: "test"
+            )
+            #expect(refusals.contains { $0.contains("no open shadow binding") })
+            try await service.release(resource, reason: "test", isDryRun: true, author: "test")
+            await #expect(throws: ReporterTrouble.self) {
+                try await service.release(other, reason: "test", isDryRun: true, author: "test")
+            }
+            let present = try #require(BillingMonth(of: minute.start, in: .utc))
+            try await service.resume(present, isDryRun: true, author: "test")
+            await #expect(throws: ReporterTrouble.self) {
+                try await service.resume(present.next, isDryRun: true, author: "test")
+            }
+            #expect(engine.bookState.head == head)
+            try await service.release(resource, reason: "test", author: "test")
+            #expect(engine.bookState.head != head)
+            #expect(engine.bookState.allBindings.contains { $0.class == .shadow })
         }
     }
 
@@ -148,13 +181,9 @@ import Testing
             #expect(Self.shown(double, "input_tokens") == ["100.00", "5.00"])
             let reconciliation = try await service.reconcile()
             #expect(!reconciliation.isClean)
+            let open = reconciliation.rows.flatMap(\.shares).filter { $0.standing == .open }
             #expect(
-                reconciliation.lines.filter { !$0.isEqual }.flatMap(\.causes).map(\.name).sorted()
-                    == ["foreign"]
-            )
-            #expect(
-                !reconciliation.lines.filter { $0.isEqual && $0.causes.contains(.notPriced) }
-                    .isEmpty
+                Set(open.map(\.cause)) == [.changedInWaldur, .componentNotPriced, .carried]
             )
         }
     }

@@ -178,6 +178,21 @@ package final class Book: Sendable {
         }
     }
 
+    /// The entries that decisions would be, as ``append(_:author:at:)`` would book them; nothing is booked.
+    ///
+    /// - Throws: ``BookError``, as booking them would but for the disk's failures.
+    package func rehearse(
+        _ decisions: [Decision],
+        author: String,
+        at time: Timestamp
+    ) throws(BookError) -> [BookEntry] {
+        try writer.withLock { writer throws(BookError) in
+            if let damage = writer.damage { throw .damaged(damage) }
+            var next = state
+            return try Self.encode(decisions, author: author, at: time, onto: &next).0
+        }
+    }
+
     /// Checks and applies each decision, and makes the entries' bytes.
     private static func encode(
         _ decisions: [Decision],

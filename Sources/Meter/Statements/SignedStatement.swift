@@ -49,7 +49,11 @@ package enum StatementDefect: Error, Equatable, Sendable, CustomStringConvertibl
 /// The signature covers a word for the form and every byte of the contents. The end of the file has a
 /// fixed length and is made again for comparison, so that no byte of the file can change unseen.
 package struct SignedStatement: Equatable, Sendable {
-    package enum Form: String, Sendable, CaseIterable { case json, csv }
+    package enum Form: String, Sendable, CaseIterable {
+        case json, csv
+        /// No statement: how far a book went, in the same envelope (``SignedBookHead``).
+        case bookHead = "book-head"
+    }
 
     package let form: Form
     /// What was signed.
@@ -73,7 +77,7 @@ package struct SignedStatement: Equatable, Sendable {
     ///
     /// - Parameter publicKeys: Those that are trusted; nil checks the contents, and not who signed them.
     package init(_ file: [UInt8], publicKeys: Set<String>?) throws(StatementDefect) {
-        let form: Form = file.starts(with: Self.head(.json)) ? .json : .csv
+        let form = Form.allCases.first { $0 != .csv && file.starts(with: Self.head($0)) } ?? .csv
         let blank = Self.end(form, Self.digits(64), Self.digits(64), Self.digits(128))
         let head = Self.head(form)
         guard file.count >= head.count + blank.count else { throw .format }
@@ -105,7 +109,8 @@ package struct SignedStatement: Equatable, Sendable {
     // MARK: -
 
     private static func message(_ contents: [UInt8], _ form: Form) -> [UInt8] {
-        Array("meter statement \(form.rawValue) 1\n".utf8) + contents
+        let kind = form == .bookHead ? form.rawValue : "statement \(form.rawValue)"
+        return Array("meter \(kind) 1\n".utf8) + contents
     }
 
     private static func hash(_ contents: [UInt8]) -> String {
@@ -113,7 +118,11 @@ package struct SignedStatement: Equatable, Sendable {
     }
 
     private static func head(_ form: Form) -> [UInt8] {
-        form == .json ? Array(#"{"statement":"#.utf8) : []
+        switch form {
+        case .json: Array(#"{"statement":"#.utf8)
+        case .bookHead: Array(#"{"bookHead":"#.utf8)
+        case .csv: []
+        }
     }
 
     private static func end(
@@ -123,7 +132,7 @@ package struct SignedStatement: Equatable, Sendable {
         _ signature: String
     ) -> [UInt8] {
         switch form {
-        case .json:
+        case .json, .bookHead:
             Array(
                 (#","signature":{"algorithm":"Ed25519","publicKey":""# + publicKey
                     + #"","sha256":""# + hash + #"","signature":""# + signature + "\"}}\n").utf8
@@ -135,7 +144,7 @@ package struct SignedStatement: Equatable, Sendable {
     /// Where key, hash and signature stand in the end.
     private static func offsets(_ form: Form) -> [(Int, Int)] {
         let names: [String] =
-            form == .json
+            form != .csv
             ? [
                 #","signature":{"algorithm":"Ed25519","publicKey":""#, #"","sha256":""#,
                 #"","signature":""#,

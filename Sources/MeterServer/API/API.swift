@@ -84,6 +84,9 @@ struct API: Sendable {
         routes +=
             StatementRoutes(context: context, files: statements, ledgers: ledgers)
             .routes
+        routes +=
+            ExportRoutes(closings: closings, ledgers: ledgers, gate: billingGate).routes
+        routes += ExplainRoutes(context: context, ledgers: ledgers, gate: billingGate).routes
         routes += RetentionRoutes(context: context, keeper: files?.retention).routes
         routes +=
             RecountRoutes(
@@ -105,7 +108,7 @@ struct API: Sendable {
         routes += DetailsRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes
-        routes += BookRoutes(context: context).routes
+        routes += BookRoutes(context: context, statements: statements).routes
         routes += CarryRoutes(context: context).routes
         routes += CreditRoutes(context: context, files: statements).routes
         routes +=
@@ -114,6 +117,7 @@ struct API: Sendable {
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes
         routes += ReportRoutes(reporting: reporting).routes
+        routes += ReconcileRoutes(context: context, reporting: reporting).routes
         table = RouteTable(routes)
     }
 

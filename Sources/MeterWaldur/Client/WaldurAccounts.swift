@@ -73,6 +73,26 @@ package final class WaldurAccounts: Sendable {
         }
     }
 
+    /// Everything that the accounts' providers put on one customer's invoice of one month; nil where no account
+    /// may see it.
+    package func invoiceItems(
+        billedTo customer: CustomerID,
+        in month: BillingMonth
+    ) async throws(WaldurError) -> [WaldurInvoiceItem]? {
+        var maySee = false
+        let items = try await all(by: \.id) { client throws(WaldurError) in
+            do throws(WaldurError) {
+                let items = try await client.invoiceItems(billedTo: customer, in: month)
+                maySee = true
+                return items
+            } catch {
+                guard error.status == 403 else { throw error }
+                return []
+            }
+        }
+        return maySee ? items : nil
+    }
+
     package func invoices(
         in month: BillingMonth? = nil
     ) async throws(WaldurError) -> [WaldurInvoice] {

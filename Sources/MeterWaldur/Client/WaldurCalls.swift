@@ -129,6 +129,19 @@ extension WaldurClient {
         )
     }
 
+    /// Everything that the account's providers put on one customer's invoice of one month.
+    package func invoiceItems(
+        billedTo customer: CustomerID,
+        in month: BillingMonth
+    ) async throws(WaldurError) -> [WaldurInvoiceItem] {
+        try await list(
+            "/api/provider-invoice-items/?customer_uuid=\(customer)"
+                + "&invoice_year=\(month.year)&invoice_month=\(month.month)",
+            { json throws(WaldurError) in try WaldurInvoiceItem(json) },
+            by: \.id
+        )
+    }
+
     /// The invoices that the account sees, of all months or of one: those of its own organization,
     /// whose opening shows that the monthly task has run.
     package func invoices(

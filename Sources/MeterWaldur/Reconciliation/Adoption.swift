@@ -133,10 +133,12 @@ package struct Adoption: Equatable, Sendable {
 extension ReporterService {
     /// Takes a resource over from somebody else, from a minute on.
     ///
+    /// - Parameter isDryRun: Only says why it would not be.
     /// - Returns: Why it was not; empty where it was, and everything is in the book.
     package nonisolated func adopt(
         _ resource: ResourceID,
         from: Minute,
+        isDryRun: Bool = false,
         author: String
     ) async throws(ReporterTrouble) -> [String] {
         let clock = try await measuredClock()
@@ -157,18 +159,23 @@ extension ReporterService {
         } catch {
             throw ReporterTrouble("resource \(resource): \(error)")
         }
-        if adoption.refusals.isEmpty { try await engine.decide(adoption.decisions, author: author) }
+        if adoption.refusals.isEmpty, !isDryRun {
+            try await engine.decide(adoption.decisions, author: author)
+        }
         return adoption.refusals
     }
 
     /// Tells everything of a resource, and then leaves it to somebody else: its live bindings go on as
     /// shadow from the next minute.
+    ///
+    /// - Parameter isDryRun: Refuses what would be refused; tells nothing, and decides nothing.
     package func release(
         _ resource: ResourceID,
         reason: String,
+        isDryRun: Bool = false,
         author: String
     ) async throws(ReporterTrouble) {
-        let status = try await submit()
+        let status = isDryRun ? self.status : try await submit()
         if let trouble = status.trouble { throw ReporterTrouble(trouble) }
         let key = ResourceKey(waldur: settings.waldur, resource: resource)
         let live = engine.bookState.allBindings.filter {
@@ -217,6 +224,7 @@ extension ReporterService {
                 )
             )
         )
+        if isDryRun { return }
         try await engine.decide(decisions, author: author)
     }
 }

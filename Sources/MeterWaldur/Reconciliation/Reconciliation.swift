@@ -1,224 +1,187 @@
 package import Meter
 package import MeterWire
 
-/// The ledger beside Waldur's usage rows, and why they differ.
+/// A month in four columns: what emitters claim, what the ledger has, Waldur's usage rows and Waldur's
+/// invoice items, with every difference divided among its causes.
+///
+/// Quantities are in the component's smallest unit (base units of its account), where all of them are exact;
+/// money is in Waldur's currency. A difference is always the column on the left less the one on the right.
 package struct Reconciliation: Sendable {
-    /// Why a row differs, or what is to be known of one that does not.
-    package enum Cause: Hashable, Sendable {
-        /// A submission has no outcome yet.
-        case inFlight
-        /// Metered since the last cycle; the next one tells it.
-        case notYetTold
-        /// The reporter is silent around the turn of the month.
-        case monthEnd
-        /// Waldur's value is not the one that was confirmed.
-        case foreign
-        /// Confirmed once, and Waldur has no row any more.
-        case missingInWaldur
-        /// Metered and not told, by the binding's class or for want of a component or plan.
-        case notTold(NotBillableClass)
-        /// Stored in Waldur without a plan period: never billed.
-        case withoutPlanPeriod
-        /// Told and stored, and the plan has no price: never billed.
-        case notPriced
-        /// What rounding leaves for later.
-        case roundingResidue
-        /// The reporter holds the figure back for this.
-        case held(ReportFinding.Kind)
+    /// A part of a difference, and why it is there.
+    package struct Share: Equatable, Sendable {
+        /// Which two columns differ.
+        package enum Gap: String, Sendable {
+            /// Claims and ledger.
+            case claims
+            /// Ledger and usage row.
+            case usage
+            /// Usage row and invoice items.
+            case invoice
+        }
 
-        /// The word for tables.
-        package var name: String {
-            switch self {
-            case .inFlight: "in-flight"
-            case .notYetTold: "not-yet-told"
-            case .monthEnd: "month-end"
-            case .foreign: "foreign"
-            case .missingInWaldur: "missing-in-waldur"
-            case .notTold(let reason): reason.rawValue
-            case .withoutPlanPeriod: "without-plan-period"
-            case .notPriced: "not-priced"
-            case .roundingResidue: "rounding-residue"
-            case .held(let kind): kind.rawValue
+        package let gap: Gap
+        package let cause: DifferenceCause
+        package let standing: DifferenceStanding
+        /// nil where nobody knows how much.
+        package let quantity: ExactDecimal?
+        /// What of the expected money is missing on the invoice for it, below zero where it is too much; nil
+        /// where no price is known.
+        package internal(set) var money: ExactDecimal?
+        /// Which carry, gap, source, item.
+        package let note: String?
+
+        package init(
+            _ gap: Gap,
+            _ cause: DifferenceCause,
+            _ standing: DifferenceStanding,
+            _ quantity: ExactDecimal?,
+            money: ExactDecimal? = nil,
+            note: String? = nil
+        ) {
+            self.gap = gap
+            self.cause = cause
+            self.standing = standing
+            self.quantity = quantity
+            self.money = money
+            self.note = note
+        }
+    }
+
+    /// How the columns of a line stand to each other.
+    package enum State: String, Sendable, CaseIterable {
+        /// The same, but for what rounding leaves.
+        case equal
+        /// Different, and nobody need do anything.
+        case explained
+        /// The next cycles take the difference away.
+        case inFlight = "in-flight"
+        /// A person has to act.
+        case differs
+
+        init(_ shares: [Share]) {
+            let causes = shares.filter { $0.cause != .rounding || $0.standing == .open }
+            switch causes.map(\.standing).max() {
+            case nil: self = .equal
+            case .settled: self = .explained
+            case .passing: self = .inFlight
+            case .open: self = .differs
             }
         }
     }
 
-    package struct Line: Equatable, Sendable {
+    /// One tenant's component: what emitters say they recorded beside what was metered.
+    package struct ClaimLine: Equatable, Sendable {
+        package let tenant: Name
+        package let component: Name
+        /// At most, where a claim does not say how much fell into this month; nil where nobody knows.
+        package let claimed: ExactDecimal?
+        package let ledger: ExactDecimal
+        package let shares: [Share]
+
+        package var state: State { State(shares) }
+    }
+
+    /// One row of Waldur's usage, or usage that is in none.
+    package struct RowLine: Equatable, Sendable {
         package let resource: ResourceID
         package let month: BillingMonth
         /// nil for usage that belongs to none.
         package let planPeriod: PlanPeriodID?
         package let component: Name
         package let tenants: Set<Name>
-        /// What the ledger would have Waldur show.
-        package let ours: Hundredths
-        /// What Waldur shows; nil without a row.
-        package let waldurs: ExactDecimal?
-        /// Of what is metered and not in `ours`, since Waldur takes two decimals; in smallest units.
-        package let residue: LedgerAmount
-        package let causes: [Cause]
+        /// How many smallest units make one of those that Waldur shows.
+        package let unitsPerReported: UInt64
+        /// What was metered.
+        package let ledger: ExactDecimal
+        /// What the ledger would have Waldur show, in the reported unit.
+        package let toTell: Hundredths
+        /// What the usage row shows; nil without a row.
+        package let usage: ExactDecimal?
+        /// As Waldur writes it, in the reported unit.
+        package let shown: ExactDecimal?
+        /// What the invoice items come to; nil without an item, or where nobody could look.
+        package let billed: ExactDecimal?
+        /// The price that the plan had when the month had turned; nil where nobody has seen one.
+        package let price: ExactDecimal?
+        /// What the figure to tell costs at that price, rounded as Waldur rounds.
+        package let expected: ExactDecimal?
+        /// What the items cost; nil where nobody could look.
+        package let cost: ExactDecimal?
+        /// Whose invoice the items are on.
+        package let customer: CustomerID?
+        /// Those items.
+        package let items: [InvoiceItemID]
+        package let shares: [Share]
 
-        /// Equal where Waldur shows what the ledger says, or neither has anything.
-        package var isEqual: Bool {
-            waldurs.map { $0.isExactly(ours) } ?? (ours == .zero)
-        }
+        package var state: State { State(shares) }
 
-        /// A difference that a submission under way or the next cycle takes away.
-        package var isInFlight: Bool {
-            !isEqual && causes.contains { $0 == .inFlight || $0 == .notYetTold }
-        }
-
-        /// Metered on purpose without being told: a difference that nobody need do anything about.
-        package var isNotTold: Bool {
-            causes.contains { cause in
-                guard case .notTold(let reason) = cause else { return false }
-                return [.shadow, .free, .trial, .internal, .advisory].contains(reason)
-            }
-        }
-
-        /// Ours minus Waldur's.
+        /// Ledger less the last column there is.
         package var difference: ExactDecimal {
-            (waldurs ?? .zero).subtracted(from: ours)
+            ledger.subtracting((isBilled ? billed : usage) ?? .zero)
         }
+
+        /// The invoice was looked at, or is known to have no item.
+        var isBilled: Bool { cost != nil || shares.contains { $0.gap == .invoice } }
     }
 
-    package var lines: [Line] = []
+    /// One item of an invoice that bills no row of Meter's.
+    package struct OtherItem: Equatable, Sendable {
+        package enum Kind: String, Sendable, CaseIterable {
+            case fixed
+            case limit
+            case oneTime = "one-time"
+            case planSwitch = "switch"
+            case customerCredit = "customer-credit"
+            case compensation
+            /// Usage of a resource that Meter does not report in this month.
+            case otherUsage = "other-usage"
+            case other
+        }
+
+        package let customer: CustomerID
+        package let kind: Kind
+        package let item: WaldurInvoiceItem
+        package let share: Share?
+    }
+
+    /// One customer's invoice, as far as it is this provider's.
+    package struct InvoiceLine: Equatable, Sendable {
+        package let customer: CustomerID
+        package let itemCount: Int
+        /// What the ledger's figures cost.
+        package let expected: ExactDecimal
+        /// What rows of Meter's cost.
+        package let usage: ExactDecimal
+        /// Everything else.
+        package let notUsage: ExactDecimal
+        /// All items, without tax.
+        package let total: ExactDecimal
+        /// What the items say they cost less what quantity and frozen price come to.
+        package let unexplained: ExactDecimal
+    }
+
+    package let waldur: WaldurID
+    package let month: BillingMonth
+    package internal(set) var claims: [ClaimLine] = []
+    package internal(set) var rows: [RowLine] = []
+    package internal(set) var others: [OtherItem] = []
+    package internal(set) var invoices: [InvoiceLine] = []
     /// Bound resources that the account does not see.
-    package var unseen: [ResourceID] = []
+    package internal(set) var unseen: [ResourceID] = []
+    /// The account sees the provider's invoice items.
+    package internal(set) var seesItems = true
 
-    /// True where nothing differs but what is under way or not told on purpose.
-    package var isClean: Bool {
-        unseen.isEmpty && lines.allSatisfy { $0.isEqual || $0.isInFlight || $0.isNotTold }
+    init(_ period: BillingPeriod) {
+        waldur = period.waldur
+        month = period.month
     }
 
-    /// Compares one resource.
-    package static func lines(
-        _ reading: ResourceReading,
-        waldur: WaldurID,
-        window: ReportingWindow
-    ) -> [Line] {
-        let input = reading.planInput(waldur: waldur)
-        let month = reading.observation.month
-        var lines: [Line] = []
-        func line(
-            _ component: Name,
-            in planPeriod: PlanPeriodID?,
-            ours: Hundredths,
-            waldurs: ExactDecimal?,
-            residue: LedgerAmount = .zero,
-            _ causes: [Cause]
-        ) {
-            lines.append(
-                Line(
-                    resource: reading.listing.id,
-                    month: month,
-                    planPeriod: planPeriod,
-                    component: component,
-                    tenants: reading.tenants,
-                    ours: ours,
-                    waldurs: waldurs,
-                    residue: residue,
-                    causes: causes
-                )
-            )
-        }
-        if reading.isLive {
-            let plan = SubmissionPlan(input)
-            let unpriced = Set(
-                plan.findings.filter { $0.kind == .notPriced }.map {
-                    [$0.planPeriod?.description, $0.component?.description]
-                }
-            )
-            for weighed in plan.lines {
-                var causes = causes(weighed, window: window)
-                if unpriced.contains([
-                    weighed.planPeriod.description, weighed.component.description,
-                ]) {
-                    causes.append(.notPriced)
-                }
-                let residue = weighed.figure?.residue ?? .zero
-                if residue != .zero { causes.append(.roundingResidue) }
-                line(
-                    weighed.component,
-                    in: weighed.planPeriod,
-                    ours: weighed.figure?.amount ?? .zero,
-                    waldurs: weighed.shown,
-                    residue: residue,
-                    causes
-                )
-            }
-        }
-        for (untold, figure) in reading.figures.untold.sorted(by: { $0.key < $1.key }) {
-            // Beside a live binding Waldur's rows are the live one's; without one they are compared, but never with
-            // what is not the count.
-            let rows = reading.observation.periods.flatMap(\.rows)
-                .filter { $0.component == untold.component }
-            let isCompared = !reading.isLive && untold.reason != .advisory
-            let shown = !isCompared || rows.isEmpty ? nil : ExactDecimal.sum(rows.map(\.usage))
-            line(
-                untold.component,
-                in: nil,
-                ours: figure.amount,
-                waldurs: shown,
-                residue: figure.residue,
-                [.notTold(untold.reason)]
-            )
-        }
-        if !reading.isLive {
-            let compared = Set(
-                reading.figures.untold.keys.filter { $0.reason != .advisory }.map(\.component)
-            )
-            for period in reading.observation.periods {
-                for row in period.rows where !compared.contains(row.component) {
-                    line(
-                        row.component,
-                        in: period.period.id,
-                        ours: .zero,
-                        waldurs: row.usage,
-                        [.foreign]
-                    )
-                }
-            }
-        }
-        let placed = Set(reading.observation.periods.flatMap(\.rows).map(\.id))
-        for row in reading.observation.rows[month] ?? [] where !placed.contains(row.id) {
-            line(row.component, in: nil, ours: .zero, waldurs: row.usage, [.withoutPlanPeriod])
-        }
-        return lines
-    }
+    /// The state of every line.
+    package var states: [State] { claims.map(\.state) + rows.map(\.state) }
 
-    private static func causes(
-        _ line: SubmissionPlan.Line,
-        window: ReportingWindow
-    ) -> [Cause] {
-        switch line.verdict {
-        case .unchanged: []
-        case .inFlight: [.inFlight]
-        case .tell: [window.month == nil ? .monthEnd : .notYetTold]
-        case .held(.foreign): [line.shown == nil ? .missingInWaldur : .foreign]
-        case .held(let kind): [.held(kind)]
-        }
-    }
-}
+    /// True where nobody has to do anything.
+    package var isClean: Bool { unseen.isEmpty && !states.contains(.differs) }
 
-extension ReporterService {
-    /// Reads Waldur and the ledger, and compares them row by row; changes nothing in Waldur.
-    ///
-    /// - Parameter tenant: Only resources that one of this tenant's bindings names; nil for all.
-    package nonisolated func reconcile(
-        tenant: Name? = nil
-    ) async throws(ReporterTrouble) -> Reconciliation {
-        let readings = try await readings(tenant: tenant)
-        let window = status.window
-        var reconciliation = Reconciliation()
-        reconciliation.unseen = readings.unseen
-        for reading in readings.seen {
-            reconciliation.lines += Reconciliation.lines(
-                reading,
-                waldur: settings.waldur,
-                window: window
-            )
-        }
-        return reconciliation
-    }
+    /// True where Waldur shows the ledger, but for what is under way.
+    package var isSettled: Bool { unseen.isEmpty && !rows.map(\.state).contains(.differs) }
 }

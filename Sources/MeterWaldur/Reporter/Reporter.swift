@@ -130,17 +130,7 @@ package struct Reporter: Sendable {
 
     /// Whether anything may be sent, and into which month.
     package func window(at moment: ReporterMoment) -> ReportingWindow {
-        let reported = book.submissions.keys.sorted().last { month in
-            book.submissions[month]?.contains { $0.key.waldur == settings.waldur } ?? false
-        }
-        return ReportingWindow.at(
-            moment.now,
-            clock: moment.clock,
-            settings: settings,
-            turned: [book.billing.turned[settings.waldur]?.month, book.resumed[settings.waldur]]
-                .compactMap(\.self).max(),
-            lastReported: reported
-        )
+        ReportingWindow.at(moment.now, clock: moment.clock, settings: settings, book: book)
     }
 
     /// True where stopping this lane now leaves no submission without an outcome that waiting a little would

@@ -111,8 +111,13 @@ package actor ReporterService {
 
     /// Lets the reporter send in a month that it was silent for.
     ///
-    /// Refused for any month but Waldur's present one, and while that one is about to end.
-    package func resume(_ month: BillingMonth, author: String) async throws(ReporterTrouble) {
+    /// Refused for any month but Waldur's present one, and while that one is about to end. A dry run only
+    /// refuses.
+    package func resume(
+        _ month: BillingMonth,
+        isDryRun: Bool = false,
+        author: String
+    ) async throws(ReporterTrouble) {
         let clock = try await measuredClock()
         let present = BillingMonth(of: clock.earliest(at: now()), in: settings.zone)
         guard present == month else {
@@ -120,6 +125,7 @@ package actor ReporterService {
                 "by Waldur's clock it is \(present?.description ?? "no month"), not \(month)"
             )
         }
+        if isDryRun { return }
         let decision = Decision.reportingResumed(
             ReportingResumption(waldur: settings.waldur, month: month)
         )

@@ -31,6 +31,26 @@ package enum ReportingWindow: Equatable, Sendable {
         package let month: BillingMonth?
     }
 
+    /// Decides by Waldur's clock and what the book says of this Waldur.
+    package static func at(
+        _ now: Timestamp,
+        clock: WaldurClock?,
+        settings: ReporterSettings,
+        book: BookState
+    ) -> ReportingWindow {
+        let reported = book.submissions.keys.sorted().last { month in
+            book.submissions[month]?.contains { $0.key.waldur == settings.waldur } ?? false
+        }
+        return at(
+            now,
+            clock: clock,
+            settings: settings,
+            turned: [book.billing.turned[settings.waldur]?.month, book.resumed[settings.waldur]]
+                .compactMap(\.self).max(),
+            lastReported: reported
+        )
+    }
+
     /// Decides by Waldur's clock, on the safe side of its uncertainty.
     ///
     /// - Parameters:

@@ -108,6 +108,24 @@ package struct ExactDecimal: Hashable, Sendable {
         return overflow ? nil : ExactDecimal(digits: product, scale: scale + other.scale)
     }
 
+    /// Rounded to so many decimals, away from zero, as Waldur rounds what an item costs.
+    package func roundedAway(places: Int) -> ExactDecimal {
+        guard scale > places else { return self }
+        var divisor: Int128 = 1
+        for _ in places..<scale { divisor *= 10 }
+        let (quotient, remainder) = digits.quotientAndRemainder(dividingBy: divisor)
+        let step: Int128 = remainder == 0 ? 0 : digits < 0 ? -1 : 1
+        return ExactDecimal(digits: quotient + step, scale: places)
+    }
+
+    /// The exact difference.
+    package func subtracting(_ other: ExactDecimal) -> ExactDecimal {
+        Self.sum([self, other.negated])
+    }
+
+    /// A ledger's amount, in smallest units.
+    package init(_ amount: LedgerAmount) { self.init(digits: amount.rawValue, scale: 2) }
+
     /// What a ledger's amount comes to in the reported unit; nil where no decimal of 30 places is that.
     package init?(_ amount: LedgerAmount, unitsPerReported: UInt64) {
         let units = Int128(max(unitsPerReported, 1))

@@ -1,4 +1,4 @@
-internal import MeterWire
+package import MeterWire
 
 /// The time zone of a Waldur's months: a setting, since Waldur does not tell it. An IANA zone with all its
 /// changes, or a fixed offset.
@@ -53,13 +53,13 @@ package struct WaldurZone: Hashable, Sendable, CustomStringConvertible {
     package func hash(into hasher: inout Hasher) { hasher.combine(description) }
 
     /// The day since 1970-01-01 that the zone's clocks show.
-    func day(of time: Timestamp) -> Int64 {
+    package func day(of time: Timestamp) -> Int64 {
         let second = time.milliseconds.flooredQuotient(by: 1_000)
         return Int64(offsets.local(Int(second))).flooredQuotient(by: 86_400)
     }
 
     /// The first moment at which the zone's clocks show a day since 1970-01-01, or a later one.
-    func start(ofDay day: Int64) -> Timestamp {
+    package func start(ofDay day: Int64) -> Timestamp {
         Timestamp(milliseconds: Int64(offsets.firstMoment(ofDay: Int(day))) * 1_000)
     }
 }

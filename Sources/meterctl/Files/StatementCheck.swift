@@ -1,4 +1,5 @@
 internal import Meter
+internal import MeterDisk
 internal import MeterWaldur
 
 /// Checks a statement against its signature, without a server.
@@ -18,6 +19,47 @@ enum StatementCheck {
         return Set(keys)
     }
 
+    /// Whether a book has the decision that a head names.
+    ///
+    /// - Parameter publicKeys: nil where nobody says whom to trust: only the contents are checked then.
+    static func finding(
+        head bytes: [UInt8],
+        of disk: any Disk,
+        publicKeys: Set<String>?
+    ) throws(DiskError) -> Finding {
+        let head: SignedBookHead
+        do throws(StatementDefect) {
+            head = try SignedBookHead(bytes, publicKeys: publicKeys)
+        } catch {
+            let detail = "the head \(error)".replacing("statement", with: "head")
+            return Finding(file: "book", kind: "head", state: .damaged, detail: detail)
+        }
+        var found: BookHash?
+        var last: UInt64 = 0
+        _ = try Book.read(disk) { entry in
+            if entry.number == head.number { found = entry.hash }
+            last = max(last, entry.number)
+        }
+        let detail: String
+        if let found {
+            detail =
+                found == head.hash
+                ? "has decision \(head.number) as the head says, and \(last - head.number) since; signed "
+                    + "with \(head.publicKey)"
+                : "decision \(head.number) is not the one that the head names: the book was written anew"
+        } else {
+            detail =
+                "ends with decision \(last), the head names \(head.number): its end was cut off"
+        }
+        let isGood = found == head.hash
+        return Finding(
+            file: "book",
+            kind: "head",
+            state: isGood ? .good : .damaged,
+            detail: detail
+        )
+    }
+
     /// Whether a file of a data directory is named like a statement.
     static func isName(_ name: String) -> Bool {
         name.hasPrefix("statement-") && (name.hasSuffix(".json") || name.hasSuffix(".csv"))
@@ -29,6 +71,7 @@ enum StatementCheck {
         let detail: String
         do throws(StatementDefect) {
             let statement = try SignedStatement(bytes, publicKeys: publicKeys)
+            guard statement.form != .bookHead else { throw .format }
             state = .good
             detail = "\(summary(statement)), signed with \(statement.publicKey)"
         } catch {

@@ -8,7 +8,7 @@ struct BookVerbs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "book",
         abstract: "The decisions: who changed what, when.",
-        subcommands: [Tail.self]
+        subcommands: [Tail.self, Head.self]
     )
 
     struct Tail: Verb {
@@ -93,6 +93,26 @@ struct BookVerbs: AsyncParsableCommand {
                     next: "keep the directory as it is, and restore the book from a copy"
                 )
             }
+        }
+    }
+
+    struct Head: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "The number and hash of the last decision, signed.",
+            discussion: """
+                Keep it outside the data directory. Should the end of the book ever be cut off, or the book be \
+                written anew, `verify --head` shows it:
+
+                  meterctl book head > head-2026-11.json
+                  meterctl verify --head head-2026-11.json --public-key meter.pub \\
+                      /var/lib/meter
+                """
+        )
+        @OptionGroup var server: ServerOptions
+
+        func perform() async throws(CommandFailure) {
+            let bytes = try await server.document("/admin/v1/book/head", query: [])
+            Terminal.data(String(decoding: bytes, as: UTF8.self))
         }
     }
 

@@ -80,6 +80,7 @@ struct CarryVerbs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Decides about a carry that waits; it cannot be taken back.",
             discussion: """
+                  meterctl carry settle 17 --land --reason "cheaper than a credit" --dry-run
                   meterctl carry settle 17 --land --reason "cheaper than a credit"
                   meterctl carry settle 18 --credit-request \\
                       --reason "resource moved, ticket 311"
@@ -95,6 +96,7 @@ struct CarryVerbs: AsyncParsableCommand {
         var writeOff = false
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -109,7 +111,8 @@ struct CarryVerbs: AsyncParsableCommand {
                     "say one of --land, --credit-request and --write-off"
                 )
             }
-            try confirmation.confirm(
+            try dryRun.confirm(
+                confirmation,
                 "Carry \(number) will be \(settlement) for ever; this cannot be taken back."
             )
             let answer = try await server.call(
@@ -117,10 +120,11 @@ struct CarryVerbs: AsyncParsableCommand {
                 "/admin/v1/carries/\(number)/settle",
                 body: RequestBody.object([
                     ("settlement", RequestBody.string(settlement)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ])
             )
             output.show(CarryVerbs.figures(answer.json), document: answer.text)
+            dryRun.remark()
         }
     }
 

@@ -36,6 +36,7 @@ struct ComponentsVerbs: AsyncParsableCommand {
             )
         )
         var unitsPerReported: UInt64 = 1
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -47,9 +48,11 @@ struct ComponentsVerbs: AsyncParsableCommand {
                     ("unit", RequestBody.string(unit)),
                     ("reportedUnit", RequestBody.string(reportedUnit)),
                     ("unitsPerReported", RequestBody.string(String(unitsPerReported))),
+                    dryRun.member,
                 ])
             )
             output.show(answer, ComponentsVerbs.columns)
+            dryRun.remark()
         }
     }
 

@@ -71,6 +71,7 @@ struct CountingVerbs: AsyncParsableCommand {
         var from: String?
         @Option(help: "Who answers for it, and why; kept in the book.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -83,13 +84,14 @@ struct CountingVerbs: AsyncParsableCommand {
                     ("agent", RequestBody.string(agent)),
                     ("counts", RequestBody.string(way)),
                     ("from", RequestBody.string(from)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ])
             )
             output.show(
                 Table("declarations", CountingVerbs.columns, of: [answer.json]),
                 document: answer.text
             )
+            dryRun.remark()
         }
     }
 }

@@ -85,12 +85,14 @@ struct CreditVerbs: AsyncParsableCommand {
         var price: String?
         @Option(help: "Anything to remember.")
         var reason: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            try confirmation.confirm(
+            try dryRun.confirm(
+                confirmation,
                 "Credit request \(number) will be settled by invoice item \(item) for ever."
             )
             let answer = try await server.call(
@@ -98,10 +100,11 @@ struct CreditVerbs: AsyncParsableCommand {
                 "/admin/v1/credits/\(number)/settle",
                 body: RequestBody.object([
                     ("item", RequestBody.string(item)), ("price", RequestBody.string(price)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ])
             )
             output.show(answer, CreditVerbs.columns)
+            dryRun.remark()
         }
     }
 }

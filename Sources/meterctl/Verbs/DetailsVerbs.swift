@@ -74,6 +74,7 @@ struct DetailsVerbs: AsyncParsableCommand {
         var user: String
         @Option(help: "Why; it is kept in the book.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -85,11 +86,12 @@ struct DetailsVerbs: AsyncParsableCommand {
                 body: RequestBody.object([
                     ("tenant", RequestBody.string(tenant)),
                     ("user", RequestBody.string(user)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ])
             )
             let columns: [Column] = [.number("entry"), .text("tenant"), .text("user")]
             output.show(Table("erasures", columns, of: [answer.json]), document: answer.text)
+            dryRun.remark()
         }
     }
 }

@@ -58,7 +58,8 @@ struct ForeignVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            try confirmation.confirm(
+            try row.dryRun.confirm(
+                confirmation,
                 "Waldur's figure of \(row.component) on resource \(row.resource) will stand, and the "
                     + "difference be booked as an adjustment."
             )
@@ -80,7 +81,8 @@ struct ForeignVerbs: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            try confirmation.confirm(
+            try row.dryRun.confirm(
+                confirmation,
                 "Waldur's figure of \(row.component) on resource \(row.resource) will be overwritten "
                     + "with Meter's."
             )
@@ -99,6 +101,7 @@ struct ForeignRow: ParsableArguments {
     var planPeriod: String?
     @Option(help: "Why; it stands in the book for ever.")
     var reason: String
+    @OptionGroup var dryRun: DryRunOption
 
     func decide(
         _ verdict: String,
@@ -113,10 +116,16 @@ struct ForeignRow: ParsableArguments {
                 ("component", RequestBody.string(component)),
                 ("planPeriod", RequestBody.string(planPeriod)),
                 ("verdict", RequestBody.string(verdict)),
-                ("reason", RequestBody.string(reason)),
+                ("reason", RequestBody.string(reason)), dryRun.member,
             ]),
             naming: [.resource(resource), .component(component)]
         )
-        output.done(answer, "decided: \(verdict)")
+        let adjustment = answer.json.cell("adjustment")
+        output.done(
+            answer,
+            dryRun.said("decided: ", instead: "would be decided: ") + verdict
+                + (adjustment.isEmpty ? "" : ", an adjustment of \(adjustment)")
+        )
+        dryRun.remark()
     }
 }

@@ -55,6 +55,7 @@ struct KeysVerbs: AsyncParsableCommand {
         var label: String?
         @Option(help: ArgumentHelp("From then on it opens nothing: RFC 3339.", valueName: "time"))
         var expires: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -81,10 +82,10 @@ struct KeysVerbs: AsyncParsableCommand {
                     ("principal", principal.map { String($0) }),
                     ("scopes", RequestBody.strings(scope)),
                     ("label", RequestBody.string(label)),
-                    ("expires", RequestBody.string(expires)),
+                    ("expires", RequestBody.string(expires)), dryRun.member,
                 ])
             )
-            KeysVerbs.show(answer, output)
+            KeysVerbs.show(answer, output, dryRun)
         }
     }
 
@@ -120,6 +121,7 @@ struct KeysVerbs: AsyncParsableCommand {
             )
         )
         var expires: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -129,13 +131,14 @@ struct KeysVerbs: AsyncParsableCommand {
                 "/admin/v1/keys/\(ServerClient.encode(id))/rotate",
                 body: RequestBody.object([
                     ("overlapHours", overlapHours.map { String($0) }),
-                    ("expires", RequestBody.string(expires)),
+                    ("expires", RequestBody.string(expires)), dryRun.member,
                 ]),
                 naming: [.key(id)]
             )
-            KeysVerbs.show(answer, output)
+            KeysVerbs.show(answer, output, dryRun)
             if let old = answer.json["replaces"] {
-                Terminal.talk("key \(old.cell("id")) ends at \(old.cell("ends")).")
+                let ends = dryRun.said("ends", instead: "would end")
+                Terminal.talk("key \(old.cell("id")) \(ends) at \(old.cell("ends")).")
             }
         }
     }
@@ -187,29 +190,42 @@ struct KeysVerbs: AsyncParsableCommand {
         var id: String
         @Option(help: "Why; kept in the book.")
         var reason: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            try confirmation.confirm(
+            try dryRun.confirm(
+                confirmation,
                 "Whoever uses key \(id) is shut out at once, and it cannot be made valid again."
             )
             let answer = try await server.call(
                 .delete,
                 "/admin/v1/keys/\(ServerClient.encode(id))",
-                query: reason.map { [("reason", $0)] } ?? [],
+                query: (reason.map { [("reason", $0)] } ?? []) + dryRun.query,
                 naming: [.key(id)]
             )
-            output.done(answer, "key \(id) is revoked")
+            output.done(
+                answer,
+                "key \(id) " + dryRun.said("is revoked", instead: "would be revoked")
+            )
+            dryRun.remark()
         }
     }
 }
 
 extension KeysVerbs {
     /// A new key: in a table it alone, so that it can go straight into a file; the rest is talk.
-    fileprivate static func show(_ answer: Answer, _ output: OutputOptions) {
-        if output.output == .table {
+    fileprivate static func show(
+        _ answer: Answer,
+        _ output: OutputOptions,
+        _ dryRun: DryRunOption
+    ) {
+        if output.output == .table, dryRun.dryRun {
+            let scopes = answer.json.cell("scopes")
+            Terminal.talk("a key with scopes \(scopes) would be made")
+        } else if output.output == .table {
             Terminal.line(answer.json.cell("key"))
         } else {
             output.show(
@@ -220,6 +236,7 @@ extension KeysVerbs {
                 ]
             )
         }
+        if dryRun.dryRun { return dryRun.remark() }
         Terminal.talk(
             "key \(answer.json.cell("id")), principal \(answer.json.cell("principal.id")), "
                 + "scopes \(answer.json.cell("scopes")). It is shown only this once."

@@ -34,6 +34,7 @@ struct LimitsVerbs: AsyncParsableCommand {
         var limit: [String] = []
         @Option(help: "Why; kept in the book.")
         var reason: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -57,12 +58,13 @@ struct LimitsVerbs: AsyncParsableCommand {
                     ("tenant", RequestBody.string(tenant)),
                     ("principal", principal.map { String($0) }),
                     ("limits", RequestBody.object(members)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ])
             )
             var table = LimitsVerbs.table()
             LimitsVerbs.add(answer.json, to: &table)
             output.show(table, document: answer.text, nothing: "as for all")
+            dryRun.remark()
         }
 
         /// `NAME=VALUE` as a member of the request's object.

@@ -42,8 +42,7 @@ extension MapVerbs {
         var from: String?
         @Flag(inversion: .prefixedNo, help: "Bind new resources by themselves, or no longer.")
         var follow: Bool?
-        @Flag(help: "Only say what would be bound.")
-        var dryRun = false
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
@@ -62,8 +61,9 @@ extension MapVerbs {
         }
 
         func perform() async throws(CommandFailure) {
-            if live, !dryRun {
-                try confirmation.confirm(
+            if live {
+                try dryRun.confirm(
+                    confirmation,
                     "Waldur will be told, and bill, what the agents of offering \(offering) use."
                 )
             }
@@ -77,7 +77,7 @@ extension MapVerbs {
                     ("class", RequestBody.string(live ? "live" : bindingClass)),
                     ("from", RequestBody.string(from)),
                     ("follow", follow.map { $0 ? "true" : "false" }),
-                    ("dryRun", dryRun ? "true" : "false"),
+                    dryRun.member,
                 ])
             )
             output.show(
@@ -86,6 +86,7 @@ extension MapVerbs {
                 Self.columns,
                 nothing: "the account sees no resource of that offering"
             )
+            dryRun.remark()
             let conflicts = answer.json.list("resources").count { $0.isTrue("isConflict") }
             guard conflicts == 0 else {
                 throw CommandFailure(

@@ -65,6 +65,7 @@ struct MapVerbs: AsyncParsableCommand {
         var live = false
         @Option(help: "What people call it: project, order.")
         var label: String?
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -78,7 +79,8 @@ struct MapVerbs: AsyncParsableCommand {
         func perform() async throws(CommandFailure) {
             await server.hint([.tenant(tenant), .agent(agent, of: tenant)])
             if live {
-                try confirmation.confirm(
+                try dryRun.confirm(
+                    confirmation,
                     "Waldur will be told what agent \(agent) of tenant \(tenant) uses, and bill it "
                         + "on resource \(resource)."
                 )
@@ -94,11 +96,12 @@ struct MapVerbs: AsyncParsableCommand {
                     ("waldur", RequestBody.string(waldur.waldur)),
                     ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
                     ("class", RequestBody.string(live ? "live" : bindingClass)),
-                    ("label", RequestBody.string(label)),
+                    ("label", RequestBody.string(label)), dryRun.member,
                 ]),
                 naming: [.resource(resource)]
             )
             output.show(answer, MapVerbs.columns)
+            dryRun.remark()
         }
     }
 

@@ -48,8 +48,7 @@ struct OfferingVerbs: AsyncParsableCommand {
             )
         )
         var bills: [String] = []
-        @Flag(help: "Only say what would be booked.")
-        var dryRun = false
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -67,7 +66,7 @@ struct OfferingVerbs: AsyncParsableCommand {
                 query: waldur.query,
                 body: RequestBody.object([
                     ("feeds", RequestBody.strings(feeds)),
-                    ("bills", RequestBody.strings(bills)), ("dryRun", dryRun ? "true" : "false"),
+                    ("bills", RequestBody.strings(bills)), dryRun.member,
                 ])
             )
             let feeding = answer.json.list("components").filter { $0.cell("state") == "refused" }
@@ -79,6 +78,7 @@ struct OfferingVerbs: AsyncParsableCommand {
                 Self.columns,
                 nothing: "the offering has no components"
             )
+            dryRun.remark()
             let bad: Swift.Set<String> = ["not-fed", "unit-unknown", "refused"]
             let untold = answer.json.list("components").count { bad.contains($0.cell("state")) }
             guard untold == 0 else {

@@ -144,29 +144,28 @@ struct PeriodVerbs: AsyncParsableCommand {
             completion: KnownNames.completion(.tenants)
         )
         var tenant: [String] = []
-        @Flag(help: "Say what would be closed, and close nothing.")
-        var dryRun = false
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            if !dryRun {
-                try confirmation.confirm(
-                    "\(month) will be closed, with a signed statement for each tenant.",
-                    typing: month
-                )
-            }
+            try dryRun.confirm(
+                confirmation,
+                "\(month) will be closed, with a signed statement for each tenant.",
+                typing: month
+            )
             let answer = try await server.call(
                 .post,
                 "/admin/v1/periods/\(ServerClient.encode(month))/close",
                 query: waldur.query,
                 body: RequestBody.object([
-                    ("tenants", RequestBody.strings(tenant)), ("dryRun", dryRun ? "true" : nil),
+                    ("tenants", RequestBody.strings(tenant)), dryRun.member,
                 ]),
                 naming: tenant.map { .tenant($0) }
             )
             PeriodVerbs.show(answer, output)
+            dryRun.remark()
             let held = answer.json.list("tenants").count { !$0.list("obstacles").isEmpty }
             guard held == 0 else {
                 throw CommandFailure(
@@ -185,6 +184,7 @@ struct PeriodVerbs: AsyncParsableCommand {
                 Its statement stays; the next revision has its hash, and only the carries and adjustments \
                 that were made since.
 
+                  meterctl period reopen 2026-11 --tenant acme --reason "ticket 311" --dry-run
                   meterctl period reopen 2026-11 --tenant acme --reason "ticket 311"
                 """
         )
@@ -195,12 +195,14 @@ struct PeriodVerbs: AsyncParsableCommand {
         var tenant: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
-            try confirmation.confirm(
+            try dryRun.confirm(
+                confirmation,
                 "\(month) of \(tenant) will be opened again, for another revision.",
                 typing: month
             )
@@ -210,11 +212,12 @@ struct PeriodVerbs: AsyncParsableCommand {
                 query: waldur.query,
                 body: RequestBody.object([
                     ("tenant", RequestBody.string(tenant)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ]),
                 naming: [.tenant(tenant)]
             )
             output.show(answer, PeriodVerbs.columns)
+            dryRun.remark()
         }
     }
 

@@ -46,21 +46,24 @@ struct ReportVerbs: AsyncParsableCommand {
                 already are skipped. Exits 5 where it is not known what became of a call, 4 where \
                 something could not be told.
 
+                  meterctl report submit --dry-run
                   meterctl report submit
                 """
         )
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(
-                .post,
-                "/admin/v1/report/submit",
+                dryRun.dryRun ? .get : .post,
+                dryRun.dryRun ? "/admin/v1/report/preview" : "/admin/v1/report/submit",
                 query: waldur.query
             )
             output.show(answer, "rows", ReportVerbs.columns, nothing: "nothing was to be told")
             ReportVerbs.remark(on: answer.json)
+            if dryRun.dryRun { return dryRun.remark() }
             let states = answer.json.list("rows").map { $0.cell("state") }
             if states.contains("in-flight") || states.contains("unknown") {
                 throw CommandFailure(
@@ -120,6 +123,7 @@ struct ReportVerbs: AsyncParsableCommand {
         )
         @Argument(help: "The new month, such as 2026-12.")
         var month: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -130,10 +134,17 @@ struct ReportVerbs: AsyncParsableCommand {
                 "/admin/v1/report/resume",
                 body: RequestBody.object([
                     ("month", RequestBody.string(month)),
-                    ("waldur", RequestBody.string(waldur.waldur)),
+                    ("waldur", RequestBody.string(waldur.waldur)), dryRun.member,
                 ])
             )
-            output.done(answer, "reporting goes on in \(month)")
+            output.done(
+                answer,
+                dryRun.said(
+                    "reporting goes on in \(month)",
+                    instead: "reporting would go on in \(month)"
+                )
+            )
+            dryRun.remark()
         }
     }
 

@@ -62,8 +62,7 @@ struct RetentionVerbs: AsyncParsableCommand {
                   meterctl retention apply
                 """
         )
-        @Flag(help: "Say what would go, and change nothing.")
-        var dryRun = false
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
 
@@ -76,9 +75,10 @@ struct RetentionVerbs: AsyncParsableCommand {
             let answer = try await server.call(
                 .post,
                 "/admin/v1/retention/apply",
-                body: RequestBody.object([("dryRun", dryRun ? "true" : "false")])
+                body: RequestBody.object([dryRun.member])
             )
             output.show(answer, "items", Self.columns, nothing: "nothing is to go")
+            dryRun.remark()
         }
     }
 }

@@ -64,8 +64,7 @@ struct SourcesVerbs: AsyncParsableCommand {
         var maxEvents: UInt64?
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String?
-        @Flag(help: "Say what would be accepted, and accept nothing.")
-        var dryRun = false
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -109,17 +108,16 @@ struct SourcesVerbs: AsyncParsableCommand {
             guard let maxEvents, let reason else {
                 throw CommandFailure(.usage, "--accept-gaps needs --max-events and --reason")
             }
-            if !dryRun {
-                try confirmation.confirm(
-                    "Up to \(maxEvents) events that \(selector) means are accepted as lost for ever."
-                )
-            }
+            try dryRun.confirm(
+                confirmation,
+                "Up to \(maxEvents) events that \(selector) means are accepted as lost for ever."
+            )
             let answer = try await server.call(
                 .post,
                 "/admin/v1/sources/gaps/accept",
                 body: RequestBody.object([
                     ("selector", RequestBody.string(selector)), ("maxEvents", "\(maxEvents)"),
-                    ("reason", RequestBody.string(reason)), ("dryRun", dryRun ? "true" : nil),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ]),
                 naming: [.source(selector)]
             )
@@ -127,6 +125,7 @@ struct SourcesVerbs: AsyncParsableCommand {
                 answer,
                 [.text("selector"), .number("gaps"), .number("at most"), .prose("tenants")]
             )
+            dryRun.remark()
         }
     }
 
@@ -178,6 +177,7 @@ struct SourcesVerbs: AsyncParsableCommand {
         var source: String
         @Option(help: "Why; kept in the book.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var confirmation: ConfirmationOptions
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -200,7 +200,8 @@ struct SourcesVerbs: AsyncParsableCommand {
                     next: "give more of its id: meterctl sources list"
                 )
             }
-            try confirmation.confirm(
+            try dryRun.confirm(
+                confirmation,
                 "Source \(found.cell("source")), last seen \(found.cell("lastSeen")), will be waited for "
                     + "no more."
             )
@@ -209,10 +210,11 @@ struct SourcesVerbs: AsyncParsableCommand {
                 "/admin/v1/sources/\(found.cell("source"))/retire",
                 body: RequestBody.object([
                     ("reason", RequestBody.string(reason)),
-                    ("principal", found.cell("principal")),
+                    ("principal", found.cell("principal")), dryRun.member,
                 ])
             )
             output.show(answer, SourcesVerbs.columns)
+            dryRun.remark()
         }
     }
 

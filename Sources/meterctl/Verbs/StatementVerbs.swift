@@ -81,6 +81,7 @@ struct StatementVerbs: AsyncParsableCommand {
             )
             @Option(help: "A label for people.")
             var label: String?
+            @OptionGroup var dryRun: DryRunOption
             @OptionGroup var confirmation: ConfirmationOptions
             @OptionGroup var server: ServerOptions
             @OptionGroup var output: OutputOptions
@@ -90,15 +91,17 @@ struct StatementVerbs: AsyncParsableCommand {
             ]
 
             func perform() async throws(CommandFailure) {
-                try confirmation.confirm(
+                try dryRun.confirm(
+                    confirmation,
                     "Statements to come will be signed with another key; the present one is gone."
                 )
                 let answer = try await server.call(
                     .post,
                     "/admin/v1/statement-keys/rotate",
-                    body: RequestBody.object([("label", RequestBody.string(label))])
+                    body: RequestBody.object([("label", RequestBody.string(label)), dryRun.member])
                 )
                 output.show(answer, "keys", Self.columns, nothing: "no key")
+                dryRun.remark()
             }
         }
     }

@@ -10,7 +10,7 @@ extension MapVerbs {
                 goes on live. Refused where a figure was written after the instant; it says when, and with \
                 which description. Exits 4 where any resource was not adopted.
 
-                  meterctl map adopt 9f3c... --from 2026-11-20T12:00:00Z
+                  meterctl map adopt 9f3c... --from 2026-11-20T12:00:00Z --dry-run
                   meterctl map adopt --all --from 2026-11-20T12:00:00Z
                 """
         )
@@ -23,6 +23,7 @@ extension MapVerbs {
         var all = false
         @Option(help: "The first minute that Meter counts: when the other reporter was stopped.")
         var from: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
 
@@ -48,11 +49,14 @@ extension MapVerbs {
                         query: waldur.query,
                         body: RequestBody.object([
                             ("resource", RequestBody.string(resource)),
-                            ("from", RequestBody.string(from)),
+                            ("from", RequestBody.string(from)), dryRun.member,
                         ]),
                         naming: [.resource(resource)]
                     )
-                    Terminal.talk("adopted \(resource) from \(from)")
+                    Terminal.talk(
+                        dryRun.said("adopted ", instead: "would be adopted: ")
+                            + "\(resource) from \(from)"
+                    )
                 } catch {
                     Terminal.talk("not adopted: \(resource)")
                     if resources.count == 1 { throw error }
@@ -60,6 +64,7 @@ extension MapVerbs {
                     refused = error
                 }
             }
+            dryRun.remark()
             if let refused { throw refused }
         }
     }
@@ -80,6 +85,7 @@ extension MapVerbs {
         var resource: String
         @Option(help: "Why; it stands in the book for ever.")
         var reason: String
+        @OptionGroup var dryRun: DryRunOption
         @OptionGroup var waldur: WaldurOption
         @OptionGroup var server: ServerOptions
         @OptionGroup var output: OutputOptions
@@ -91,11 +97,15 @@ extension MapVerbs {
                 query: waldur.query,
                 body: RequestBody.object([
                     ("resource", RequestBody.string(resource)),
-                    ("reason", RequestBody.string(reason)),
+                    ("reason", RequestBody.string(reason)), dryRun.member,
                 ]),
                 naming: [.resource(resource)]
             )
-            output.done(answer, "released \(resource)")
+            output.done(
+                answer,
+                dryRun.said("released ", instead: "would be released: ") + resource
+            )
+            dryRun.remark()
         }
     }
 }

@@ -15,9 +15,12 @@ struct VerifyVerb: Verb {
             On a server that runs, a file may grow or go while it is read; stop it, or verify a copy.
 
             With --public-key the paths are statements, whose signatures are checked against the keys of \
-            a file; damage is what was changed or signed by another.
+            a file; damage is what was changed or signed by another. With --head the paths are data \
+            directories, whose books are compared with a signed head of before.
 
               meterctl verify /var/lib/meter
+              meterctl verify --head head-2026-11.json --public-key meter.pub \\
+                  /var/lib/meter
               meterctl verify --public-key meter.pub acme-2026-11.json
               meterctl verify segment-0000000000000000-0000000000a1b2c3.ms -o json
             """
@@ -33,13 +36,19 @@ struct VerifyVerb: Verb {
         completion: .file()
     )
     var publicKey: String?
+    @Option(
+        help: "Check that books still have what this head (`book head`) names.",
+        completion: .file()
+    )
+    var head: String?
     @OptionGroup var output: OutputOptions
 
     func perform() async throws(CommandFailure) {
         let keys = try publicKey.map { path throws(CommandFailure) in
             try StatementCheck.publicKeys(path)
         }
-        if keys != nil && paths.isEmpty {
+        let head = try self.head.map { path throws(CommandFailure) in try LocalFile.bytes(path) }
+        if keys != nil && head == nil && paths.isEmpty {
             throw CommandFailure(.usage, "--public-key needs the statements to check")
         }
         let named =
@@ -55,7 +64,9 @@ struct VerifyVerb: Verb {
         var damaged = 0
         for path in named {
             let findings =
-                if let keys {
+                if let head {
+                    [try Self.finding(head: head, of: path, publicKeys: keys)]
+                } else if let keys {
                     [
                         StatementCheck.finding(
                             try LocalFile.bytes(path),
@@ -76,10 +87,23 @@ struct VerifyVerb: Verb {
             throw CommandFailure(
                 .damage,
                 damaged == 1 ? "damage was found" : "damage was found in \(damaged) places",
-                next: keys == nil
+                next: keys == nil || head != nil
                     ? "keep the directory as it is, and restore the named files from a copy"
                     : "ask for the statement again: meterctl statement render"
             )
+        }
+    }
+
+    private static func finding(
+        head: [UInt8],
+        of path: String,
+        publicKeys: Set<String>?
+    ) throws(CommandFailure) -> Finding {
+        let disk = try MeterPath(path).disk
+        do throws(DiskError) {
+            return try StatementCheck.finding(head: head, of: disk, publicKeys: publicKeys)
+        } catch {
+            throw CommandFailure(.failed, "the book in \(path) cannot be read: \(error)")
         }
     }
 

@@ -97,6 +97,29 @@ import Testing
         #expect(closing.status == 400)
     }
 
+    @Test func `a reconciliation names its Waldur, exports and explanations are of one`()
+        async throws
+    {
+        let server = try await server()
+        let all = try await server.call("GET", "/admin/v1/reconcile")
+        #expect(all.status == 503 && all.text.contains("tallinn: "), "\(all.text)")
+        let one = try await server.call("GET", "/admin/v1/reconcile?waldur=tartu&period=2026-01")
+        #expect(one.status == 503 && !one.text.contains("tallinn"), "\(one.text)")
+        let none = try await server.call("GET", "/admin/v1/reconcile?waldur=narva")
+        #expect(none.status == 409 && none.text.contains("tallinn, tartu"), "\(none.text)")
+        let export = "/admin/v1/export?format=json"
+        #expect(try await server.call("GET", export).status == 400)
+        #expect(try await server.call("GET", export + "&tenant=both").status == 400)
+        let acme = try await server.call("GET", export + "&tenant=acme")
+        #expect(acme.status == 200 && acme.json["waldur"]?.string == "tallinn", "\(acme.text)")
+        let named = try await server.call("GET", export + "&waldur=tartu")
+        #expect(named.json["waldur"]?.string == "tartu")
+        let explain = "/admin/v1/explain?agent=a&component=in&tenant="
+        #expect(try await server.call("GET", explain + "zeta").status == 200)
+        #expect(try await server.call("GET", explain + "both").status == 400)
+        #expect(try await server.call("GET", explain + "both&waldur=tartu").status == 200)
+    }
+
     @Test func `a tenant's bill is that of the Waldur that it is bound in`() async throws {
         let server = try await server()
         let key = try await server.makeKey(

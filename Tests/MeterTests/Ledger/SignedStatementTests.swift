@@ -9,6 +9,7 @@ struct SignedStatementTests {
     private static let contents: [SignedStatement.Form: String] = [
         .json: #"{"version":1,"tenant":"a","lines":[{"metered":"12"}]}"#,
         .csv: "record,tenant\r\nline,a\r\n",
+        .bookHead: #"{"version":1,"decisions":"12"}"#,
     ]
 
     private func key(_ byte: UInt8) throws -> StatementKey {

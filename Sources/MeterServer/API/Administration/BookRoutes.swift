@@ -2,16 +2,32 @@ internal import Meter
 internal import MeterWaldur
 internal import MeterWire
 
-/// `/admin/v1/book`: the newest decisions, as the audit log has them.
+/// `/admin/v1/book`: the newest decisions, as the audit log has them, and how far it goes.
 struct BookRoutes {
     let context: ServerContext
+    let statements: StatementFiles
 
     var routes: [APIRoute] {
         [
             APIRoute(.get, "/admin/v1/book", scopes: .admin) { call throws(Problem) in
                 try tail(call)
-            }
+            },
+            APIRoute(.get, "/admin/v1/book/head", scopes: .admin) { call throws(Problem) in
+                try head(call)
+            },
         ]
+    }
+
+    /// The last decision's number and hash, signed: kept elsewhere, it shows that none was cut off.
+    private func head(_ call: APICall) throws(Problem) -> APIAnswer {
+        try call.query.allow([])
+        // The key's own decision, where it is the first, is in the head.
+        let key = try statements.signer(context.book, for: call.caller)
+        let head = context.book.state.head
+        guard let signed = SignedBookHead(head, at: context.clock.now(), key: key) else {
+            throw .unavailable("The head could not be signed.")
+        }
+        return APIAnswer(body: signed.bytes)
     }
 
     /// Reads the book's files anew: a rare question, and one that the files themselves should answer.

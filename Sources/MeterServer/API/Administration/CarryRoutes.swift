@@ -41,7 +41,7 @@ struct CarryRoutes {
     }
 
     private func settle(_ call: APICall) throws(Problem) -> APIAnswer {
-        let fields = try RequestFields(call.body, allowed: ["settlement", "reason"])
+        let fields = try RequestFields(call.body, allowed: ["settlement", "reason", "dryRun"])
         guard
             let settlement = CarrySettled.Settlement(rawValue: try fields.text("settlement"))
         else { throw .badBody("`settlement` is landed, credit-request or written-off.") }
@@ -57,7 +57,7 @@ struct CarryRoutes {
                 )
             }
         }
-        _ = try context.book.decide(
+        try context.book.decide(
             [
                 .carrySettled(
                     CarrySettled(
@@ -68,7 +68,8 @@ struct CarryRoutes {
                     )
                 )
             ],
-            call.caller
+            call.caller,
+            isDryRun: fields.isDryRun()
         )
         return .json(json(try self.standing(call), context.book.state))
     }

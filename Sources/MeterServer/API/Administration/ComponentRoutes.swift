@@ -27,7 +27,7 @@ struct ComponentRoutes {
         let name = try RequestFields.name(call.parts["component"] ?? "", "component")
         let fields = try RequestFields(
             call.body,
-            allowed: ["unit", "reportedUnit", "unitsPerReported"]
+            allowed: ["unit", "reportedUnit", "unitsPerReported", "dryRun"]
         )
         let component = Component(
             name: name,
@@ -37,7 +37,11 @@ struct ComponentRoutes {
         )
         // Saying the same again is no decision.
         if context.book.state.components[name] != component {
-            _ = try context.book.decide([.componentDeclared(component)], call.caller)
+            try context.book.decide(
+                [.componentDeclared(component)],
+                call.caller,
+                isDryRun: fields.isDryRun()
+            )
         }
         return .json(Self.json(component))
     }

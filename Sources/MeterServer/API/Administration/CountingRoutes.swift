@@ -33,7 +33,7 @@ struct CountingRoutes {
     private func declare(_ call: APICall) throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["tenant", "agent", "counts", "from", "reason"]
+            allowed: ["tenant", "agent", "counts", "from", "reason", "dryRun"]
         )
         guard let way = UsageWay(rawValue: try fields.text("counts")) else {
             throw .badBody(
@@ -59,14 +59,19 @@ struct CountingRoutes {
             from: from,
             reason: try fields.text("reason")
         )
-        let entries = try context.book.decide([.countingDeclared(declaration)], call.caller)
+        let isDryRun = try fields.isDryRun()
+        let entries = try context.book.decide(
+            [.countingDeclared(declaration)],
+            call.caller,
+            isDryRun: isDryRun
+        )
         guard let entry = entries.first else { throw .internalError }
         return .json(
             Self.json(
                 CountingStanding(declaration: declaration, author: entry.author, made: entry.time),
                 state: .planned
             ),
-            status: 201
+            status: isDryRun ? 200 : 201
         )
     }
 

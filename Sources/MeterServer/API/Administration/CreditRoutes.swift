@@ -65,7 +65,7 @@ struct CreditRoutes {
     }
 
     private func settle(_ call: APICall) throws(Problem) -> APIAnswer {
-        let fields = try RequestFields(call.body, allowed: ["item", "price", "reason"])
+        let fields = try RequestFields(call.body, allowed: ["item", "price", "reason", "dryRun"])
         guard let item = InvoiceItemID(try fields.text("item")) else {
             throw .badBody("`item` is the uuid of the invoice item that grants it.")
         }
@@ -76,7 +76,7 @@ struct CreditRoutes {
         guard let number = call.parts["number"].flatMap({ UInt64($0) }) else {
             throw .precondition("There is no credit of this number; see `meterctl credit list`.")
         }
-        _ = try context.book.decide(
+        try context.book.decide(
             [
                 .creditGranted(
                     CreditGranted(
@@ -87,7 +87,8 @@ struct CreditRoutes {
                     )
                 )
             ],
-            call.caller
+            call.caller,
+            isDryRun: fields.isDryRun()
         )
         let book = context.book.state
         guard let standing = book.billing.carries[number] else { throw .internalError }

@@ -64,17 +64,22 @@ struct DetailsRoutes {
 
     /// Answers when the decision is durable; files are rewritten soon after.
     private func erase(_ call: APICall) throws(Problem) -> APIAnswer {
-        let fields = try RequestFields(call.body, allowed: ["tenant", "user", "reason"])
+        let fields = try RequestFields(call.body, allowed: ["tenant", "user", "reason", "dryRun"])
         let erasure = DetailsErasure(
             tenant: try fields.name("tenant"), user: try fields.name("user"),
             position: context.engine.appended, reason: try fields.text("reason"))
-        let entries = try context.book.decide([.detailsErased(erasure)], call.caller)
+        let isDryRun = try fields.isDryRun()
+        let entries = try context.book.decide(
+            [.detailsErased(erasure)],
+            call.caller,
+            isDryRun: isDryRun
+        )
         return .json(
             [
-                "entry": .optional(entries.last.map { "\($0.number)" }),
+                "entry": .optional(isDryRun ? nil : entries.last.map { "\($0.number)" }),
                 "tenant": .string(erasure.tenant.description),
                 "user": .string(erasure.user.description),
                 "position": .decimal(erasure.position),
-            ], status: 202)
+            ], status: isDryRun ? 200 : 202)
     }
 }

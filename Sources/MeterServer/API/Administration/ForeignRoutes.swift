@@ -29,7 +29,7 @@ struct ForeignRoutes {
     private func decide(_ call: APICall) throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["resource", "component", "planPeriod", "verdict", "reason"]
+            allowed: ["resource", "component", "planPeriod", "verdict", "reason", "dryRun"]
         )
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
@@ -61,9 +61,16 @@ struct ForeignRoutes {
             }
             decisions = accepted
         }
-        _ = try context.book.decide(decisions, call.caller)
+        let isDryRun = try fields.isDryRun()
+        try context.book.decide(decisions, call.caller, isDryRun: isDryRun)
+        let adjustment = decisions.compactMap { decision -> LedgerAmount? in
+            guard case .adjustmentMade(let adjustment) = decision else { return nil }
+            return adjustment.amount
+        }.first
         return .json([
             "verdict": .string(verdict.rawValue), "row": .string("\(standing.found.key)"),
+            "shown": .optional(standing.found.usage), "adjustment": .optional(adjustment),
+            "dryRun": .boolean(isDryRun),
         ])
     }
 

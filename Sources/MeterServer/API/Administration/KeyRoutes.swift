@@ -39,7 +39,9 @@ struct KeyRoutes {
     private func create(_ call: APICall) throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["kind", "scopes", "label", "expires", "principal", "platform", "tenant"]
+            allowed: [
+                "kind", "scopes", "label", "expires", "principal", "platform", "tenant", "dryRun",
+            ]
         )
         guard let kind = KeyText.Kind(rawValue: try fields.text("kind")) else {
             throw .badBody("`kind` is wire (for frames over UDP and TCP) or http.")
@@ -63,8 +65,9 @@ struct KeyRoutes {
         let made = try draw(kind, principal.id, scopes, label: label, expires: expires)
         var decisions: [Decision] = isNew ? [.principalSet(principal)] : []
         decisions.append(.keyCreated(made.key))
-        _ = try context.book.decide(decisions, call.caller)
-        return .json(.object(try Self.members(of: made, principal)), status: 201)
+        let isDryRun = try fields.isDryRun()
+        try context.book.decide(decisions, call.caller, isDryRun: isDryRun)
+        return try Self.answer(made, principal, isDryRun: isDryRun)
     }
 
     /// Draws a key and its secret; nothing is decided yet.
@@ -102,20 +105,23 @@ struct KeyRoutes {
         }
     }
 
-    /// The one answer that holds a key's secret.
-    private static func members(
-        of made: (text: KeyText, key: Key),
-        _ principal: Principal
-    ) throws(Problem) -> [JSONMember] {
-        [
-            JSONMember("id", .string(made.key.id.description)),
+    /// The one answer that holds a key's secret; one that was drawn for a dry run is forgotten.
+    private static func answer(
+        _ made: (text: KeyText, key: Key),
+        _ principal: Principal,
+        isDryRun: Bool,
+        besides more: [JSONMember] = []
+    ) throws(Problem) -> APIAnswer {
+        let members = [
+            JSONMember("id", isDryRun ? .null : .string(made.key.id.description)),
             JSONMember("kind", .string(made.key.kind.rawValue)),
-            JSONMember("key", .string(try shown(made.text))),
+            JSONMember("key", isDryRun ? .null : .string(try shown(made.text))),
             JSONMember("scopes", .array(made.key.scopes.names.map { .string($0) })),
             JSONMember("label", .string(made.key.label)),
             JSONMember("principal", json(principal)),
             JSONMember("expires", .optional(made.key.expires.map(RFC3339.text))),
         ]
+        return .json(.object(members + more), status: isDryRun ? 200 : 201)
     }
 
     /// Makes a key that takes another's place. Both are good for as long as something that was sealed or
@@ -123,7 +129,7 @@ struct KeyRoutes {
     private func rotate(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow([])
         let id = try Self.id(call)
-        let fields = try RequestFields(call.body, allowed: ["overlapHours", "expires"])
+        let fields = try RequestFields(call.body, allowed: ["overlapHours", "expires", "dryRun"])
         let state = context.book.state
         let now = context.clock.now()
         guard let old = state.keys[id], let principal = state.principals[old.key.principal] else {
@@ -160,19 +166,18 @@ struct KeyRoutes {
             by: made.key.id,
             ends: now.advanced(byMilliseconds: overlap)
         )
-        _ = try context.book.decide(
+        let isDryRun = try fields.isDryRun()
+        try context.book.decide(
             [.keyCreated(made.key), .keyReplaced(replacement)],
-            call.caller
+            call.caller,
+            isDryRun: isDryRun
         )
-        let end = context.book.state.keys[id]?.end
-        var members = try Self.members(of: made, principal)
-        members.append(
-            JSONMember(
-                "replaces",
-                ["id": .string(id.description), "ends": .optional(end.map(RFC3339.text))]
-            )
+        let end = min(replacement.ends, old.key.expires ?? replacement.ends)
+        let replaced = JSONMember(
+            "replaces",
+            ["id": .string(id.description), "ends": .string(RFC3339.text(end))]
         )
-        return .json(.object(members), status: 201)
+        return try Self.answer(made, principal, isDryRun: isDryRun, besides: [replaced])
     }
 
     /// A key that was made to live for some time is followed by one that lives as long again.
@@ -229,12 +234,13 @@ struct KeyRoutes {
     }
 
     private func revoke(_ call: APICall) throws(Problem) -> APIAnswer {
-        try call.query.allow(["reason"])
+        try call.query.allow(["reason", "dryRun"])
         let id = try Self.id(call)
         let reason = try call.query.one("reason")
         let entries = try context.book.decide(
             [.keyRevoked(KeyRevocation(id: id, reason: reason))],
-            call.caller
+            call.caller,
+            isDryRun: try call.query.flag("dryRun")
         )
         return .json([
             "id": .string(id.description),

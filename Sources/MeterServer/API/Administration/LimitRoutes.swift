@@ -55,7 +55,7 @@ struct LimitRoutes {
     private func set(_ call: APICall) throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["tenant", "principal", "limits", "reason"]
+            allowed: ["tenant", "principal", "limits", "reason", "dryRun"]
         )
         let subject: LimitSubject
         switch (try fields.optional("tenant"), try fields.natural("principal")) {
@@ -79,7 +79,7 @@ struct LimitRoutes {
         }
         // Saying the same again is no decision.
         if limits != context.book.state.limits[subject] ?? LimitValues() {
-            _ = try context.book.decide(
+            try context.book.decide(
                 [
                     .limitsSet(
                         LimitsDecision(
@@ -89,7 +89,8 @@ struct LimitRoutes {
                         )
                     )
                 ],
-                call.caller
+                call.caller,
+                isDryRun: fields.isDryRun()
             )
         }
         return .json(

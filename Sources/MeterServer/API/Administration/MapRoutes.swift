@@ -48,6 +48,7 @@ struct MapRoutes {
             call.body,
             allowed: [
                 "tenant", "agent", "access", "label", "waldur", "resource", "from", "to", "class",
+                "dryRun",
             ]
         )
         let state = context.book.state
@@ -84,8 +85,9 @@ struct MapRoutes {
         }
         var decisions: [Decision] = isNew ? [.accessMade(access)] : []
         decisions.append(.bindingSet(binding))
-        _ = try context.book.decide(decisions, call.caller)
-        return .json(Self.json(binding), status: 201)
+        let isDryRun = try fields.isDryRun()
+        try context.book.decide(decisions, call.caller, isDryRun: isDryRun)
+        return .json(Self.json(binding), status: isDryRun ? 200 : 201)
     }
 
     /// The access that is named, or a new one: two projects of a tenant that order the same agent have

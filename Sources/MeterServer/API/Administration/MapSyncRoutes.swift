@@ -66,7 +66,7 @@ struct MapSyncRoutes {
             class: bindingClass,
             from: try fields.minute("from"),
             follows: try fields.boolean("follow"),
-            isDryRun: try fields.boolean("dryRun") ?? false,
+            isDryRun: try fields.isDryRun(),
             author: call.caller.author
         )
         try call.query.allow(["waldur"])

@@ -51,7 +51,7 @@ struct OfferingRoutes {
             }
             given.bills.append(bills)
         }
-        let isDryRun = try fields.boolean("dryRun") ?? false
+        let isDryRun = try fields.isDryRun()
         try call.query.allow(["waldur"])
         let control = try ReportRoutes.control(reporting, call)
         let (wishes, author) = (given, call.caller.author)

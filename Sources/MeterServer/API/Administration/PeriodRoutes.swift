@@ -115,7 +115,7 @@ struct PeriodRoutes {
     private func close(_ call: APICall) async throws(Problem) -> APIAnswer {
         let period = try period(call)
         let fields = try RequestFields(call.body, allowed: ["tenants", "dryRun"])
-        let isDryRun = try fields.boolean("dryRun") ?? false
+        let isDryRun = try fields.isDryRun()
         var wanted: Set<Name>?
         if let texts = try fields.texts("tenants") {
             var names: Set<Name> = []
@@ -142,7 +142,7 @@ struct PeriodRoutes {
 
     private func reopen(_ call: APICall) throws(Problem) -> APIAnswer {
         let period = try period(call)
-        let fields = try RequestFields(call.body, allowed: ["tenant", "reason"])
+        let fields = try RequestFields(call.body, allowed: ["tenant", "reason", "dryRun"])
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
         return .json(
@@ -150,6 +150,7 @@ struct PeriodRoutes {
                 fields.name("tenant"),
                 in: period,
                 reason: reason,
+                isDryRun: fields.isDryRun(),
                 for: call.caller
             ).json
         )

@@ -1,7 +1,7 @@
 internal import Meter
 internal import MeterWire
 
-/// `/admin/v1/report` and `/admin/v1/reconcile`: what Waldur is told, and whether it agrees.
+/// `/admin/v1/report`: what Waldur is told.
 struct ReportRoutes {
     let reporting: (any ReportingControl)?
 
@@ -29,44 +29,27 @@ struct ReportRoutes {
                 scopes: .admin,
                 bodyByteCountMax: 1 << 12
             ) { call async throws(Problem) in try await resume(call) },
-            APIRoute(.get, "/admin/v1/reconcile", scopes: .admin) { call async throws(Problem) in
-                try await reconcile(call)
-            },
         ]
     }
 
     private func resume(_ call: APICall) async throws(Problem) -> APIAnswer {
         let control = try Self.control(reporting)
-        let fields = try RequestFields(call.body, allowed: ["waldur", "month"])
+        let fields = try RequestFields(call.body, allowed: ["waldur", "month", "dryRun"])
         guard let month = BillingMonth(try fields.text("month")) else {
             throw .badBody("`month` is the new month, such as 2026-12.")
         }
         let waldur = try fields.optional("waldur").map { WaldurID($0) }
+        let isDryRun = try fields.isDryRun()
         let author = call.caller.author
         try await Self.ask { () async throws(ReportingFailure) in
-            try await control.resume(waldur: waldur, month: month, author: author)
+            try await control.resume(
+                waldur: waldur,
+                month: month,
+                isDryRun: isDryRun,
+                author: author
+            )
         }
         return .json(["month": .string(month.description)])
-    }
-
-    private func reconcile(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let control = try Self.control(reporting, call)
-        try call.query.allow(["tenant", "waldur"])
-        var tenant: Name?
-        if let text = try call.query.one("tenant") {
-            tenant = try RequestFields.name(text, "tenant")
-        }
-        let wanted = tenant
-        let (rows, unseen) = try await Self.ask { () async throws(ReportingFailure) in
-            try await control.reconcile(tenant: wanted)
-        }
-        let states = ReconciliationRow.State.allCases.map { state in
-            JSONMember(state.rawValue, .count(rows.count { $0.state == state }))
-        }
-        return .json([
-            "counts": .object(states), "rows": .array(rows.map(\.json)),
-            "unseen": .array(unseen.map { .string($0.description) }),
-        ])
     }
 
     /// The reporter of the Waldur that the query names, or of all of them.

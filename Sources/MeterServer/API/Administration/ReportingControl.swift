@@ -16,28 +16,30 @@ package protocol ReportingControl: Sendable {
     func resume(
         waldur: WaldurID?,
         month: BillingMonth,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure)
-    /// Takes a resource over from another reporter; why not, if it was not.
+    /// Takes a resource over from another reporter; why not, if it was not, or would not be.
     func adopt(
         _ resource: ResourceID,
         from: Minute,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> [String]
-    /// Tells everything of a resource and leaves it to another reporter.
+    /// Tells everything of a resource and leaves it to another reporter; a dry run tells nothing, either.
     func release(
         _ resource: ResourceID,
         reason: String,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure)
     /// Tells everything of an order's resource, and then approves the order.
     func approve(_ order: OrderID) async throws(ReportingFailure)
-    /// Our figures beside Waldur's usage rows, read now.
-    ///
-    /// - Returns: Every row, and the bound resources that the account does not see.
+    /// A month in four columns: claims, ledger, Waldur's usage rows and invoice items, read now; one for each
+    /// Waldur.
     func reconcile(
-        tenant: Name?
-    ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID])
+        _ request: ReconciliationRequest
+    ) async throws(ReportingFailure) -> [Reconciliation]
     /// Why a binding may not start live, such as a usage row that Waldur already shows; nil if it may.
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String?
     /// What is wrong between bindings, components and Waldur's offerings.
@@ -170,52 +172,27 @@ package struct ReportPlan: Sendable {
     }
 }
 
-/// One figure of ours beside Waldur's.
-package struct ReconciliationRow: Sendable {
-    package enum State: String, Sendable, CaseIterable {
-        case equal
-        /// A call is on its way, or the next cycle tells it.
-        case inFlight = "in-flight"
-        /// Not told on purpose: shadow, free, trial, internal.
-        case notTold = "not-told"
-        case differs
-    }
-
-    package let figure: ReportedFigure
-    package let ours: String
-    /// nil where Waldur has no row.
-    package let waldurs: String?
-    /// Ours minus Waldur's.
-    package let difference: String
-    package let state: State
-    /// Why they differ, as far as it is known.
-    package let causes: [String]
+/// What is reconciled.
+package struct ReconciliationRequest: Sendable {
+    /// nil for each Waldur's present month.
+    package var month: BillingMonth?
+    /// nil for all.
+    package var tenant: Name?
+    /// What emitters claim.
+    package var sources: [SourceSummary]
+    /// How many milliseconds an event may lie back when it arrives.
+    package var horizon: Int64
 
     package init(
-        figure: ReportedFigure,
-        ours: String,
-        waldurs: String?,
-        difference: String,
-        state: State,
-        causes: [String]
+        month: BillingMonth? = nil,
+        tenant: Name? = nil,
+        sources: [SourceSummary],
+        horizon: Int64
     ) {
-        self.figure = figure
-        self.ours = ours
-        self.waldurs = waldurs
-        self.difference = difference
-        self.state = state
-        self.causes = causes
-    }
-
-    var json: JSONOutput {
-        .object(
-            figure.members + [
-                JSONMember("ours", .string(ours)), JSONMember("shown", .optional(waldurs)),
-                JSONMember("difference", .string(difference)),
-                JSONMember("state", .string(state.rawValue)),
-                JSONMember("causes", .array(causes.map { .string($0) })),
-            ]
-        )
+        self.month = month
+        self.tenant = tenant
+        self.sources = sources
+        self.horizon = horizon
     }
 }
 

@@ -112,6 +112,9 @@ struct RequestFields {
         return flag
     }
 
+    /// Whether everything is to be checked and answered as if, and nothing decided.
+    func isDryRun() throws(Problem) -> Bool { try boolean("dryRun") ?? false }
+
     /// A moment; nil where it is missing.
     func time(_ name: String) throws(Problem) -> Timestamp? {
         guard let text = try optional(name) else { return nil }
@@ -140,12 +143,19 @@ struct RequestFields {
 
 extension BookStore {
     /// Books decisions on behalf of a caller; refusals become problems that say what to do.
+    ///
+    /// - Parameter isDryRun: Refuses what would be refused, and books nothing.
+    /// - Returns: The entries, or what they would be.
+    @discardableResult
     func decide(
         _ decisions: [Decision],
-        _ caller: Caller
+        _ caller: Caller,
+        isDryRun: Bool = false
     ) throws(Problem) -> [BookEntry] {
         do throws(BookError) {
-            return try append(decisions, author: caller.author)
+            return isDryRun
+                ? try rehearse(decisions, author: caller.author)
+                : try append(decisions, author: caller.author)
         } catch {
             switch error {
             case .refused(let refusal): throw .precondition(Self.sentence(refusal.description))

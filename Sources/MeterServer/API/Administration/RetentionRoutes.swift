@@ -17,7 +17,7 @@ struct RetentionRoutes {
                 .post, "/admin/v1/retention/apply", scopes: .admin, bodyByteCountMax: 1 << 10
             ) { call async throws(Problem) in
                 let fields = try RequestFields(call.body, allowed: ["dryRun"])
-                let isDryRun = try fields.boolean("dryRun") ?? false
+                let isDryRun = try fields.isDryRun()
                 let standing = try standing()
                 let items = items(standing)
                 if !isDryRun { await apply() }

@@ -43,26 +43,39 @@ final class SeveralWaldurs: ReportingControl {
     func resume(
         waldur: WaldurID?,
         month: BillingMonth,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) {
         guard let waldur else { throw ambiguous("a month", controls.map(\.waldur)) }
-        try await one(waldur).resume(waldur: waldur, month: month, author: author)
+        try await one(waldur).resume(
+            waldur: waldur,
+            month: month,
+            isDryRun: isDryRun,
+            author: author
+        )
     }
 
     func adopt(
         _ resource: ResourceID,
         from: Minute,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> [String] {
-        try await of(resource).adopt(resource, from: from, author: author)
+        try await of(resource).adopt(resource, from: from, isDryRun: isDryRun, author: author)
     }
 
     func release(
         _ resource: ResourceID,
         reason: String,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) {
-        try await of(resource).release(resource, reason: reason, author: author)
+        try await of(resource).release(
+            resource,
+            reason: reason,
+            isDryRun: isDryRun,
+            author: author
+        )
     }
 
     func approve(_ order: OrderID) async throws(ReportingFailure) {
@@ -76,18 +89,15 @@ final class SeveralWaldurs: ReportingControl {
     }
 
     func reconcile(
-        tenant: Name?
-    ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {
-        var rows: [ReconciliationRow] = []
-        var unseen: [ResourceID] = []
+        _ request: ReconciliationRequest
+    ) async throws(ReportingFailure) -> [Reconciliation] {
+        var found: [Reconciliation] = []
         for control in controls {
-            let found = try await named(control) { () async throws(ReportingFailure) in
-                try await control.reconcile(tenant: tenant)
+            found += try await named(control) { () async throws(ReportingFailure) in
+                try await control.reconcile(request)
             }
-            rows += found.rows
-            unseen += found.unseen
         }
-        return (rows, unseen)
+        return found
     }
 
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String? {

@@ -40,7 +40,7 @@ struct SourceRoutes {
     /// Decides that a source will not come back.
     private func retire(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow([])
-        let fields = try RequestFields(call.body, allowed: ["reason", "principal"])
+        let fields = try RequestFields(call.body, allowed: ["reason", "principal", "dryRun"])
         guard let id = SourceID(call.parts["source"] ?? "") else {
             throw .badQuery(
                 "A source's id has 32 hexadecimal digits; `meterctl sources list` shows them."
@@ -68,9 +68,10 @@ struct SourceRoutes {
                     + "when it has been silent for \(SourceGap.silence / 60_000) minutes."
             )
         }
-        _ = try context.book.decide(
+        try context.book.decide(
             [.sourceRetired(SourceRetirement(source: source.key, reason: reason))],
-            call.caller
+            call.caller,
+            isDryRun: fields.isDryRun()
         )
         let now = context.engine.sources().first { $0.key == source.key } ?? source
         return .json(summary(now))
@@ -180,9 +181,11 @@ struct SourceRoutes {
                     + "accepted. Look again: `meterctl sources gaps`."
             )
         }
-        if try fields.boolean("dryRun") != true {
-            _ = try context.book.decide(gaps.map { $0.acceptance(reason: reason) }, call.caller)
-        }
+        try context.book.decide(
+            gaps.map { $0.acceptance(reason: reason) },
+            call.caller,
+            isDryRun: fields.isDryRun()
+        )
         return .json([
             "selector": .string(selector.description), "gaps": .count(gaps.count),
             "atMost": .decimal(bound), "tenants": Self.tenants(of: gaps),

@@ -24,12 +24,11 @@ struct StatementRoutes {
                 scopes: .admin,
                 bodyByteCountMax: 1 << 12
             ) { call throws(Problem) in
-                let fields = try RequestFields(call.body, allowed: ["label"])
-                try files.rotate(
-                    context.book,
-                    label: try fields.optional("label"),
-                    for: call.caller
-                )
+                let fields = try RequestFields(call.body, allowed: ["label", "dryRun"])
+                let label = try fields.optional("label")
+                if try !fields.isDryRun() {
+                    try files.rotate(context.book, label: label, for: call.caller)
+                }
                 return keys()
             },
         ]
@@ -72,7 +71,7 @@ struct StatementRoutes {
             throw .precondition("\(key) has revisions 1 to \(standing.closed.revision).")
         }
         let text = try call.query.one("format") ?? "json"
-        guard let form = SignedStatement.Form(rawValue: text) else {
+        guard let form = SignedStatement.Form(rawValue: text), form != .bookHead else {
             throw .badQuery("`format` is json or csv.")
         }
         guard let bytes = files.bytes(closed.statement, form) else {

@@ -25,14 +25,15 @@ struct TakeoverRoutes {
     private func adopt(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(["waldur"])
         let control = try ReportRoutes.control(reporting, call)
-        let fields = try RequestFields(call.body, allowed: ["resource", "from"])
+        let fields = try RequestFields(call.body, allowed: ["resource", "from", "dryRun"])
         let resource = try resource(fields)
         guard let from = try fields.minute("from") else {
             throw .badBody("`from` is the first minute that Meter counts.")
         }
+        let isDryRun = try fields.isDryRun()
         let author = call.caller.author
         let refusals = try await ReportRoutes.ask { () async throws(ReportingFailure) in
-            try await control.adopt(resource, from: from, author: author)
+            try await control.adopt(resource, from: from, isDryRun: isDryRun, author: author)
         }
         guard refusals.isEmpty else {
             throw .precondition(refusals.joined(separator: "; ") + ".")
@@ -45,13 +46,19 @@ struct TakeoverRoutes {
     private func release(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(["waldur"])
         let control = try ReportRoutes.control(reporting, call)
-        let fields = try RequestFields(call.body, allowed: ["resource", "reason"])
+        let fields = try RequestFields(call.body, allowed: ["resource", "reason", "dryRun"])
         let resource = try resource(fields)
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
+        let isDryRun = try fields.isDryRun()
         let author = call.caller.author
         try await ReportRoutes.ask { () async throws(ReportingFailure) in
-            try await control.release(resource, reason: reason, author: author)
+            try await control.release(
+                resource,
+                reason: reason,
+                isDryRun: isDryRun,
+                author: author
+            )
         }
         return .json(["resource": .string(resource.description)])
     }

@@ -60,11 +60,12 @@ final class WaldurReporting: ReportingControl {
     func resume(
         waldur: WaldurID?,
         month: BillingMonth,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) {
         _ = try control(of: waldur)
         do throws(ReporterTrouble) {
-            try await service.resume(month, author: author)
+            try await service.resume(month, isDryRun: isDryRun, author: author)
         } catch {
             throw ReportingFailure(.precondition, error.sentence)
         }
@@ -73,20 +74,32 @@ final class WaldurReporting: ReportingControl {
     func adopt(
         _ resource: ResourceID,
         from: Minute,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) -> [String] {
         do throws(ReporterTrouble) {
-            return try await service.adopt(resource, from: from, author: author)
+            return try await service.adopt(
+                resource,
+                from: from,
+                isDryRun: isDryRun,
+                author: author
+            )
         } catch { throw .unavailable(error) }
     }
 
     func release(
         _ resource: ResourceID,
         reason: String,
+        isDryRun: Bool,
         author: String
     ) async throws(ReportingFailure) {
         do throws(ReporterTrouble) {
-            try await service.release(resource, reason: reason, author: author)
+            try await service.release(
+                resource,
+                reason: reason,
+                isDryRun: isDryRun,
+                author: author
+            )
         } catch {
             throw ReportingFailure(.precondition, error.sentence)
         }
@@ -101,16 +114,23 @@ final class WaldurReporting: ReportingControl {
     }
 
     func reconcile(
-        tenant: Name?
-    ) async throws(ReportingFailure) -> (rows: [ReconciliationRow], unseen: [ResourceID]) {
+        _ request: ReconciliationRequest
+    ) async throws(ReportingFailure) -> [Reconciliation] {
         let began = now()
         let found: Reconciliation
         do throws(ReporterTrouble) {
-            found = try await service.reconcile(tenant: tenant)
+            found = try await service.reconcile(
+                month: request.month,
+                tenant: request.tenant,
+                sources: request.sources,
+                horizon: request.horizon
+            )
         } catch { throw .unavailable(error) }
         // Said of everything, or of nothing.
-        if tenant == nil, found.isClean { reconciled.withLock { $0 = began } }
-        return (found.lines.map(row), found.unseen)
+        if request.tenant == nil, request.month == nil, found.isSettled {
+            reconciled.withLock { $0 = began }
+        }
+        return [found]
     }
 
     func liveRefusal(of binding: Binding) async throws(ReportingFailure) -> String? {
@@ -196,25 +216,6 @@ final class WaldurReporting: ReportingControl {
             },
             findings: preview.findings.map(\.description),
             window: preview.window.description
-        )
-    }
-
-    private func row(_ line: Reconciliation.Line) -> ReconciliationRow {
-        ReconciliationRow(
-            figure: ReportedFigure(
-                waldur: service.settings.waldur,
-                resource: line.resource,
-                planPeriod: line.planPeriod,
-                month: line.month,
-                component: line.component,
-                tenants: line.tenants
-            ),
-            ours: line.ours.description,
-            waldurs: line.waldurs?.description,
-            difference: line.difference.description,
-            state: line.isEqual
-                ? .equal : line.isInFlight ? .inFlight : line.isNotTold ? .notTold : .differs,
-            causes: line.causes.map(\.name)
         )
     }
 }

@@ -216,11 +216,12 @@ struct PeriodClosing: Sendable {
         return standing(of: tenant, in: period, gaps, context.book.state)
     }
 
-    /// Opens a closed period again.
+    /// Opens a closed period again; with `isDryRun` says how it stands.
     func reopen(
         _ tenant: Name,
         in period: BillingPeriod,
         reason: String,
+        isDryRun: Bool,
         for caller: Caller
     ) throws(Problem) -> Standing {
         let key = TenantPeriod(waldur: period.waldur, month: period.month, tenant: tenant)
@@ -234,7 +235,7 @@ struct PeriodClosing: Sendable {
                     + "\(key) could not be made; book what has to change in the present month."
             )
         }
-        _ = try context.book.decide(
+        try context.book.decide(
             [
                 .periodReopened(
                     PeriodReopened(
@@ -246,7 +247,8 @@ struct PeriodClosing: Sendable {
                     )
                 )
             ],
-            caller
+            caller,
+            isDryRun: isDryRun
         )
         return self.standing(of: tenant, in: period, context.engine.gaps(), context.book.state)
     }

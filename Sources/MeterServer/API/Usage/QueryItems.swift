@@ -38,6 +38,13 @@ package struct QueryItems: Sendable {
         return values.first
     }
 
+    /// Whether a parameter is there and says true.
+    package func flag(_ name: String) throws(Problem) -> Bool {
+        guard let text = try one(name) else { return false }
+        guard let flag = Bool(text) else { throw .badQuery("`\(name)` is true or false.") }
+        return flag
+    }
+
     /// The values of a parameter that may be repeated.
     package func all(_ name: String) -> [String] {
         items.filter { $0.name == name }.map(\.value)
