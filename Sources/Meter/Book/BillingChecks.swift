@@ -155,11 +155,30 @@ extension BookState {
                 return .amountTooLarge
             }
         }
+        if let refusal = refusal(ofVoid: correction, isFirst: part == 0) { return refusal }
         guard correction.kind == .revert else {
             return correction.reverts == nil ? nil : .notARevert(correction.number)
         }
         return isRevert(correction, from: Int(part) * CorrectionMade.lineCountMax)
             ? nil : .notARevert(correction.number)
+    }
+
+    /// A void says first which events it takes back, and takes away only.
+    private func refusal(
+        ofVoid correction: CorrectionMade,
+        isFirst: Bool
+    ) -> DecisionRefusal? {
+        guard (correction.voids != nil) == (correction.kind == .void && isFirst) else {
+            return .voidedEvents(correction.number)
+        }
+        guard correction.kind == .void else { return nil }
+        let leavesKnown = correction.voids?.besides.allSatisfy {
+            billing.corrections[$0]?.voids != nil
+        }
+        guard leavesKnown ?? true, correction.lines.allSatisfy({ $0.amount < .zero }) else {
+            return .voidedEvents(correction.number)
+        }
+        return nil
     }
 
     /// Whether the lines of an entry are the opposite of those of the correction that it takes back, in

@@ -48,6 +48,22 @@ enum Fixture {
         )
     }
 
+    private static var voidSelection: VoidSelection {
+        var selection = VoidSelection(position: 4_711)
+        selection.source = SourceKey(
+            principal: PrincipalID(rawValue: 3),
+            source: SourceID(high: 1, low: 2)
+        )
+        selection.from = 17
+        selection.to = 99
+        selection.identifier = IdentifierHash(rawValue: UInt128(1) << 120 | 7)
+        selection.tenant = "acme"
+        selection.agent = "bot"
+        selection.start = Minute(rawValue: 29_000_000)
+        selection.end = Minute(rawValue: 29_000_060)
+        return selection
+    }
+
     /// One decision of every kind, such that each is accepted after those before it.
     static func everyKind(using seed: inout Seed) -> [Decision] {
         let tenant: Name = "acme"
@@ -374,6 +390,27 @@ enum Fixture {
                     ],
                     reason: "ticket 8 was wrong",
                     reverts: 2
+                )
+            ),
+            .correctionMade(
+                CorrectionMade(
+                    number: 4,
+                    kind: .void,
+                    lines: [
+                        CorrectionLine(
+                            CorrectionCell(
+                                tenant: tenant,
+                                agent: "bot",
+                                component: "tokens",
+                                minute: Minute(rawValue: 29_000_000),
+                                outcome: .refused,
+                                way: .otlp
+                            ),
+                            LedgerAmount(-700)
+                        )
+                    ],
+                    reason: "ticket 9",
+                    voids: voidSelection
                 )
             ),
             .carryMade(

@@ -11,7 +11,11 @@ final class KeptHistory {
         var event: UsageEvent
         var receivedAt: Timestamp
         var isCounted: Bool
+        var way = UsageWay.native
     }
+
+    /// Some batches are of spans.
+    var hasSpans = false
 
     private(set) var harness: EngineHarness
     /// In the order of the journal.
@@ -132,12 +136,13 @@ final class KeptHistory {
 
     private func sendBatch() {
         let events = events()
-        let batch = IngestBatch(
+        var batch = IngestBatch(
             events.map { event in
                 nextID += 1
                 return (id: random.oneIn(8) ? nextID / 2 : nextID, event: event)
             }
         )
+        if hasSpans, random.oneIn(2) { batch.transport = .otlp }
         batches.append((batch, events))
         send(batch, events)
     }
@@ -153,7 +158,8 @@ final class KeptHistory {
                     principal: batch.principal,
                     event: event,
                     receivedAt: harness.now,
-                    isCounted: outcome.items[index] == .accepted
+                    isCounted: outcome.items[index] == .accepted,
+                    way: batch.transport == .otlp ? .otlp : .native
                 )
             )
         }
@@ -169,10 +175,12 @@ extension KeptHistory.Entry {
             tenant: event.series.tenant.description,
             agent: event.series.agent.description,
             amounts: event.amounts.map { ComponentAmount($0.component.description, $0.amount) },
-            access: event.series.access
+            access: event.series.access,
+            outcome: event.ended
         )
         receivedAt = event.receivedAt
         isCounted = event.isCounted
+        way = event.series.way
     }
 
     /// Without what the kept journal does not tell.
@@ -183,7 +191,8 @@ extension KeptHistory.Entry {
             tenant: event.tenant,
             agent: event.agent,
             amounts: event.amounts,
-            access: event.access
+            access: event.access,
+            outcome: event.outcome
         )
         return told
     }

@@ -7,20 +7,38 @@ struct AdjustmentRoutes {
     let context: ServerContext
     let ledgers: TenantLedgers
     let gate: QueryGate
+    let identifiers: IdentifierHash
     /// That of the Waldur whose usage is corrected.
     private var ledger: TenantLedger
 
-    init(context: ServerContext, ledgers: TenantLedgers, gate: QueryGate) {
+    init(
+        context: ServerContext,
+        ledgers: TenantLedgers,
+        gate: QueryGate,
+        identifiers: IdentifierHash
+    ) {
         self.context = context
         self.ledgers = ledgers
         self.gate = gate
+        self.identifiers = identifiers
         ledger = ledgers.all[0]
     }
 
     private static let path = "/admin/v1/adjustments"
     private static let bodyByteCountMax = 4 << 20
+    private static let members: Set<String> = [
+        "kind", "lines", "reverts", "source", "firstSequence", "lastSequence", "principal",
+        "eventSource", "eventID", "tenant", "agent", "from", "to",
+    ]
 
-    private var planning: AdjustmentPlanning { AdjustmentPlanning(ledger: ledger) }
+    private var planning: AdjustmentPlanning {
+        AdjustmentPlanning(
+            ledger: ledger,
+            calendar: BillingCalendar(ledger, among: ledgers),
+            engine: context.engine,
+            identifiers: identifiers
+        )
+    }
 
     var routes: [APIRoute] {
         [
@@ -64,7 +82,7 @@ struct AdjustmentRoutes {
     // MARK: - Plan and apply
 
     private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let fields = try RequestFields(call.body, allowed: ["kind", "lines", "reverts"])
+        let fields = try RequestFields(call.body, allowed: Self.members)
         let draft = try await draft(fields)
         return .json(.object(json(draft, context.book.state)))
     }
@@ -72,7 +90,7 @@ struct AdjustmentRoutes {
     private func apply(_ call: APICall) async throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["kind", "lines", "reverts", "reason", "digest"]
+            allowed: Self.members.union(["reason", "digest"])
         )
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
@@ -117,15 +135,19 @@ struct AdjustmentRoutes {
                 throw .badBody("`reverts` is the number of an adjustment.")
             }
             return try await planning.revert(number)
-        default: throw .badBody("`kind` is amend or revert.")
+        case "void": return try await planning.void(fields)
+        default: throw .badBody("`kind` is amend, void or revert.")
         }
     }
 
     private func json(_ draft: AdjustmentDraft, _ book: BookState) -> [JSONMember] {
-        [
-            JSONMember("digest", .string(draft.digest)),
-            JSONMember("effects", .array(draft.effects(planning.calendar, book))),
-        ]
+        var members = [JSONMember("digest", .string(draft.digest))]
+        if case .usage(_, let voided?) = draft {
+            members.append(JSONMember("events", .decimal(voided.eventCount)))
+            members.append(JSONMember("voidedBefore", .decimal(voided.voidedCount)))
+        }
+        return members
+            + [JSONMember("effects", .array(draft.effects(planning.calendar, book)))]
     }
 
     // MARK: - What was made
@@ -153,6 +175,8 @@ struct AdjustmentRoutes {
                     JSONMember("access", .optional(line.access)),
                     JSONMember("component", .string(line.component.description)),
                     JSONMember("at", .string(RFC3339.text(line.minute))),
+                    JSONMember("outcome", .string(line.cell.outcome.text)),
+                    JSONMember("way", .optional(line.way?.rawValue)),
                     JSONMember("amount", .string(line.amount.description)),
                 ])
             }
