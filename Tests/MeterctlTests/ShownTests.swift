@@ -49,6 +49,7 @@ import Testing
             "adjust amend a b c --amount -5 --at 2026-11-03T10:15:00Z --reason d --dry-run",
             "adjustment-plan"
         ),
+        Case("adjust void --source 4f1c --reason d --dry-run", "void-plan"),
         Case("carry list", "carries"), Case("report foreign list", "foreign"),
         Case("usage input_tokens", "usage-meter"),
         Case("usage --tenant a --agent b", "usage-agent"),

@@ -37,6 +37,31 @@ extension AccessID: Codable {
     }
 }
 
+extension Outcome: Codable {
+    /// Reads the outcome's word.
+    public init(from decoder: any Decoder) throws {
+        self = try decodeText(decoder, as: Outcome.self) { Outcome(text: $0) }
+    }
+
+    /// Writes the outcome's word.
+    public func encode(to encoder: any Encoder) throws {
+        try encodeText(text, to: encoder)
+    }
+}
+
+extension IdentifierHash: Codable {
+    package init(from decoder: any Decoder) throws {
+        self = try decodeText(decoder, as: IdentifierHash.self) { text in
+            guard text.utf8.count == 32, let bytes = Hexadecimal.bytes(text) else { return nil }
+            return IdentifierHash(rawValue: bytes.reduce(0) { $0 << 8 | UInt128($1) })
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try encodeText(Hexadecimal.text(high) + Hexadecimal.text(low), to: encoder)
+    }
+}
+
 extension SourceID: Codable {
     /// Reads 32 hexadecimal digits.
     public init(from decoder: any Decoder) throws {

@@ -8,19 +8,27 @@ package struct CorrectionCell: Hashable, Comparable, Sendable {
     package let access: AccessID?
     package let component: Name
     package let minute: Minute
+    /// How the calls ended that used it: an offering may not bill each outcome.
+    package let outcome: Outcome
+    /// How it came in, for one way of two may not count; nil for what counts, whichever way that is.
+    package let way: UsageWay?
 
     package init(
         tenant: Name,
         agent: Name,
         access: AccessID? = nil,
         component: Name,
-        minute: Minute
+        minute: Minute,
+        outcome: Outcome = .ok,
+        way: UsageWay? = nil
     ) {
         self.tenant = tenant
         self.agent = agent
         self.access = access
         self.component = component
         self.minute = minute
+        self.outcome = outcome
+        self.way = way
     }
 
     package static func < (left: CorrectionCell, right: CorrectionCell) -> Bool {
@@ -32,7 +40,10 @@ package struct CorrectionCell: Hashable, Comparable, Sendable {
             return first < second
         }
         if left.component != right.component { return left.component < right.component }
-        return left.minute < right.minute
+        if left.minute != right.minute { return left.minute < right.minute }
+        if left.outcome != right.outcome { return left.outcome.rawValue < right.outcome.rawValue }
+        guard let first = left.way else { return right.way != nil }
+        return right.way.map { first < $0 } ?? false
     }
 }
 
@@ -43,6 +54,9 @@ package struct CorrectionLine: Equatable, Codable, Sendable {
     package let access: AccessID?
     package let component: Name
     package let minute: Minute
+    /// nil for ok.
+    package let outcome: Outcome?
+    package let way: UsageWay?
     /// In smallest units; not zero.
     package let amount: LedgerAmount
 
@@ -52,6 +66,8 @@ package struct CorrectionLine: Equatable, Codable, Sendable {
         access = cell.access
         component = cell.component
         minute = cell.minute
+        outcome = cell.outcome == .ok ? nil : cell.outcome
+        way = cell.way
         self.amount = amount
     }
 
@@ -61,7 +77,9 @@ package struct CorrectionLine: Equatable, Codable, Sendable {
             agent: agent,
             access: access,
             component: component,
-            minute: minute
+            minute: minute,
+            outcome: outcome ?? .ok,
+            way: way
         )
     }
 
@@ -80,6 +98,8 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
     package enum Kind: String, Codable, Sendable, CaseIterable {
         /// A person says how much more or less it was.
         case amend
+        /// Events that were counted should not have been.
+        case void
         /// Takes another correction back, or a backfill.
         case revert
     }
@@ -91,6 +111,8 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
     package let reason: String
     /// What this one takes back.
     package let reverts: UInt64?
+    /// The events that are taken back; in the first entry of a void, and in no other.
+    package let voids: VoidSelection?
     /// Which of several entries of one append this is, from 0; nil where there is one.
     package let part: UInt32?
     /// Of how many; nil where there is one.
@@ -102,6 +124,7 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
         lines: [CorrectionLine],
         reason: String,
         reverts: UInt64? = nil,
+        voids: VoidSelection? = nil,
         part: UInt32? = nil,
         parts: UInt32? = nil
     ) {
@@ -110,6 +133,7 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
         self.lines = lines
         self.reason = reason
         self.reverts = reverts
+        self.voids = voids
         self.part = part
         self.parts = parts
     }
@@ -123,7 +147,8 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
         kind: Kind,
         lines: [CorrectionLine],
         reason: String,
-        reverts: UInt64? = nil
+        reverts: UInt64? = nil,
+        voids: VoidSelection? = nil
     ) -> [Decision] {
         let count = max(1, (lines.count + lineCountMax - 1) / lineCountMax)
         return (0..<count).map { part in
@@ -135,6 +160,7 @@ package struct CorrectionMade: Equatable, Codable, Sendable {
                     lines: Array(lines[from..<min(from + lineCountMax, lines.count)]),
                     reason: reason,
                     reverts: reverts,
+                    voids: part == 0 ? voids : nil,
                     part: count == 1 ? nil : UInt32(part),
                     parts: count == 1 ? nil : UInt32(count)
                 )
@@ -150,6 +176,7 @@ package struct CorrectionStanding: Equatable, Sendable {
     package internal(set) var lines: [CorrectionLine]
     package let reason: String
     package let reverts: UInt64?
+    package let voids: VoidSelection?
     package let author: String
     package let made: Timestamp
     package internal(set) var isReverted = false
@@ -163,6 +190,7 @@ package struct CorrectionStanding: Equatable, Sendable {
         lines = correction.lines
         reason = correction.reason
         reverts = correction.reverts
+        voids = correction.voids
         self.author = author
         self.made = made
         parts = correction.parts ?? 1

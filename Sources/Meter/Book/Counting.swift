@@ -121,6 +121,13 @@ package struct CountingRule: Sendable, Equatable {
         changes(of: tenant, agent).class(of: way, at: minute)
     }
 
+    /// The same of a part of usage that is corrected; what says no way is of what counts.
+    package func `class`(of cell: CorrectionCell) -> UsageClasses {
+        cell.way.map {
+            self.class(of: $0, tenant: cell.tenant, agent: cell.agent, at: cell.minute)
+        } ?? .counted
+    }
+
     /// Every minute at which another way of some agent of these tenants may begin to count, ascending; nil stands for
     /// all tenants.
     package func boundaries(of wanted: Set<Name>?) -> [Minute] {

@@ -89,6 +89,8 @@ package struct KeptEvent: Sendable {
     package let series: SeriesName
     /// When it happened.
     package let time: Timestamp
+    /// How the call ended.
+    package let ended: Outcome
     package let amounts: [Amount]
 
     /// Whether its amounts are in the counters.

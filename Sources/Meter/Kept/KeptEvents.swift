@@ -29,7 +29,7 @@ extension KeptJournal {
                         position: record.position, index: index, principal: record.principal,
                         identity: identity, receivedAt: record.receivedAt,
                         transport: record.transport, outcome: outcome, series: wanted.series,
-                        time: wanted.time, amounts: wanted.amounts))
+                        time: wanted.time, ended: wanted.ended, amounts: wanted.amounts))
             }
         }
         reading.eventCount = count
@@ -73,7 +73,7 @@ private struct EventFilter {
 
     func event(
         at index: Int, of batch: borrowing EventBatch, by way: UsageWay
-    ) -> (series: SeriesName, time: Timestamp, amounts: [KeptEvent.Amount])? {
+    ) -> (series: SeriesName, time: Timestamp, ended: Outcome, amounts: [KeptEvent.Amount])? {
         let event = unsafe batch.events[index]
         guard let agent = agents[Int(event.agent)] else { return nil }
         let time = Timestamp(milliseconds: event.time)
@@ -92,6 +92,7 @@ private struct EventFilter {
         }
         let series = SeriesName(
             tenant: agent.tenant, agent: agent.agent, access: access, way: way)
-        return (series, time, amounts)
+        // Decoding has refused what is none.
+        return (series, time, Outcome(rawValue: event.outcome) ?? .ok, amounts)
     }
 }

@@ -10,13 +10,16 @@ struct PlacedUsage {
     let minute: Minute
     let total: UsageTotal
 
-    var cell: CorrectionCell {
+    /// Its place, as if all of it had ended so.
+    func cell(of outcome: Outcome = .ok) -> CorrectionCell {
         CorrectionCell(
             tenant: tenant,
             agent: agent,
             access: access,
             component: component,
-            minute: minute
+            minute: minute,
+            outcome: outcome,
+            way: way
         )
     }
 }
@@ -55,7 +58,7 @@ struct Attribution {
     mutating func add(_ usage: PlacedUsage) throws(LedgerError) {
         let (tenant, agent, component) = (usage.tenant, usage.agent, usage.component)
         let (access, minute, total) = (usage.access, usage.minute, usage.total)
-        let isAdvisory = isAdvisory(usage)
+        let cell = usage.cell()
         let key = TenantLine.Key(tenant: tenant, component: component)
         var line = tenants[key] ?? TenantLine(key)
         line.metered = try line.metered.adding(total.sum)
@@ -67,7 +70,7 @@ struct Attribution {
                 agent: agent,
                 access: access,
                 component: component,
-                reason: isAdvisory ? .advisory : reason
+                reason: isAdvisory(cell) ? .advisory : reason
             )
             let known = unassigned[key] ?? (UsageTotal(), minute)
             unassigned[key] = (try known.total.adding(total), min(known.first, minute))
@@ -75,7 +78,7 @@ struct Attribution {
             line.attributedElsewhere = try line.attributedElsewhere.adding(total.sum)
         case .bound(let binding):
             line.attributed = try line.attributed.adding(total.sum)
-            let key = attributedKey(usage.cell, binding, isAdvisory: isAdvisory)
+            let key = attributedKey(cell, binding)
             let weight = book.told(component, of: binding.resourceKey)?.weight ?? 1
             metered[key.account] =
                 try Quantity(metered[key.account] ?? 0)
@@ -85,14 +88,8 @@ struct Attribution {
         tenants[key] = line
     }
 
-    private func isAdvisory(_ usage: PlacedUsage) -> Bool {
-        let counted = book.counting.class(
-            of: usage.way,
-            tenant: usage.tenant,
-            agent: usage.agent,
-            at: usage.minute
-        )
-        return counted == .advisory
+    private func isAdvisory(_ cell: CorrectionCell) -> Bool {
+        book.counting.class(of: cell) == .advisory
     }
 
     /// Takes what calls with one outcome used out of what is billed, where the offering does not bill that
@@ -107,23 +104,10 @@ struct Attribution {
             access: usage.access,
             at: usage.minute
         )
-        guard case .bound(let binding) = resolved, !isElsewhere(binding),
-            let told = book.told(usage.component, of: binding.resourceKey)?.component,
-            !book.bills(outcome, told, of: binding.resourceKey)
-        else { return }
-        let billed = attributedKey(usage.cell, binding, isAdvisory: isAdvisory(usage))
-        // What has another reason not to be billed keeps it.
-        guard billed.notBillable == nil else { return }
-        let free = AttributedUsage.Key(
-            tenant: billed.tenant,
-            agent: billed.agent,
-            access: billed.access,
-            resource: billed.resource,
-            component: billed.component,
-            told: billed.told,
-            planPeriod: nil,
-            notBillable: .unbilledOutcome
-        )
+        guard case .bound(let binding) = resolved, !isElsewhere(binding) else { return }
+        let billed = attributedKey(usage.cell(), binding)
+        let free = attributedKey(usage.cell(of: outcome), binding)
+        guard free != billed else { return }
         guard let whole = attributed[billed], whole.sum >= usage.total.sum,
             whole.count >= usage.total.count
         else { throw .partExceedsWhole(usage.component, outcome) }
@@ -154,7 +138,7 @@ struct Attribution {
                 agent: cell.agent,
                 access: cell.access,
                 component: cell.component,
-                reason: reason
+                reason: isAdvisory(cell) ? .advisory : reason
             )
             unassignedCorrections[key] =
                 try (unassignedCorrections[key] ?? .zero).adding(amount)
@@ -168,18 +152,23 @@ struct Attribution {
         tenants[key] = line
     }
 
-    /// Under what usage of a binding is kept. Corrections are of what counts.
+    /// Under what usage of a binding is kept.
     private mutating func attributedKey(
         _ cell: CorrectionCell,
-        _ binding: Binding,
-        isAdvisory: Bool = false
+        _ binding: Binding
     ) -> AttributedUsage.Key {
         // What is made up of others has no part of that name, and is in no offering.
         let told = book.told(cell.component, of: binding.resourceKey)?.component
-        let fate =
-            isAdvisory
+        var fate: (planPeriod: PlanPeriodID?, notBillable: NotBillableClass?) =
+            isAdvisory(cell)
             ? (nil, .advisory)
             : fate(of: cell.component, told: told, binding: binding, at: cell.minute)
+        // What has another reason not to be billed keeps it.
+        if fate.notBillable == nil, let told,
+            !book.bills(cell.outcome, told, of: binding.resourceKey)
+        {
+            fate = (nil, .unbilledOutcome)
+        }
         return AttributedUsage.Key(
             tenant: cell.tenant,
             agent: cell.agent,

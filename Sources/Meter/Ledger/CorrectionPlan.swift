@@ -9,6 +9,7 @@ package struct CorrectionPlan: Sendable {
     package let kind: CorrectionMade.Kind
     package let lines: [CorrectionLine]
     package let reverts: UInt64?
+    package let voids: VoidSelection?
     package let effects: [CorrectionEffect]
     /// The newest adjustment when it was made: what was booked is not booked again by the same digest.
     private let after: UInt64
@@ -21,12 +22,14 @@ package struct CorrectionPlan: Sendable {
         _ kind: CorrectionMade.Kind,
         _ lines: [CorrectionLine],
         reverts: UInt64? = nil,
+        voids: VoidSelection? = nil,
         book: BookState,
         period: (WaldurID?, Minute) -> BillingPeriod?
     ) throws(LedgerError) {
         self.kind = kind
         self.lines = lines
         self.reverts = reverts
+        self.voids = voids
         after = book.billing.lastAdjustmentNumber
         effects = try CorrectionEffect.effects(of: lines, book: book, period: period)
     }
@@ -50,7 +53,8 @@ package struct CorrectionPlan: Sendable {
             add([
                 line.tenant.description, line.agent.description,
                 line.access?.description ?? "", line.component.description,
-                "\(line.minute.rawValue)", line.amount.description,
+                "\(line.minute.rawValue)", line.outcome?.text ?? "", line.way?.rawValue ?? "",
+                line.amount.description,
             ])
         }
         for effect in effects {
@@ -92,7 +96,8 @@ package struct CorrectionPlan: Sendable {
             kind: kind,
             lines: lines,
             reason: reason,
-            reverts: reverts
+            reverts: reverts,
+            voids: voids
         ) + carries.map { .carryMade($0) }
     }
 }

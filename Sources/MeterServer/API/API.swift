@@ -112,7 +112,14 @@ struct API: Sendable {
         routes += CarryRoutes(context: context).routes
         routes += CreditRoutes(context: context, files: statements).routes
         routes +=
-            AdjustmentRoutes(context: context, ledgers: ledgers, gate: billingGate).routes
+            AdjustmentRoutes(
+                context: context,
+                ledgers: ledgers,
+                gate: billingGate,
+                identifiers: hash
+            ).routes
+        routes +=
+            BackfillRoutes(context: context, ledgers: ledgers, identifiers: hash).routes
         routes += ForeignRoutes(context: context).routes
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes

@@ -6,7 +6,9 @@ struct AdjustVerbs: AsyncParsableCommand {
         commandName: "adjust",
         abstract:
             "Corrections of what was metered: append-only, looked at before they are applied.",
-        subcommands: [List.self, Show.self, Amend.self, Revert.self],
+        subcommands: [
+            List.self, Show.self, Amend.self, VoidEvents.self, Backfill.self, Revert.self,
+        ],
         defaultSubcommand: List.self
     )
 
@@ -46,7 +48,7 @@ struct AdjustVerbs: AsyncParsableCommand {
 
         static let columns: [Column] = [
             .text("tenant"), .text("agent"), .text("access"), .text("resource"), .text("month"),
-            .text("component"), .text("at"), .number("amount"),
+            .text("component"), .text("at"), .number("amount"), .text("outcome"), .text("way"),
         ]
 
         func perform() async throws(CommandFailure) {
@@ -103,7 +105,7 @@ struct AdjustVerbs: AsyncParsableCommand {
 
     struct Revert: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Takes a correction back, once.",
+            abstract: "Takes a correction back, once, or all of a backfill.",
             discussion: """
                   meterctl adjust revert 17 --reason "ticket 311 was about another agent"
                 """
@@ -136,7 +138,7 @@ struct AdjustmentOptions: ParsableArguments {
     var digest: String?
     @OptionGroup var waldur: WaldurOption
 
-    private static let columns: [Column] = [
+    static let columns: [Column] = [
         .text("tenant"), .text("month"), .text("component"), .number("amount"),
         .state("becomes"), .text("lands in"), .text("resource"), .prose("obstacle"),
     ]
@@ -157,6 +159,7 @@ struct AdjustmentOptions: ParsableArguments {
         let found = plan.json.cell("digest")
         if dryRun {
             output.show(plan, "effects", Self.columns, nothing: "no effect")
+            talk(of: plan)
             return Terminal.talk("digest \(found)")
         }
         if let digest, digest != found {
@@ -169,6 +172,7 @@ struct AdjustmentOptions: ParsableArguments {
         if !confirmation.yes {
             let rows = Table("effects", Self.columns, of: plan.json.list("effects"))
             Terminal.talk(TableText(rows, on: Terminal.screen).text)
+            talk(of: plan)
         }
         let cut = plan.json.list("effects").first { $0.cell("becomes") == "carry" }
         try confirmation.confirm(
@@ -189,5 +193,15 @@ struct AdjustmentOptions: ParsableArguments {
         )
         output.show(answer, "effects", Self.columns, nothing: "no effect")
         Terminal.talk("adjustment \(answer.json.cell("number"))")
+    }
+
+    /// How many events a void takes back.
+    private func talk(of plan: Answer) {
+        let (events, before) = (plan.json.cell("events"), plan.json.cell("voidedBefore"))
+        guard !events.isEmpty else { return }
+        Terminal.talk(
+            "\(events) events"
+                + (before == "0" ? "" : ", besides \(before) that are voided already")
+        )
     }
 }

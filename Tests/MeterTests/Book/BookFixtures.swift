@@ -48,6 +48,22 @@ enum Fixture {
         )
     }
 
+    private static var voidSelection: VoidSelection {
+        var selection = VoidSelection(position: 4_711)
+        selection.source = SourceKey(
+            principal: PrincipalID(rawValue: 3),
+            source: SourceID(high: 1, low: 2)
+        )
+        selection.from = 17
+        selection.to = 99
+        selection.identifier = IdentifierHash(rawValue: UInt128(1) << 120 | 7)
+        selection.tenant = "acme"
+        selection.agent = "bot"
+        selection.start = Minute(rawValue: 29_000_000)
+        selection.end = Minute(rawValue: 29_000_060)
+        return selection
+    }
+
     /// One decision of every kind, such that each is accepted after those before it.
     static func everyKind(using seed: inout Seed) -> [Decision] {
         let tenant: Name = "acme"
@@ -376,6 +392,40 @@ enum Fixture {
                     reverts: 2
                 )
             ),
+            .correctionMade(
+                CorrectionMade(
+                    number: 4,
+                    kind: .void,
+                    lines: [
+                        CorrectionLine(
+                            CorrectionCell(
+                                tenant: tenant,
+                                agent: "bot",
+                                component: "tokens",
+                                minute: Minute(rawValue: 29_000_000),
+                                outcome: .refused,
+                                way: .otlp
+                            ),
+                            LedgerAmount(-700)
+                        )
+                    ],
+                    reason: "ticket 9",
+                    voids: voidSelection
+                )
+            ),
+            .backfillBegun(
+                BackfillBegun(
+                    number: 5,
+                    file: String(repeating: "5a", count: 32),
+                    name: "lost.csv",
+                    eventCount: 40_000,
+                    earliest: Minute(rawValue: 29_000_000),
+                    latest: Minute(rawValue: 29_000_900),
+                    totals: [.init(tenant: tenant, component: "tokens", amount: Quantity(9))],
+                    reason: "host 7"
+                )
+            ),
+            .backfillDone(BackfillDone(number: 5, position: 4_711)),
             .carryMade(
                 CarryMade(
                     number: 2,

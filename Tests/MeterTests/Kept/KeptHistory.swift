@@ -11,7 +11,11 @@ final class KeptHistory {
         var event: UsageEvent
         var receivedAt: Timestamp
         var isCounted: Bool
+        var way = UsageWay.native
     }
+
+    /// Some batches are of spans.
+    var hasSpans = false
 
     private(set) var harness: EngineHarness
     /// In the order of the journal.
@@ -116,6 +120,33 @@ final class KeptHistory {
         }
     }
 
+    /// A file of events is taken in.
+    ///
+    /// - Returns: Its source, and where its events begin among the entries.
+    func backfill(_ count: Int) throws -> (source: SourceKey, first: Int) {
+        workload.start = harness.now.advanced(byMilliseconds: -600_000)
+        let events = workload.events(count)
+        let source = SourceID(high: random.next(), low: random.next())
+        let first = entries.count
+        let made = try BackfillFrames(events, source: source)
+        for frame in BackfillFrames.frames(in: made.bytes) ?? [] {
+            _ = harness.receive(frame, by: .backfill)
+        }
+        for (number, event) in events.enumerated() {
+            entries.append(
+                Entry(
+                    identity: .sequence(source, UInt64(number)),
+                    principal: .backfill,
+                    event: event,
+                    receivedAt: harness.now,
+                    isCounted: true
+                )
+            )
+        }
+        _ = try harness.engine.commit()
+        return (SourceKey(principal: .backfill, source: source), first)
+    }
+
     private func sendAgain() {
         if let frame = sent.randomElement(using: &random) { send(frame) }
         if let (batch, events) = batches.randomElement(using: &random) { send(batch, events) }
@@ -132,12 +163,13 @@ final class KeptHistory {
 
     private func sendBatch() {
         let events = events()
-        let batch = IngestBatch(
+        var batch = IngestBatch(
             events.map { event in
                 nextID += 1
                 return (id: random.oneIn(8) ? nextID / 2 : nextID, event: event)
             }
         )
+        if hasSpans, random.oneIn(2) { batch.transport = .otlp }
         batches.append((batch, events))
         send(batch, events)
     }
@@ -153,7 +185,8 @@ final class KeptHistory {
                     principal: batch.principal,
                     event: event,
                     receivedAt: harness.now,
-                    isCounted: outcome.items[index] == .accepted
+                    isCounted: outcome.items[index] == .accepted,
+                    way: batch.transport == .otlp ? .otlp : .native
                 )
             )
         }
@@ -169,10 +202,12 @@ extension KeptHistory.Entry {
             tenant: event.series.tenant.description,
             agent: event.series.agent.description,
             amounts: event.amounts.map { ComponentAmount($0.component.description, $0.amount) },
-            access: event.series.access
+            access: event.series.access,
+            outcome: event.ended
         )
         receivedAt = event.receivedAt
         isCounted = event.isCounted
+        way = event.series.way
     }
 
     /// Without what the kept journal does not tell.
@@ -183,7 +218,8 @@ extension KeptHistory.Entry {
             tenant: event.tenant,
             agent: event.agent,
             amounts: event.amounts,
-            access: event.access
+            access: event.access,
+            outcome: event.outcome
         )
         return told
     }

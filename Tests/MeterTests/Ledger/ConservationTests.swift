@@ -13,6 +13,7 @@ import Testing
             try world.report(&seed)
             for _ in 0..<40 { world.addEvent(&seed) }
             try world.correct(&seed)
+            try world.void(&seed)
         }
         return world
     }

@@ -22,6 +22,8 @@ struct LedgerWorld {
     let book: Book
     var events: [Event] = []
     private(set) var declarations: [CountingDeclaration] = []
+    /// By place among the events.
+    private var voided: Set<Int> = []
     let period: BillingPeriod
     private let tenants: [Name] = ["acme", "nordix"]
     private let agents: [Name] = ["bot", "scout"]
@@ -202,6 +204,48 @@ struct LedgerWorld {
         )
     }
 
+    /// Events that nobody voided.
+    var counted: [Event] {
+        events.indices.filter { !voided.contains($0) }.map { events[$0] }
+    }
+
+    func naive() -> NaiveAttribution {
+        NaiveAttribution(decisions: book.state, declarations: declarations, period: period)
+    }
+
+    /// Takes some of the events back that are counted.
+    mutating func void(_ seed: inout Seed) throws {
+        var amounts: [CorrectionCell: LedgerAmount] = [:]
+        for place in events.indices where !voided.contains(place) && seed.oneIn(3) {
+            let event = events[place]
+            if event.amount == 0 { continue }
+            let cell = CorrectionCell(
+                tenant: event.tenant,
+                agent: event.agent,
+                access: event.access,
+                component: event.component,
+                minute: event.minute,
+                outcome: event.outcome,
+                way: event.way
+            )
+            amounts[cell, default: .zero] = LedgerAmount(
+                (amounts[cell]?.rawValue ?? 0) - Int128(event.amount) * 100
+            )
+            voided.insert(place)
+        }
+        try book.append(
+            CorrectionMade.entries(
+                number: book.state.billing.lastAdjustmentNumber + 1,
+                kind: .void,
+                lines: CorrectionPlan.lines(amounts),
+                reason: "test",
+                voids: VoidSelection(position: 7)
+            ),
+            author: "test",
+            at: Fixture.time
+        )
+    }
+
     /// What the engine would answer, by going through all events.
     func answer(_ query: UsageQuery) -> UsageAnswer {
         var totals: [UsageGroup: UsageTotal] = [:]
@@ -308,12 +352,13 @@ struct NaiveAttribution {
     let declarations: [CountingDeclaration]
     let period: BillingPeriod
 
-    func fates(_ events: [LedgerWorld.Event]) -> [Fate: UInt128] {
-        var sums: [Fate: UInt128] = [:]
+    /// In hundredths of a smallest unit; without those of nothing.
+    func fates(_ events: [LedgerWorld.Event]) -> [Fate: Int128] {
+        var sums: [Fate: Int128] = [:]
         for event in events where period.start <= event.minute && event.minute < period.end {
-            sums[fate(event), default: 0] += UInt128(event.amount)
+            sums[fate(event), default: 0] += Int128(event.amount) * 100
         }
-        return sums
+        return sums.filter { $0.value != 0 }
     }
 
     /// Of the agent's own declarations that began, or else its tenant's, the one that began last.

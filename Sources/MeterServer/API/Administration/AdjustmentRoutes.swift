@@ -7,20 +7,38 @@ struct AdjustmentRoutes {
     let context: ServerContext
     let ledgers: TenantLedgers
     let gate: QueryGate
+    let identifiers: IdentifierHash
     /// That of the Waldur whose usage is corrected.
     private var ledger: TenantLedger
 
-    init(context: ServerContext, ledgers: TenantLedgers, gate: QueryGate) {
+    init(
+        context: ServerContext,
+        ledgers: TenantLedgers,
+        gate: QueryGate,
+        identifiers: IdentifierHash
+    ) {
         self.context = context
         self.ledgers = ledgers
         self.gate = gate
+        self.identifiers = identifiers
         ledger = ledgers.all[0]
     }
 
     private static let path = "/admin/v1/adjustments"
     private static let bodyByteCountMax = 4 << 20
+    private static let members: Set<String> = [
+        "kind", "lines", "reverts", "source", "firstSequence", "lastSequence", "principal",
+        "eventSource", "eventID", "tenant", "agent", "from", "to",
+    ]
 
-    private var planning: AdjustmentPlanning { AdjustmentPlanning(ledger: ledger) }
+    private var planning: AdjustmentPlanning {
+        AdjustmentPlanning(
+            ledger: ledger,
+            calendar: BillingCalendar(ledger, among: ledgers),
+            engine: context.engine,
+            identifiers: identifiers
+        )
+    }
 
     var routes: [APIRoute] {
         [
@@ -64,7 +82,7 @@ struct AdjustmentRoutes {
     // MARK: - Plan and apply
 
     private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
-        let fields = try RequestFields(call.body, allowed: ["kind", "lines", "reverts"])
+        let fields = try RequestFields(call.body, allowed: Self.members)
         let draft = try await draft(fields)
         return .json(.object(json(draft, context.book.state)))
     }
@@ -72,7 +90,7 @@ struct AdjustmentRoutes {
     private func apply(_ call: APICall) async throws(Problem) -> APIAnswer {
         let fields = try RequestFields(
             call.body,
-            allowed: ["kind", "lines", "reverts", "reason", "digest"]
+            allowed: Self.members.union(["reason", "digest"])
         )
         let reason = try fields.text("reason")
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
@@ -117,15 +135,19 @@ struct AdjustmentRoutes {
                 throw .badBody("`reverts` is the number of an adjustment.")
             }
             return try await planning.revert(number)
-        default: throw .badBody("`kind` is amend or revert.")
+        case "void": return try await planning.void(fields)
+        default: throw .badBody("`kind` is amend, void or revert.")
         }
     }
 
     private func json(_ draft: AdjustmentDraft, _ book: BookState) -> [JSONMember] {
-        [
-            JSONMember("digest", .string(draft.digest)),
-            JSONMember("effects", .array(draft.effects(planning.calendar, book))),
-        ]
+        var members = [JSONMember("digest", .string(draft.digest))]
+        if case .usage(_, let voided?) = draft {
+            members.append(JSONMember("events", .decimal(voided.eventCount)))
+            members.append(JSONMember("voidedBefore", .decimal(voided.voidedCount)))
+        }
+        return members
+            + [JSONMember("effects", .array(draft.effects(planning.calendar, book)))]
     }
 
     // MARK: - What was made
@@ -136,6 +158,7 @@ struct AdjustmentRoutes {
         let rows =
             billing.corrections.values.map { ($0.number, Self.json($0)) }
             + billing.adjustments.values.map { ($0.adjustment.number, Self.json($0)) }
+            + billing.backfills.values.map { ($0.begun.number, Self.json($0)) }
         return .json([
             "adjustments": .array(rows.sorted { $0.0 < $1.0 }.map { .object($0.1) })
         ])
@@ -153,10 +176,31 @@ struct AdjustmentRoutes {
                     JSONMember("access", .optional(line.access)),
                     JSONMember("component", .string(line.component.description)),
                     JSONMember("at", .string(RFC3339.text(line.minute))),
+                    JSONMember("outcome", .string(line.cell.outcome.text)),
+                    JSONMember("way", .optional(line.way?.rawValue)),
                     JSONMember("amount", .string(line.amount.description)),
                 ])
             }
             return .json(.object(Self.json(standing) + [JSONMember("lines", .array(lines))]))
+        }
+        if let standing = number.flatMap({ billing.backfills[$0] }) {
+            let lines = standing.begun.totals.map { total in
+                JSONOutput.object([
+                    JSONMember("tenant", .string(total.tenant.description)),
+                    JSONMember("component", .string(total.component.description)),
+                    JSONMember("amount", .string(total.amount.description)),
+                ])
+            }
+            return .json(
+                .object(
+                    Self.json(standing) + [
+                        JSONMember("file", .string(standing.begun.file)),
+                        JSONMember("name", .optional(standing.begun.name)),
+                        JSONMember("events", .decimal(standing.begun.eventCount)),
+                        JSONMember("lines", .array(lines)),
+                    ]
+                )
+            )
         }
         guard let standing = number.flatMap({ billing.adjustments[$0] }) else {
             throw .precondition(
@@ -183,6 +227,20 @@ struct AdjustmentRoutes {
             lineCount: standing.lines.count,
             reverts: standing.reverts,
             reason: standing.reason,
+            author: standing.author,
+            made: standing.made
+        )
+    }
+
+    private static func json(_ standing: BackfillStanding) -> [JSONMember] {
+        members(
+            standing.begun.number,
+            kind: "backfill",
+            state: standing.state,
+            tenants: Set(standing.begun.totals.map(\.tenant)),
+            lineCount: standing.begun.totals.count,
+            reverts: nil,
+            reason: standing.begun.reason,
             author: standing.author,
             made: standing.made
         )

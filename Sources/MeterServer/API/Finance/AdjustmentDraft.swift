@@ -4,15 +4,15 @@ internal import MeterWire
 
 /// A correction that somebody asks for: what it would do, and, once it is wanted so, what is booked.
 enum AdjustmentDraft {
-    /// Of usage.
-    case usage(CorrectionPlan)
+    /// Of usage; with the events that it takes back, where it is a void.
+    case usage(CorrectionPlan, VoidedUsage? = nil)
     /// Takes back an adjustment of one row of Waldur's usage.
     case row(AdjustmentMade, CorrectionFate)
 
     /// What whoever applies it has looked at, 64 hexadecimal digits.
     var digest: String {
         switch self {
-        case .usage(let plan): plan.digest
+        case .usage(let plan, _): plan.digest
         case .row(let adjustment, let fate):
             CorrectionPlan.digest(of: adjustment, fate)
         }
@@ -26,7 +26,7 @@ enum AdjustmentDraft {
         book: BookState
     ) throws(LedgerError) -> [Decision] {
         switch self {
-        case .usage(let plan):
+        case .usage(let plan, _):
             return try plan.decisions(reason: reason, book: book, position: position)
         case .row(let adjustment, let fate):
             let made = AdjustmentMade(
@@ -37,7 +37,7 @@ enum AdjustmentDraft {
                 reason: reason,
                 reverts: adjustment.reverts
             )
-            guard case .carry(let row) = fate, let end = calendar.period(row.month)?.end.start
+            guard case .carry(let row) = fate, let end = calendar.end(of: row)
             else { return [.adjustmentMade(made)] }
             let carry = CarryMaking.carry(
                 of: row,
@@ -55,7 +55,7 @@ enum AdjustmentDraft {
     /// Its effect, part by part.
     func effects(_ calendar: BillingCalendar, _ book: BookState) -> [JSONOutput] {
         switch self {
-        case .usage(let plan):
+        case .usage(let plan, _):
             plan.effects.map { effect in
                 Self.json(
                     effect.fate,
@@ -98,7 +98,7 @@ enum AdjustmentDraft {
         _ book: BookState
     ) -> JSONOutput {
         var landing: CarryLanding?
-        if case .carry(let row) = fate, let end = calendar.period(month)?.end.start,
+        if case .carry(let row) = fate, let end = calendar.end(of: row),
             let present = book.presentMonth(of: row.waldur)
         {
             let carry = CarryMaking.carry(
@@ -132,20 +132,37 @@ enum AdjustmentDraft {
     }
 }
 
-/// The months of one Waldur.
+/// The months of every Waldur.
 struct BillingCalendar {
+    /// Whose months usage is in that no Waldur has.
     let waldur: WaldurID
-    let zone: WaldurZone
+    let zones: [WaldurID: WaldurZone]
 
-    func period(_ month: BillingMonth) -> BillingPeriod? {
-        guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone))
+    init(_ ledger: TenantLedger, among ledgers: TenantLedgers) {
+        waldur = ledger.waldur
+        zones = Dictionary(
+            (ledgers.all + [ledger]).map { ($0.waldur, $0.zone) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// When the month of a row ends.
+    func end(of row: SubmissionKey) -> Timestamp? {
+        zones[row.waldur].map { row.month.end(in: $0) }
+    }
+
+    func period(_ month: BillingMonth, of waldur: WaldurID? = nil) -> BillingPeriod? {
+        let waldur = waldur ?? self.waldur
+        guard let zone = zones[waldur], let start = Minute(month.start(in: zone)),
+            let end = Minute(month.end(in: zone))
         else { return nil }
         return BillingPeriod(waldur: waldur, month: month, start: start, end: end)
     }
 
-    /// The month that a minute lies in; nil for another Waldur.
+    /// The month of a Waldur that a minute lies in; nil where it is unknown here.
     func period(_ waldur: WaldurID?, at minute: Minute) -> BillingPeriod? {
-        guard waldur ?? self.waldur == self.waldur else { return nil }
-        return BillingMonth(of: minute.start, in: zone).flatMap { period($0) }
+        let waldur = waldur ?? self.waldur
+        return zones[waldur].flatMap { BillingMonth(of: minute.start, in: $0) }
+            .flatMap { period($0, of: waldur) }
     }
 }

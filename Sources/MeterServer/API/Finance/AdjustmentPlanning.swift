@@ -5,15 +5,15 @@ internal import MeterWire
 /// Makes drafts of corrections from what is asked for, and refuses what makes no sense.
 struct AdjustmentPlanning {
     let ledger: TenantLedger
+    let calendar: BillingCalendar
+    let engine: Engine
+    /// How the ids of events are known again.
+    let identifiers: IdentifierHash
 
-    /// Lines of one request.
+    /// Lines of one request; more belong into a void, or a file that is backfilled.
     static let lineCountMax = 10_000
     /// Months back that are corrected: what the reporter can still take account of.
     static let monthsBackMax = 12
-
-    var calendar: BillingCalendar {
-        BillingCalendar(waldur: ledger.waldur, zone: ledger.zone)
-    }
 
     /// Usage was more or less than was metered.
     func amend(_ lines: [RequestFields]) async throws(Problem) -> AdjustmentDraft {
@@ -41,6 +41,9 @@ struct AdjustmentPlanning {
             let lines = standing.lines.map(\.opposite)
             try await refuseBelowZero(lines, book)
             return .usage(try plan(.revert, lines, book, reverts: number))
+        }
+        if let standing = book.billing.backfills[number] {
+            return try await revert(standing, book)
         }
         guard let standing = book.billing.adjustments[number] else {
             throw .precondition(
@@ -77,10 +80,11 @@ struct AdjustmentPlanning {
         _ kind: CorrectionMade.Kind,
         _ lines: [CorrectionLine],
         _ book: BookState,
-        reverts: UInt64? = nil
+        reverts: UInt64? = nil,
+        voids: VoidSelection? = nil
     ) throws(Problem) -> CorrectionPlan {
         do throws(LedgerError) {
-            return try CorrectionPlan(kind, lines, reverts: reverts, book: book) {
+            return try CorrectionPlan(kind, lines, reverts: reverts, voids: voids, book: book) {
                 calendar.period($0, at: $1)
             }
         } catch {
@@ -110,7 +114,9 @@ struct AdjustmentPlanning {
             throw .precondition("Access \(access) is not one of \(tenant).")
         }
         guard let minute = try fields.minute("at") else { throw .badBody("`at` is missing.") }
-        try check(minute)
+        if let reason = try refusalReason(of: minute.start) {
+            throw .precondition("`at` cannot be corrected: \(reason).")
+        }
         let cell = CorrectionCell(
             tenant: tenant,
             agent: try fields.name("agent"),
@@ -121,16 +127,22 @@ struct AdjustmentPlanning {
         return (cell, try Self.amount(try fields.text("amount")))
     }
 
-    /// Whether a minute may be corrected.
-    private func check(_ minute: Minute) throws(Problem) {
-        let now = ledger.source.now()
-        guard minute.start <= now else { throw .badBody("`at` lies ahead.") }
-        guard var earliest = ledger.present else {
-            throw .unavailable("The server's clock shows no month.")
-        }
-        for _ in 0..<Self.monthsBackMax { earliest = earliest.previous }
-        guard minute.start >= earliest.start(in: ledger.zone) else {
-            throw .precondition("`at` lies before \(earliest), which is not corrected any more.")
+    /// Why nothing of this time is corrected or added; nil if it may be.
+    func refusalReason(of time: Timestamp) throws(Problem) -> String? {
+        guard time <= ledger.source.now() else { return "it lies ahead" }
+        let earliest = try earliest
+        return time < earliest.start(in: ledger.zone)
+            ? "it lies before \(earliest), which is not corrected any more" : nil
+    }
+
+    /// The first month that is still corrected.
+    var earliest: BillingMonth {
+        get throws(Problem) {
+            guard var earliest = ledger.present else {
+                throw .unavailable("The server's clock shows no month.")
+            }
+            for _ in 0..<Self.monthsBackMax { earliest = earliest.previous }
+            return earliest
         }
     }
 
@@ -154,13 +166,14 @@ struct AdjustmentPlanning {
         let month: BillingMonth
     }
 
-    /// Nobody used less than nothing in a month.
-    private func refuseBelowZero(
+    /// Nobody used less than nothing in a month. Of usage that does not count nothing but a void takes
+    /// away, and each event once.
+    func refuseBelowZero(
         _ lines: [CorrectionLine],
         _ book: BookState
     ) async throws(Problem) {
         var changes: [Used: Int128] = [:]
-        for line in lines {
+        for line in lines where book.counting.class(of: line.cell) == .counted {
             guard let month = calendar.period(nil, at: line.minute)?.month else { continue }
             let key = Used(
                 tenant: line.tenant,
@@ -185,7 +198,8 @@ struct AdjustmentPlanning {
                 )
             )
             var corrected: [Used: Int128] = [:]
-            for (cell, amount) in book.billing.corrected.cells(from: period.start, to: period.end) {
+            for (cell, amount) in book.billing.corrected.cells(from: period.start, to: period.end)
+            where book.counting.class(of: cell) == .counted {
                 let key = Used(
                     tenant: cell.tenant,
                     agent: cell.agent,
