@@ -10,8 +10,8 @@
 /// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin).
 uint32_t meter_crc32c(uint32_t crc, const void *bytes, size_t count);
 
-/// Asks the processor to fetch the cache line of `address`, to be written soon.
-static inline void meter_prefetch(const void *address) { __builtin_prefetch(address, 1, 1); }
+/// Asks the processor to fetch the cache line of `address` as near as it can, to be written soon.
+static inline void meter_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 /// One datagram of a batch: where its bytes are, how many, and whose address.
 struct meter_datagram {

@@ -12,6 +12,8 @@ struct ShardState: ~Copyable {
     var counts: [PrincipalID: AdmissionCounts] = [:]
     private(set) var sourceCounts: [PrincipalID: Int] = [:]
     private var counter = BatchCounter()
+    /// Counters that were taken out so far, + 1.
+    private var countersNumber: UInt64 = 1
     private let limits: DetailLimits
     /// Calls of earlier counters that details folded, by tenant.
     private var folded: [Name: FoldedCalls] = [:]
@@ -55,6 +57,9 @@ struct ShardState: ~Copyable {
             behindBefore: behindBefore, into: &live)
         let index = indexOrInsert(record)
         for tenant in counter.countedTenants {
+            let number = found.tenants[tenant]
+            if sources[index].noted.has(number, of: countersNumber) { continue }
+            sources[index].noted.insert(number, of: countersNumber)
             let bytes = unsafe batch.bytes(batch.tenants[tenant])
             unsafe sources[index].note(tenant: bytes) { unsafe tenantNames.shared(bytes) }
         }
@@ -152,6 +157,7 @@ struct ShardState: ~Copyable {
         folded = foldedCalls
         var taken = LiveCounters(seed: seed, limits: limits)
         swap(&taken, &live)
+        countersNumber += 1
         return taken
     }
 

@@ -22,6 +22,28 @@ package struct SourceCounts: Equatable, Sendable {
     }
 }
 
+/// A set of tenants by their numbers among live names; empty again where other counters began.
+struct TenantMarks {
+    private var countersNumber: UInt64 = 0
+    private var words: [UInt64] = []
+
+    func has(_ tenant: UInt32, of counters: UInt64) -> Bool {
+        let word = Int(tenant / 64)
+        return counters == countersNumber && word < words.count
+            && words[word] >> UInt64(tenant % 64) & 1 == 1
+    }
+
+    mutating func insert(_ tenant: UInt32, of counters: UInt64) {
+        if counters != countersNumber {
+            countersNumber = counters
+            words.removeAll(keepingCapacity: true)
+        }
+        let word = Int(tenant / 64)
+        while words.count <= word { words.append(0) }
+        words[word] |= 1 << UInt64(tenant % 64)
+    }
+}
+
 /// All that is kept of one source: dedup, what may be acknowledged, its newest claim.
 ///
 /// Two accounts run side by side: `received` moves when a frame is appended to the journal and decides
@@ -83,6 +105,8 @@ struct SourceState {
     var lastRepeated: Timestamp
     /// Tenants for whom events of the source were counted, ascending: whom a hole may touch.
     private(set) var tenants: [Name] = []
+    /// Which of them need not be looked for, by the numbers that the present counters have for them.
+    var noted = TenantMarks()
     /// Tags of conflicting frames that are in the journal, so that sending them again does not fill it.
     /// Forgotten at a restart, but for those that replay finds.
     private var evidence: [FrameTag] = []

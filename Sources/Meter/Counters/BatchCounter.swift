@@ -8,9 +8,11 @@ struct CountedCall: BitwiseCopyable {
     var firstAmount: UInt32
     /// Where the numbers of its components begin.
     var firstComponent: UInt32
-    /// Where the numbers of their variants begin, if the outcome is not ok.
-    var firstVariant: UInt32
     var componentCount: UInt32
+    /// Of its components.
+    var shape: UInt32
+    /// Of their variants, if the outcome is not ok.
+    var variantShape: UInt32
     var model: UInt32
     var user: UInt32
     /// Milliseconds from the start of the quarter hour.
@@ -22,7 +24,7 @@ struct CountedCall: BitwiseCopyable {
     private(set) var detailHash: UInt64 = 0
 
     @inline(__always)
-    var counterKey: CounterKey { CounterKey(series: series, minute: minute) }
+    var counterKey: CounterKey { CounterKey(series: series, minute: minute, shape: shape) }
 
     /// Its amounts are counted for the components' variants, too.
     @inline(__always)
@@ -69,11 +71,11 @@ struct CountedCall: BitwiseCopyable {
     private var stagedAmountCount = 0
 
     private struct Shape {
-        /// Its components have numbers.
-        var isResolved = false
+        /// Its number among the live names; its components have numbers, too.
+        var number = BatchCounter.unresolved
         /// Bit i: the amount at position i is of tokens. A shape has at most 64 components.
         var tokens: UInt64 = 0
-        /// Where the numbers of its components' variants begin, by outcome.
+        /// The shapes of its components' variants, by outcome.
         var variants = InlineArray<4, UInt32>(repeating: BatchCounter.unresolved)
     }
 
@@ -186,13 +188,13 @@ struct CountedCall: BitwiseCopyable {
         _ live: inout LiveCounters
     ) -> CountedCall {
         let series = series(of: event, in: batch, &found, live: &live)
-        if !shapes[Int(event.shape)].isResolved {
+        if shapes[Int(event.shape)].number == BatchCounter.unresolved {
             resolve(shape: Int(event.shape), in: batch, &found, live: &live)
         }
         let shape = unsafe batch.shapes[Int(event.shape)]
-        var firstVariant: UInt32 = 0
+        var variantShape: UInt32 = 0
         if event.outcome != Outcome.ok.rawValue {
-            firstVariant = variants(of: Int(event.shape), event.outcome, in: batch, live: &live)
+            variantShape = variants(of: Int(event.shape), event.outcome, in: batch, live: &live)
         }
         // Admission keeps times within the key's minutes.
         let time = UInt64(bitPattern: event.time)
@@ -207,7 +209,8 @@ struct CountedCall: BitwiseCopyable {
         var call = CountedCall(
             series: series, minute: UInt32(truncatingIfNeeded: time / 60_000),
             firstAmount: event.firstAmount, firstComponent: shape.first,
-            firstVariant: firstVariant, componentCount: shape.count,
+            componentCount: shape.count, shape: shapes[Int(event.shape)].number,
+            variantShape: variantShape,
             model: event.model < 0 ? DetailKey.none : model(of: event, series, batch, &live),
             user: event.user < 0 ? DetailKey.none : user(of: event, series, batch, &live),
             offset: UInt32(truncatingIfNeeded: offset), sample: sample, outcome: event.outcome)
@@ -251,11 +254,13 @@ struct CountedCall: BitwiseCopyable {
             components[index] = number
             if live.names.isTokens(number) { tokens |= 1 << UInt64(position) }
         }
-        shapes[shape].isResolved = true
+        let first = Int(entry.first)
+        shapes[shape].number = live.names.shape(
+            of: components[first..<first + Int(entry.count)])
         shapes[shape].tokens = tokens
     }
 
-    /// Where the numbers begin of the variants that a resolved shape's components have for an outcome.
+    /// The shape of the variants that a resolved shape's components have for an outcome.
     @inline(never)
     private mutating func variants(
         of shape: Int, _ outcome: UInt8, in batch: borrowing EventBatch,
@@ -264,13 +269,14 @@ struct CountedCall: BitwiseCopyable {
         let known = shapes[shape].variants[Int(outcome)]
         if known != BatchCounter.unresolved { return known }
         let entry = unsafe batch.shapes[shape]
-        let first = UInt32(truncatingIfNeeded: components.count)
+        let first = components.count
         for position in 0..<Int(entry.count) {
             let component = components[Int(entry.first) + position]
             components.append(live.names.variant(of: component, outcome))
         }
-        shapes[shape].variants[Int(outcome)] = first
-        return first
+        let number = live.names.shape(of: components[first...])
+        shapes[shape].variants[Int(outcome)] = number
+        return number
     }
 
     @inline(__always)

@@ -15,14 +15,11 @@ enum CounterMerge {
             if let last = group.last, last.series != member.rank { add(&group, to: &rows) }
             let counters = shards[member.shard]
             let ranks = components.ranks[member.shard]
-            counters.counters.rows.forEachRow(ofSeries: member.number) { place, row in
-                let minute = row.key.minute
-                counters.counters.rows.forEachCell(of: place) { component, sum, count in
-                    group.append(
-                        UsageRow(
-                            series: member.rank, component: ranks[Int(component)], minute: minute,
-                            count: count, sum: sum))
-                }
+            counters.counters.forEachSum(ofSeries: member.number) { minute, component, sum, count in
+                group.append(
+                    UsageRow(
+                        series: member.rank, component: ranks[Int(component)], minute: minute,
+                        count: count, sum: sum))
             }
         }
         add(&group, to: &rows)

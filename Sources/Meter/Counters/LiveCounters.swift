@@ -26,47 +26,40 @@ struct LiveCounters: ~Copyable {
         _ calls: UnsafeBufferPointer<CountedCall>, amounts: UnsafePointer<UInt64>,
         components: UnsafePointer<UInt32>, amountCount: Int
     ) {
-        rows.reserve(rows: calls.count, cells: amountCount)
+        rows.reserve(rows: 2 &* calls.count, sums: amountCount)
         var pipeline = RowPipeline(calls.count)
         while pipeline.step() {
             if let index = pipeline.first { rows.prefetch(unsafe calls[index].counterHash) }
             if let index = pipeline.third { unsafe rows.prefetchRow(calls[index].counterHash) }
-            if let index = pipeline.last {
-                unsafe add(calls[index], amounts: amounts, components: components)
-            }
+            if let index = pipeline.last { unsafe add(calls[index], amounts: amounts) }
         }
         unsafe details.add(
             calls, amounts: amounts, components: components, amountCount: amountCount,
             names: names)
     }
 
+    /// Calls `body` with minute, component, sum and count of everything that a series used; a minute and
+    /// component may come several times.
     @inline(__always)
-    private mutating func add(
-        _ call: CountedCall, amounts: UnsafePointer<UInt64>, components: UnsafePointer<UInt32>
-    ) {
-        let own = unsafe components + Int(call.firstComponent)
+    func forEachSum(ofSeries series: UInt32, _ body: (Minute, UInt32, UInt64, UInt64) -> Void) {
+        rows.forEachSum(ofSeries: series, names.shapes, body)
+    }
+
+    @inline(__always)
+    private mutating func add(_ call: CountedCall, amounts: UnsafePointer<UInt64>) {
         let count = Int(call.componentCount)
-        var place = rows.find(call.counterKey, call.counterHash)
-        if place == 0 {
-            place = unsafe rows.insert(
-                call.counterKey, NoState(), components: own, count: count)
-        }
-        unsafe rows.add(
-            to: place, components: own, amounts: amounts + Int(call.firstAmount), count: count)
-        if call.hasVariants {
-            unsafe addVariants(
-                to: place, components: components + Int(call.firstVariant),
-                amounts: amounts + Int(call.firstAmount), count: count)
-        }
+        let own = unsafe amounts + Int(call.firstAmount)
+        unsafe rows.add(call.counterKey, call.counterHash, amounts: own, count: count)
+        if call.hasVariants { unsafe addVariants(call, amounts: own, count: count) }
     }
 
     /// Most calls have none.
     @inline(never)
     private mutating func addVariants(
-        to place: RowPlace, components: UnsafePointer<UInt32>, amounts: UnsafePointer<UInt64>,
-        count: Int
+        _ call: CountedCall, amounts: UnsafePointer<UInt64>, count: Int
     ) {
-        unsafe rows.add(to: place, components: components, amounts: amounts, count: count)
+        let key = CounterKey(series: call.series, minute: call.minute, shape: call.variantShape)
+        unsafe rows.add(key, key.hash, amounts: amounts, count: count)
     }
 }
 

@@ -27,6 +27,8 @@ struct LiveNames: ~Copyable {
     private var agents: NameTable
     private var accesses: NameTable
     private var components: NameTable
+    /// Which components calls have together.
+    private(set) var shapes: ShapeTable
     /// The newest agent of each tenant, + 1.
     private var firstAgents: [UInt32] = []
     private var agentLinks: [Agent] = []
@@ -44,6 +46,7 @@ struct LiveNames: ~Copyable {
         agents = NameTable(seed: seed)
         accesses = NameTable(seed: seed)
         components = NameTable(seed: seed)
+        shapes = ShapeTable(seed: seed)
     }
 
     // MARK: - From bytes to numbers
@@ -132,6 +135,11 @@ struct LiveNames: ~Copyable {
         let number = unsafe name.bytes.withUnsafeBytes { unsafe self.component($0) }
         variants[Int(component)][Int(outcome)] = number + 1
         return number
+    }
+
+    /// The number of a list of components' numbers.
+    mutating func shape(of components: ArraySlice<UInt32>) -> UInt32 {
+        shapes.number(of: components)
     }
 
     /// Whether the component's amounts are tokens: its name ends in `_tokens`.

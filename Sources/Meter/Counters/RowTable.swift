@@ -7,9 +7,6 @@ protocol RowKey: BitwiseCopyable, Equatable, Sendable {
     var series: UInt32 { get }
 }
 
-/// Where a row is in its table's arena, in words of eight bytes; 0 is no row.
-typealias RowPlace = UInt32
-
 /// Rows of exact sums by component, found by key and by series.
 ///
 /// ```
@@ -45,9 +42,8 @@ typealias RowPlace = UInt32
         var next: UInt32
     }
 
-    private var index: MappedMemory
-    private var mask: Int
-    private var arena: MappedMemory
+    private var index = RowIndex()
+    private var arena = MappedMemory(byteCount: 1 << 16)
     /// Bytes of the arena in use; the first word is no row's.
     private var arenaByteCount = 8
     /// The newest row of each series.
@@ -56,15 +52,10 @@ typealias RowPlace = UInt32
     /// Distinct (key, component) pairs, and sums set aside: what memory is limited by.
     private(set) var cellCount = 0
 
-    init() {
-        let capacity = 1 << 10
-        index = MappedMemory(byteCount: capacity * 8)
-        mask = capacity - 1
-        arena = MappedMemory(byteCount: 1 << 16)
-    }
+    init() {}
 
     /// What the table takes, as far as it is in use.
-    var byteCount: Int { arenaByteCount + (mask + 1) * 8 }
+    var byteCount: Int { arenaByteCount + index.byteCount }
 
     private static var rowByteCount: Int { MemoryLayout<Row>.stride }
     private static var cellByteCount: Int { MemoryLayout<Cell>.stride }
@@ -72,17 +63,12 @@ typealias RowPlace = UInt32
     /// Makes room for so many more rows with so many cells in all, so that nothing moves while they are
     /// added.
     mutating func reserve(rows: Int, cells: Int) {
-        while (rowCount &+ rows) &* 8 > (mask &+ 1) &* 5 { growIndex() }
+        while !index.hasRoom(for: rowCount &+ rows) { growIndex() }
         arena.reserve(
             arenaByteCount &+ rows &* Self.rowByteCount &+ cells &* Self.cellByteCount)
     }
 
     // MARK: - Finding rows
-
-    @inline(__always)
-    private func entry(_ place: Int) -> UnsafeMutablePointer<UInt64> {
-        unsafe index.base.assumingMemoryBound(to: UInt64.self) + place
-    }
 
     /// The row; valid until the next `reserve`.
     @inline(__always)
@@ -97,16 +83,11 @@ typealias RowPlace = UInt32
 
     /// Asks for the index where a key will be looked up soon.
     @inline(__always)
-    func prefetch(_ hash: UInt64) {
-        unsafe meter_prefetch(entry(Int(truncatingIfNeeded: hash) & mask))
-    }
+    func prefetch(_ hash: UInt64) { index.prefetch(hash) }
 
     /// The row that the key with this hash probably has; 0 where that is not known at a glance.
     @inline(__always)
-    func probable(_ hash: UInt64) -> RowPlace {
-        let entry = unsafe entry(Int(truncatingIfNeeded: hash) & mask).pointee
-        return (entry ^ hash) >> 32 == 0 ? RowPlace(truncatingIfNeeded: entry) : 0
-    }
+    func probable(_ hash: UInt64) -> RowPlace { index.probable(hash) }
 
     /// Asks for the row that the key with this hash probably has, with its first cells.
     @inline(__always)
@@ -122,13 +103,9 @@ typealias RowPlace = UInt32
     /// The row of a key with this hash; 0 if it has none.
     @inline(__always)
     func find(_ key: Key, _ hash: UInt64) -> RowPlace {
-        var position = Int(truncatingIfNeeded: hash) & mask
-        while true {
-            let entry = unsafe entry(position).pointee
-            if entry == 0 { return 0 }
-            let place = RowPlace(truncatingIfNeeded: entry)
-            if (entry ^ hash) >> 32 == 0, unsafe row(at: place).pointee.key == key { return place }
-            position = (position &+ 1) & mask
+        let base = unsafe arena.base
+        return index.find(hash) { place in
+            unsafe (base + Int(place) &* 8).assumingMemoryBound(to: Row.self).pointee.key == key
         }
     }
 
@@ -155,7 +132,7 @@ typealias RowPlace = UInt32
             _ = append(cell)
         }
         rowCount += 1
-        enter(place, hash: key.hash)
+        index.enter(place, hash: key.hash)
         return place
     }
 
@@ -167,22 +144,11 @@ typealias RowPlace = UInt32
         return UInt32(truncatingIfNeeded: arenaByteCount / 8)
     }
 
-    private func enter(_ place: RowPlace, hash: UInt64) {
-        var position = Int(truncatingIfNeeded: hash) & mask
-        while unsafe entry(position).pointee != 0 { position = (position &+ 1) & mask }
-        unsafe entry(position).pointee = hash & ~0xFFFF_FFFF | UInt64(place)
-    }
-
     @inline(never)
     private mutating func growIndex() {
-        let old = mask + 1
-        var larger = MappedMemory(byteCount: old * 16)
-        swap(&index, &larger)
-        mask = old * 2 - 1
-        let entries = unsafe larger.base.assumingMemoryBound(to: UInt64.self)
-        for position in 0..<old {
-            let place = unsafe RowPlace(truncatingIfNeeded: entries[position])
-            if place != 0 { enter(place, hash: unsafe row(at: place).pointee.key.hash) }
+        let base = unsafe arena.base
+        index.grow { place in
+            unsafe (base + Int(place) &* 8).assumingMemoryBound(to: Row.self).pointee.key.hash
         }
     }
 

@@ -70,7 +70,7 @@ struct DetailRow {
         _ list: inout [Element], by order: (Element) -> Order,
         _ add: (inout Element, Element) -> Void
     ) {
-        guard list.count > 1 else { return }
+        guard !isAscending(list, by: order) else { return }
         list.sort { order($0) < order($1) }
         var count = 1
         for index in 1..<list.count {
@@ -82,6 +82,15 @@ struct DetailRow {
             }
         }
         list.removeLast(list.count - count)
+    }
+
+    private static func isAscending<Element, Order: Comparable>(
+        _ list: [Element], by order: (Element) -> Order
+    ) -> Bool {
+        for index in list.indices.dropFirst() where order(list[index]) <= order(list[index - 1]) {
+            return false
+        }
+        return true
     }
 
     /// Two ascending lists as one; elements of equal order are added.

@@ -146,13 +146,10 @@ extension LiveCounters {
         let query = accumulator.query
         names.forEachSeries(tenants: query.tenants, agents: query.agents) { series in
             let group = accumulator.register(series: names.seriesName(series))
-            rows.forEachRow(ofSeries: series) { place, row in
-                let minute = row.key.minute
-                rows.forEachCell(of: place) { component, sum, count in
-                    accumulator.add(
-                        series: group, component: components[Int(component)], minute: minute,
-                        UsageTotal(sum: UInt128(sum), count: count))
-                }
+            forEachSum(ofSeries: series) { minute, component, sum, count in
+                accumulator.add(
+                    series: group, component: components[Int(component)], minute: minute,
+                    UsageTotal(sum: UInt128(sum), count: count))
             }
         }
     }

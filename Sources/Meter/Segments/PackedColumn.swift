@@ -29,9 +29,8 @@ enum PackedColumn {
         into bytes: inout [UInt8]
     ) {
         let base = values.min() ?? 0
-        let width = cheapestWidth(values, base: base)
-        let widest = values.contains { bitCount($0 - base) > width }
-        bytes.append(UInt8(width) | (widest ? exceptionFlag : 0))
+        let (width, exceptionCount) = cheapestWidth(values, base: base)
+        bytes.append(UInt8(width) | (exceptionCount > 0 ? exceptionFlag : 0))
         bytes.append(varint: base)
         for (index, value) in values.enumerated() {
             low[index] = UInt32(truncatingIfNeeded: value - base)
@@ -43,7 +42,10 @@ enum PackedColumn {
             }
             BitPacking.pack(low[..<values.count], width: width - 32, into: &bytes)
         }
-        if widest { encodeExceptions(values, base: base, width: width, into: &bytes) }
+        if exceptionCount > 0 {
+            bytes.append(UInt8(exceptionCount))
+            encodeExceptions(values, base: base, width: width, into: &bytes)
+        }
     }
 
     private static func encodeExceptions(
@@ -52,9 +54,7 @@ enum PackedColumn {
         width: Int,
         into bytes: inout [UInt8]
     ) {
-        let exceptions = values.enumerated().filter { bitCount($0.element - base) > width }
-        bytes.append(UInt8(exceptions.count))
-        for (index, value) in exceptions {
+        for (index, value) in values.enumerated() where bitCount(value - base) > width {
             bytes.append(UInt8(index))
             bytes.append(varint: (value - base) >> UInt64(width))
         }
@@ -62,12 +62,20 @@ enum PackedColumn {
 
     private static func bitCount(_ value: UInt64) -> Int { 64 - value.leadingZeroBitCount }
 
-    /// The width for which bits and exceptions together take the fewest bytes.
-    private static func cheapestWidth(_ values: ArraySlice<UInt64>, base: UInt64) -> Int {
-        var histogram = [Int](repeating: 0, count: 65)
-        for value in values { histogram[bitCount(value - base)] += 1 }
-        let widest = histogram.lastIndex { $0 > 0 } ?? 0
+    /// The width for which bits and exceptions together take the fewest bytes, and how many exceptions.
+    private static func cheapestWidth(
+        _ values: ArraySlice<UInt64>,
+        base: UInt64
+    ) -> (width: Int, exceptionCount: Int) {
+        var histogram = InlineArray<65, Int>(repeating: 0)
+        var widest = 0
+        for value in values {
+            let bits = bitCount(value - base)
+            histogram[bits] += 1
+            widest = max(widest, bits)
+        }
         var best = widest
+        var bestExceptionCount = 0
         var bestByteCount = BitPacking.byteCount(values.count, width: widest)
         var exceptionCount = 0
         for width in stride(from: widest - 1, through: 0, by: -1) {
@@ -82,9 +90,10 @@ enum PackedColumn {
             if byteCount < bestByteCount {
                 best = width
                 bestByteCount = byteCount
+                bestExceptionCount = exceptionCount
             }
         }
-        return best
+        return (best, bestExceptionCount)
     }
 
     // MARK: Decoding
