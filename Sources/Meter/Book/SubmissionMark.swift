@@ -48,3 +48,11 @@ extension SubmissionMark: CustomStringConvertible {
         "meter \(number), journal \(position), entry \(Hexadecimal.text(entry))"
     }
 }
+
+extension SubmissionMark {
+    package init(from decoder: any Decoder) throws {
+        self = try decodeText(decoder, as: SubmissionMark.self) { SubmissionMark($0) }
+    }
+
+    package func encode(to encoder: any Encoder) throws { try encodeText(description, to: encoder) }
+}

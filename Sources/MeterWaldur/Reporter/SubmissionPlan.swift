@@ -287,10 +287,8 @@ package struct SubmissionPlan: Equatable, Sendable {
 
     /// What another Meter's mark tells a person.
     private static func note(on writer: SubmissionMark, _ position: UInt64) -> String {
-        writer.position < position
-            ? "another Meter wrote it: \(writer); find and stop it"
-            : "another Meter wrote it: \(writer), further than this one's journal \(position): this one may be "
-                + "the restored copy, and only a person decides"
+        "another Meter wrote it: \(writer); this one's journal is at \(position). One of the two may run on a restored "
+            + "copy: find out which, and stop it"
     }
 
     /// Compares values, since Waldur's `modified_by` and `description` survive an edit by its staff.
