@@ -18,16 +18,16 @@ import pty
 import re
 import shlex
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
 
-from demo_site import COMPONENTS, ROOT, TOKEN, Failed, Site, decimal, free_port, hundredths, trace
+import demo_page
+from demo_lost_host import LossyNetwork
+from demo_site import COMPONENTS, ROOT, TOKEN, Failed, Site, decimal, hundredths, trace
 
 TENANTS = ["acme", "nordix"]
 AGENTS = ["coder", "reviewer", "writer"]
@@ -52,9 +52,10 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="meter-demo-"))
     demo = MonthEnd(pathlib.Path(arguments.binaries), directory, arguments.seed, arguments.lead)
     try:
-        demo.run(trace(arguments.trace, arguments.seed, directory))
+        # What stands on a page does not hang on which traces are here.
+        demo.run(trace(arguments.trace, arguments.seed, directory, shared=not arguments.page))
         if arguments.page:
-            demo.compare(pathlib.Path(arguments.page), arguments.renew)
+            demo_page.compare(pathlib.Path(arguments.page), demo.shown, arguments.renew)
     except Failed as failure:
         print(f"\nFAILED: {failure}\nEverything is in {directory}", file=sys.stderr)
         return 1
@@ -70,6 +71,7 @@ class MonthEnd(Site):
         now = datetime.datetime.now(datetime.timezone.utc)
         self.boundary = now.replace(day=28, hour=0, minute=0, second=0, microsecond=0)
         self.boundary = (self.boundary + datetime.timedelta(days=7)).replace(day=1)
+        self.lead = lead
         self.offset = int((self.boundary - now).total_seconds()) - lead
         self.month = (self.boundary - datetime.timedelta(days=1)).strftime("%Y-%m")
         self.next_month = self.boundary.strftime("%Y-%m")
@@ -211,7 +213,9 @@ class MonthEnd(Site):
         with open(path) as file:
             rows = [line.split(",") for line in file.read().splitlines()[1:]]
         moments = [datetime.datetime.fromisoformat(row[0][:26]) for row in rows]
-        span = (self.boundary - self.now()).total_seconds() + 5
+        # From a fixed moment on, so that each run has the same calls before and after the month's end.
+        self.began = self.boundary - datetime.timedelta(seconds=self.lead - 5)
+        span = (self.boundary - self.began).total_seconds() + 5
         pace = (moments[-1] - moments[0]).total_seconds() / span
         self.trace = self.directory / "trace.csv"
         with open(self.trace, "w") as file:
@@ -219,7 +223,6 @@ class MonthEnd(Site):
             for moment, row in zip(moments, rows):
                 faster = moments[0] + (moment - moments[0]) / pace
                 file.write(f"{faster:%Y-%m-%d %H:%M:%S.%f},{row[1]},{row[2]}\n")
-        self.began = self.now()
         command = [self.binaries / "meterctl", "replay", self.trace,
                    "--udp", f"127.0.0.1:{self.udp}", "--tcp", f"127.0.0.1:{self.tcp}",
                    "--wire-key-file", self.directory / "runtime.key", "--speed", 1,
@@ -229,7 +232,6 @@ class MonthEnd(Site):
             command += ["--tenant", tenant]
         for agent in AGENTS:
             command += ["--agent", agent]
-        self.began = self.began.replace(microsecond=self.began.microsecond // 1000 * 1000)
         self.emitters = subprocess.Popen(
             [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
@@ -240,7 +242,7 @@ class MonthEnd(Site):
     def lose_a_host(self, network):
         """An emitter whose network is down for a while, so that it must drop; then its host dies."""
         child = subprocess.Popen(
-            [sys.executable, __file__, "--lost-host", f"udp://127.0.0.1:{network.port}",
+            [sys.executable, ROOT / "scripts" / "demo_lost_host.py", f"udp://127.0.0.1:{network.port}",
              str(self.directory / "batch.key"), str(self.offset), *LOST],
             stdout=subprocess.PIPE, text=True)
         self.processes["lost"] = child
@@ -400,47 +402,6 @@ class MonthEnd(Site):
                               item["unit_price"])
         return rows, items
 
-    # The page
-
-    def compare(self, page, renew):
-        """Compares the page's examples with what was seen; a block begins with `$ meterctl ...`."""
-        text = page.read_text()
-        # What was typed twice stands on the page in the same order.
-        seen = {}
-        for command, shown in self.shown:
-            seen.setdefault(mask(command), []).append((command, shown))
-        wrong = []
-
-        def renewed(block):
-            parts = re.split(r"^(?=\$ )", block.group(2), flags=re.M)
-            out = ""
-            for part in parts:
-                if not part.startswith("$ "):
-                    out += part
-                    continue
-                command, _, shown = part[2:].partition("\n")
-                typed = seen.get(mask(command))
-                found = typed and typed.pop(0)
-                if not found:
-                    wrong.append(f"nobody typed: {command}")
-                    out += part
-                elif mask(shown) != mask(found[1]):
-                    wrong.append(f"otherwise than on the page: {command}")
-                    out += f"$ {found[0]}\n{found[1]}"
-                else:
-                    out += part
-            return block.group(1) + out + block.group(3)
-
-        new = re.sub(r"(<!-- demo -->\n```console\n)(.*?)(```\n)", renewed, text, flags=re.S)
-        if renew:
-            page.write_text(new)
-            print(f"{len(wrong)} examples of {page} written anew")
-        elif wrong:
-            raise Failed(f"{page} shows what is not so; scripts/demo_monthend.py --renew:\n  "
-                         + "\n  ".join(wrong))
-        else:
-            print(f"{page} shows what was seen here")
-
     def what_next(self):
         tool = self.binaries / "meterctl"
         print(f"""
@@ -452,68 +413,5 @@ Look at it:
 Then: Documentation/Finance.md closes a month step by step, Documentation/Waldur.md says what Waldur is told.""")
 
 
-def mask(text):
-    """Times, numbers, hashes and how lines are broken are another run's."""
-    text = re.sub(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z", "TIME", text)
-    text = re.sub(r"\b([0-9a-f]{64}|[0-9a-f]{33,63}\s+[0-9a-f]{1,31}|[0-9a-f]{32}|[0-9a-f]{8})\b",
-                  "HASH", text)
-    # Digits are in groups of three, columns two spaces apart.
-    text = re.sub(r"\d[\d.,]*(?: \d{3}(?:\.\d+)?\b)*", "0", text)
-    return " ".join(text.replace("-", " ").split())
-
-
-class LossyNetwork:
-    """Hands datagrams on between an emitter and the server, once it is up."""
-
-    def __init__(self, server):
-        self.port = free_port(socket.SOCK_DGRAM)
-        self.server = ("127.0.0.1", server)
-        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.front.bind(("127.0.0.1", self.port))
-        self.back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.back.connect(self.server)
-        self.is_up, self.emitter = False, None
-        for body in (self.forth, self.back_again):
-            threading.Thread(target=body, daemon=True).start()
-
-    def forth(self):
-        while True:
-            try:
-                data, self.emitter = self.front.recvfrom(65_536)
-                if self.is_up:
-                    self.back.send(data)
-            except OSError:
-                return
-
-    def back_again(self):
-        while True:
-            try:
-                self.front.sendto(self.back.recv(65_536), self.emitter)
-            except (OSError, TypeError):
-                return
-
-    def stop(self):
-        self.front.close()
-        self.back.close()
-
-
-def be_a_lost_host(url, key_file, offset, tenant, agent):
-    """An emitter in a process of its own: records much at once, tells what became of it, and waits."""
-    sys.path.insert(0, str(ROOT / "emitters" / "python"))
-    from meter_emitter import Emitter
-    amounts = {"agent_calls": 1, "input_tokens": 1500, "output_tokens": 40}
-    emitter = Emitter(url, pathlib.Path(key_file).read_text().strip(), memory_bytes=8_000,
-                      claim_seconds=1.0, clock=lambda: time.time() + int(offset))
-    for _ in range(400):
-        emitter.record(tenant, agent, amounts)
-    while not emitter.flush(1.0):
-        pass
-    print(json.dumps({"recorded": emitter.statistics.recorded, "amounts": amounts,
-                      "dropped": emitter.statistics.dropped}), flush=True)
-    time.sleep(600)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--lost-host"]:
-        be_a_lost_host(*sys.argv[2:])
     sys.exit(main())

@@ -20,11 +20,11 @@ class Failed(Exception):
     """Something that the demo shows did not happen."""
 
 
-def trace(named, seed, directory):
+def trace(named, seed, directory, shared=True):
     """The trace to replay: the one named, the shared one, or one that is made from the seed."""
     if named:
         return pathlib.Path(named)
-    if SHARED_TRACE.exists():
+    if shared and SHARED_TRACE.exists():
         print(f"Trace: {SHARED_TRACE.name}, real calls to an LLM coding service (CC-BY, Microsoft)")
         return SHARED_TRACE
     print(f"Trace: the shared trace is not here, so calls of the same shape are made (seed {seed})")

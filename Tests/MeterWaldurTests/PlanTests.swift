@@ -69,8 +69,12 @@ import Testing
         _ observation: Observation
     ) throws -> Settlement {
         Settlement.judge(
-            try intent(["agent_calls": 300]),
-            open: ["agent_calls"],
+            OpenIntent(
+                intent: try intent(["agent_calls": 300]),
+                mark: SubmissionMark(number: 1, position: 0, entry: 0),
+                isUnknown: false,
+                open: ["agent_calls"]
+            ),
             attempt: Attempt(sent: Self.start, answer: answer),
             observation: observation,
             requestLifeMilliseconds: 60_000

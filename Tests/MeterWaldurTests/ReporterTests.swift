@@ -51,7 +51,7 @@ import Testing
             of: simulation.id(0),
             in: #require(BillingMonth("2026-11"))
         )
-        #expect(rows.map(\.description) == ["meter 1"])
+        #expect(rows.map { SubmissionMark($0.description)?.number } == [1])
     }
 
     @Test func `amounts are rounded down to hundredths of the reported unit and nothing is lost`()

@@ -31,6 +31,8 @@ package struct BillingState: Sendable {
     package private(set) var lastAdjustmentNumber: UInt64 = 0
     /// Figures of others that stand, or are to be overwritten.
     package private(set) var foreign: [SubmissionKey: ForeignStanding] = [:]
+    /// Rows in which another Meter's figure was overwritten without anybody's decision: that is done once.
+    package private(set) var overwritten: Set<SubmissionKey> = []
     package private(set) var orders: [OrderID: OrderStanding] = [:]
     package private(set) var incidents: [(incident: Incident, found: Timestamp)] = []
     package private(set) var adopted: [ResourceKey: ResourceAdopted] = [:]
@@ -58,6 +60,9 @@ package struct BillingState: Sendable {
                 } ?? ForeignStanding(found: found, since: entry.time)
         case .foreignDecided(let decision):
             if decision.verdict == .reassert {
+                if foreign[decision.key]?.found.writer != nil, decision.byDefault {
+                    overwritten.insert(decision.key)
+                }
                 foreign[decision.key]?.isToReassert = true
             } else {
                 foreign[decision.key] = nil

@@ -60,7 +60,7 @@ package struct BookState: Sendable {
         case .bindingEnded(let end): apply(end)
         case .planPeriodsSeen(let seen):
             resources[seen.resourceKey, default: ResourceStanding()].merge(seen, at: entry.time)
-        case .submissionIntended(let intent): add(intent)
+        case .submissionIntended(let intent): add(intent, entry.hash)
         case .submissionConfirmed(let outcome): settle(outcome, confirmed: true)
         case .submissionRefused(let outcome): settle(outcome, confirmed: false)
         case .submissionUnknown(let outcome): openIntents[outcome.number]?.isUnknown = true
@@ -122,10 +122,12 @@ package struct BookState: Sendable {
         }
     }
 
-    private mutating func add(_ intent: SubmissionIntent) {
+    private mutating func add(_ intent: SubmissionIntent, _ hash: BookHash) {
+        let mark = SubmissionMark(intent, in: hash)
         lastIntentNumber = max(lastIntentNumber, intent.number)
         openIntents[intent.number] = OpenIntent(
             intent: intent,
+            mark: mark,
             isUnknown: false,
             open: Set(intent.items.map(\.component))
         )
@@ -138,7 +140,8 @@ package struct BookState: Sendable {
                     number: intent.number,
                     total: item.total,
                     amount: item.amount,
-                    position: intent.position
+                    position: intent.position,
+                    mark: mark
                 )
             )
             submissions[intent.month, default: MonthSubmissions()][key] = standing
@@ -164,7 +167,8 @@ package struct BookState: Sendable {
         let left = open.open.subtracting(settled)
         openIntents[outcome.number] =
             left.isEmpty
-            ? nil : OpenIntent(intent: intent, isUnknown: open.isUnknown, open: left)
+            ? nil
+            : OpenIntent(intent: intent, mark: open.mark, isUnknown: open.isUnknown, open: left)
     }
 
     /// What somebody else wrote counts as told from now on.
@@ -174,7 +178,8 @@ package struct BookState: Sendable {
             number: standing.confirmed?.number ?? 0,
             total: standing.confirmed?.total ?? Quantity(0),
             amount: amount,
-            position: standing.confirmed?.position ?? 0
+            position: standing.confirmed?.position ?? 0,
+            mark: standing.confirmed?.mark
         )
         submissions[key.month, default: MonthSubmissions()][key] = standing
     }
@@ -280,6 +285,8 @@ package struct SubmissionStanding: Equatable, Sendable {
         package let total: Quantity
         package let amount: Hundredths
         package let position: UInt64
+        /// What stands beside it in Waldur; nil where only somebody else's figure was ever accepted.
+        package let mark: SubmissionMark?
     }
 
     /// The newest that was read back.
@@ -290,12 +297,31 @@ package struct SubmissionStanding: Equatable, Sendable {
     package internal(set) var lastSettled: Told?
 
     init() {}
+
+    /// This book told a figure of the row with this mark, and may do so still.
+    package func told(_ mark: SubmissionMark) -> Bool {
+        (open + [confirmed, lastSettled].compactMap(\.self)).contains { $0.mark == mark }
+    }
 }
 
 /// An intent some of whose components have no final outcome.
 package struct OpenIntent: Equatable, Sendable {
     package let intent: SubmissionIntent
+    /// What stands in Waldur's `description`, so that a value there can be told to be ours.
+    package let mark: SubmissionMark
     /// Nobody knows whether Waldur has it: to be read back, not repeated.
     package internal(set) var isUnknown: Bool
     package let open: Set<Name>
+
+    package init(
+        intent: SubmissionIntent,
+        mark: SubmissionMark,
+        isUnknown: Bool,
+        open: Set<Name>
+    ) {
+        self.intent = intent
+        self.mark = mark
+        self.isUnknown = isUnknown
+        self.open = open
+    }
 }

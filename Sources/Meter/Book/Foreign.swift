@@ -9,17 +9,21 @@ package struct ForeignFound: Equatable, Codable, Sendable {
     package let quantity: String?
     /// What Meter had last confirmed; nil for nothing.
     package let confirmed: Hundredths?
+    /// The mark of the other Meter that wrote it; nil where nothing shows that one did.
+    package let writer: SubmissionMark?
 
     package init(
         key: SubmissionKey,
         usage: String?,
         quantity: String? = nil,
-        confirmed: Hundredths?
+        confirmed: Hundredths?,
+        writer: SubmissionMark? = nil
     ) {
         self.key = key
         self.usage = usage
         self.quantity = quantity
         self.confirmed = confirmed
+        self.writer = writer
     }
 }
 

@@ -9,6 +9,8 @@ package struct Incident: Equatable, Codable, Sendable {
         case beforeTurn = "before-turn"
         /// A resource was switched or terminated before what it had used was told.
         case notFlushed = "not-flushed"
+        /// Another Meter, such as one on a restored copy, wrote a figure; Meter's own was told again.
+        case secondMeter = "second-meter"
     }
 
     package let kind: Kind

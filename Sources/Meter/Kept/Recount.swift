@@ -190,6 +190,9 @@ extension RecountDifference {
 }
 
 extension RecountDifference {
+    /// For people and files: `input_tokens`, or `input_tokens (error)` for what calls that ended so used.
+    package var componentText: String { ComponentVariant.label(component) }
+
     /// Stored less what the journal says, with its sign.
     package var difference: String {
         stored.sum < journal.sum
@@ -198,6 +201,12 @@ extension RecountDifference {
 }
 
 extension RecountDifference.Place {
+    /// Of one Waldur; everything else is of usage, whichever Waldur it is told to.
+    package var isOfWaldur: Bool {
+        if case .ledger = self { return true }
+        return false
+    }
+
     /// `usage`, `footer`, `catalog` or `ledger`.
     package var word: String {
         switch self {

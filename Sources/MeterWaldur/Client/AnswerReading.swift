@@ -117,6 +117,7 @@ extension WaldurPlanPeriod {
                     id: try row.uuid("uuid"),
                     component: try row.name("type"),
                     usage: try row.required("usage") { $0.decimal },
+                    description: row["description"]?.string ?? "",
                     date: row.time("date")
                 )
             )

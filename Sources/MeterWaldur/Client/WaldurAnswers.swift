@@ -40,6 +40,7 @@ package struct WaldurPlanPeriod: Equatable, Sendable {
         package let id: UsageRowID
         package let component: Name
         package let usage: ExactDecimal
+        package let description: String
         package let date: Timestamp?
     }
 

@@ -45,18 +45,18 @@ package struct Settlement: Equatable, Sendable {
     /// Waldur has answered it, or it is older than the longest life of a request; reading went through the
     /// same token, behind which a request that still runs would have been waited for.
     package static func judge(
-        _ intent: SubmissionIntent,
-        open components: Set<Name>,
+        _ open: OpenIntent,
         attempt: Attempt,
         observation: Observation,
         requestLifeMilliseconds: Int64
     ) -> Settlement {
         var settlement = Settlement()
+        let intent = open.intent
         let over = attempt.sent.advanced(byMilliseconds: requestLifeMilliseconds)
-        for item in intent.items where components.contains(item.component) {
+        for item in intent.items where open.open.contains(item.component) {
             let value = observation.value(
                 intent.key(item.component),
-                describedAs: intent.waldurDescription
+                marked: open.mark
             )
             if case .present(let usage) = value, usage.isExactly(item.amount) {
                 settlement.confirmed.append(item.component)
@@ -81,9 +81,4 @@ package struct Settlement: Equatable, Sendable {
         }
         return settlement
     }
-}
-
-extension SubmissionIntent {
-    /// What stands in Waldur's `description`, so that a value there can be told to be ours.
-    package var waldurDescription: String { "meter \(number)" }
 }

@@ -59,15 +59,21 @@ package struct Observation: Equatable, Sendable {
         self.period(period)?.rows.first { $0.component == component }?.usage
     }
 
+    /// Which Meter wrote what the plan periods show; nil where the row does not say that one did.
+    package func mark(_ component: Name, in period: PlanPeriodID) -> SubmissionMark? {
+        (self.period(period)?.rows.first { $0.component == component }?.description)
+            .flatMap { SubmissionMark($0) }
+    }
+
     /// What stands in Waldur for one row, joined by uuid with the usage list, which alone names the month.
     ///
     /// Rows of an earlier month are only in the usage list, which does not name the plan period: there the
     /// submission's own `description` tells the row.
-    package func value(_ key: SubmissionKey, describedAs description: String) -> Value {
+    package func value(_ key: SubmissionKey, marked mark: SubmissionMark) -> Value {
         let listed = rows[key.month] ?? []
         guard key.month == month else {
             let match = listed.first {
-                $0.component == key.component && $0.description == description
+                $0.component == key.component && mark.isIn($0.description)
             }
             return match.map { .present($0.usage) } ?? .absent
         }

@@ -17,9 +17,9 @@ extension Reporter {
         var adjustment = book.billing.lastAdjustmentNumber
         for line in plan.lines {
             let key = observation.key(line, of: resource, in: settings.waldur)
-            decisions += foreign(line, key, adjustment: &adjustment, at: moment)
+            decisions += foreign(line, key, figures, adjustment: &adjustment, at: moment)
             if let number = line.misplaced,
-                !book.billing.incidents.contains(where: { $0.incident.key == key })
+                !isKnown(.wrongMonth, key)
             {
                 decisions.append(.incidentFound(incident(line, key, number)))
             }
@@ -71,6 +71,7 @@ extension Reporter {
     private func foreign(
         _ line: SubmissionPlan.Line,
         _ key: SubmissionKey,
+        _ figures: ResourceFigures,
         adjustment: inout UInt64,
         at moment: ReporterMoment
     ) -> [Decision] {
@@ -92,9 +93,12 @@ extension Reporter {
         let found = ForeignFound(
             key: key,
             usage: line.shown?.description,
-            confirmed: line.confirmed
+            confirmed: line.confirmed,
+            writer: line.writer
         )
-        guard let standing, standing.found == found else { return [.foreignFound(found)] }
+        guard let standing, standing.found == found else {
+            return [.foreignFound(found)] + overwriting(found, figures)
+        }
         guard !standing.isToReassert, isPastDecision(key.month, at: moment) else { return [] }
         let reason = "nobody decided before the deadline"
         if settings.acceptsForeign {
@@ -110,11 +114,51 @@ extension Reporter {
                 return accepted
             }
         }
+        // Of two Meters each would overwrite the other when the time is over.
+        guard found.writer == nil else { return [] }
         return [
             .foreignDecided(
                 ForeignDecided(key: key, verdict: .reassert, byDefault: true, reason: reason)
             )
         ]
+    }
+
+    /// What is done at once about a figure that another Meter wrote whose journal is not as far as ours: it is a
+    /// restored copy, or one that somebody forgot. Ours is told again, but once in a row and month: two that both
+    /// go on would else overwrite each other for ever.
+    private func overwriting(_ found: ForeignFound, _ figures: ResourceFigures) -> [Decision] {
+        guard let writer = found.writer, writer.position < figures.position,
+            !book.billing.overwritten.contains(found.key)
+        else { return [] }
+        var decisions: [Decision] = [
+            .foreignDecided(
+                ForeignDecided(
+                    key: found.key,
+                    verdict: .reassert,
+                    byDefault: true,
+                    reason:
+                        "written by another Meter whose journal was at \(writer.position); this one's is at "
+                        + "\(figures.position)"
+                )
+            )
+        ]
+        if !isKnown(.secondMeter, found.key) {
+            decisions.append(
+                .incidentFound(
+                    Incident(
+                        kind: .secondMeter,
+                        key: found.key,
+                        number: writer.number,
+                        quantity: found.usage.flatMap { ExactDecimal($0)?.hundredths } ?? .zero
+                    )
+                )
+            )
+        }
+        return decisions
+    }
+
+    private func isKnown(_ kind: Incident.Kind, _ key: SubmissionKey) -> Bool {
+        book.billing.incidents.contains { $0.incident.kind == kind && $0.incident.key == key }
     }
 
     /// The deadline for a person's decision in this month has passed.

@@ -13,8 +13,7 @@ extension Reporter {
             let number = open.intent.number
             let attempt = attempt(number)
             let settlement = Settlement.judge(
-                open.intent,
-                open: open.open,
+                open,
                 attempt: attempt,
                 observation: observation,
                 requestLifeMilliseconds: settings.requestLifeMilliseconds

@@ -34,11 +34,12 @@ extension Reporter {
         case .intend(let intent): return .book([.submissionIntended(intent)])
         case .send(let intent):
             lanes[active].callBegun = moment.now
+            let mark = book.openIntents[intent.number]?.mark
             let items = intent.items.map { item in
                 SetUsageCall.Item(
                     component: item.component,
                     amount: item.amount,
-                    description: intent.waldurDescription
+                    description: mark?.description ?? "meter \(intent.number)"
                 )
             }
             var call = SetUsageCall(

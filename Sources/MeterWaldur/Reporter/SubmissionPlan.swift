@@ -24,6 +24,8 @@ package struct SubmissionPlan: Equatable, Sendable {
         package let confirmed: Hundredths?
         package let shown: ExactDecimal?
         package let verdict: Verdict
+        /// The mark of another Meter beside a foreign figure; nil where a row has none, or our own.
+        package let writer: SubmissionMark?
         /// Waldur has what the ledger says, and Meter told it.
         package var isInWaldur: Bool {
             verdict == .unchanged && figure != nil && confirmed != nil && shown != nil
@@ -200,10 +202,14 @@ package struct SubmissionPlan: Equatable, Sendable {
         let mayLower = figure.map { $0.total >= standing?.confirmed?.total ?? Quantity(0) } ?? false
         let misplaced = confirmed == nil ? input.misplaced(component, id, shown) : nil
 
+        let writer = input.observation.mark(component, in: id)
+            .flatMap { standing?.told($0) ?? false ? nil : $0 }
+
         func finding(
             _ kind: ReportFinding.Kind,
             ours: Hundredths?,
-            waldurs: String? = nil
+            waldurs: String? = nil,
+            note: String? = nil
         ) -> ReportFinding {
             ReportFinding(
                 kind,
@@ -211,7 +217,8 @@ package struct SubmissionPlan: Equatable, Sendable {
                 planPeriod: id,
                 component: component,
                 ours: ours.map(\.description),
-                waldurs: waldurs
+                waldurs: waldurs,
+                note: note
             )
         }
 
@@ -230,7 +237,12 @@ package struct SubmissionPlan: Equatable, Sendable {
                 verdict = .held(.foreign)
             }
             findings.append(
-                finding(.foreign, ours: confirmed, waldurs: shown.map(\.description))
+                finding(
+                    .foreign,
+                    ours: confirmed,
+                    waldurs: shown.map(\.description),
+                    note: writer.map { Self.note(on: $0, input.figures.position) }
+                )
             )
         } else if let figure {
             verdict = Self.verdict(
@@ -267,9 +279,16 @@ package struct SubmissionPlan: Equatable, Sendable {
                 confirmed: confirmed,
                 shown: shown,
                 verdict: verdict,
+                writer: writer,
                 misplaced: misplaced
             )
         )
+    }
+
+    /// What another Meter's mark tells a person.
+    private static func note(on writer: SubmissionMark, _ position: UInt64) -> String {
+        "another Meter wrote it: \(writer); this one's journal is at \(position). One of the two may run on a restored "
+            + "copy: find out which, and stop it"
     }
 
     /// Compares values, since Waldur's `modified_by` and `description` survive an edit by its staff.

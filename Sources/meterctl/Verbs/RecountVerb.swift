@@ -132,13 +132,15 @@ struct RecountVerb: Verb {
         var table = Table("differences", Self.columns)
         var count = 0
         var damage: [String] = []
-        for waldur in waldurs.isEmpty ? [WaldurID("waldur")] : waldurs {
+        for (number, waldur) in (waldurs.isEmpty ? [WaldurID("waldur")] : waldurs).enumerated() {
             guard let start = Minute(month.start(in: zone)), let end = Minute(month.end(in: zone)),
                 let period = BillingPeriod(waldur: waldur, month: month, start: start, end: end)
             else { throw CommandFailure(.usage, "--period is a month since 1970, such as 2026-11") }
             let result = try recount(engine, period, state)
-            for difference in result.differences { table.add(difference) }
-            count += result.differences.count
+            // Usage is one Waldur's like another's: what differs in it is said once.
+            let differences = result.differences.filter { number == 0 || $0.place.isOfWaldur }
+            for difference in differences { table.add(difference) }
+            count += differences.count
             damage += result.damage.filter { !damage.contains($0) }
             Terminal.talk(
                 "\(waldur.name): \(result.recordCount) records, \(result.comparedCount) sums, "
@@ -180,7 +182,7 @@ extension Table {
         add(
             difference.place.word, difference.place.subject ?? "",
             series?.tenant.description ?? "", series?.agent.description ?? "",
-            series?.access?.description ?? "", difference.component.description,
+            series?.access?.description ?? "", difference.componentText,
             difference.minutes.flatMap { TimeText.text($0.lowerBound) } ?? "",
             difference.minutes.flatMap { TimeText.text($0.upperBound) } ?? "",
             String(difference.journal.sum), String(difference.stored.sum), difference.difference,

@@ -18,6 +18,10 @@ import Testing
         try Self.program.run(arguments + ["--socket", server.addresses.admin ?? ""])
     }
 
+    private static func usageRows(_ csv: String) -> [Substring] {
+        csv.split(separator: "\n").filter { $0.hasPrefix("usage,") }
+    }
+
     @Test func `a planted difference of one unit is found and named, by the server and in a copy`()
         throws
     {
@@ -60,12 +64,32 @@ import Testing
         let row = found.output.split(separator: "\n").first { $0.hasPrefix("usage,") }
         let cells = row?.split(separator: ",", omittingEmptySubsequences: false) ?? []
         try #require(cells.count > 10, "\(found.output)")
-        #expect(cells[2] == "acme" && cells[5] == "\(planted.component)")
+        #expect(cells[2] == "acme" && cells[5] == ComponentVariant.label(planted.component))
         #expect(cells[6].hasPrefix(minute) && cells[10] == "1")
         #expect(found.output.contains("footer,\(planted.file)"))
         #expect(server.stop() == 0)
         let again = try Self.program.run(recount + copy + ["-o", "csv"])
         #expect(again.code == ExitStatus.differences.rawValue)
         #expect(again.output.contains(minute))
+
+        // Usage is one Waldur's like another's: what differs in it is said once.
+        let (book, _, _) = try Book.open(disk)
+        for (number, waldur) in ["one", "two"].enumerated() {
+            let id = AccessID(high: 1, low: UInt64(number))
+            try book.append(
+                [
+                    .accessMade(Access(id: id, tenant: "acme", agent: Name(waldur))),
+                    .bindingSet(
+                        Binding(
+                            access: id, tenant: "acme", agent: Name(waldur),
+                            waldur: WaldurID(waldur), resource: ResourceID(high: 1, low: 1),
+                            from: planted.minute, class: .live)),
+                ],
+                author: "test", at: planted.minute.start)
+        }
+        let twice = try Self.program.run(recount + copy + ["-o", "csv"])
+        #expect(twice.code == ExitStatus.differences.rawValue, "\(twice.errors)")
+        #expect(Self.usageRows(twice.output) == Self.usageRows(again.output))
+        #expect(Self.usageRows(twice.output).count >= 1)
     }
 }

@@ -307,6 +307,17 @@ struct DoubleWorld: Sendable {
         }
     }
 
+    /// Staff sets what a resource's invoice items of a component have.
+    func editUsage(of resource: String, _ component: String, hundredths: Int) throws {
+        try state.with { content in
+            content.model.begin(at: content.clock.now())
+            guard let id = ID(resource) else { throw Refusal.notFound("Resource") }
+            for item in content.model.items(of: id) where item.type == component {
+                try content.model.setQuantity(Decimal10(hundredths: Int128(hundredths)), of: item)
+            }
+        }
+    }
+
     func terminate(_ resource: String) {
         state.with { content in
             content.model.begin(at: content.clock.now())

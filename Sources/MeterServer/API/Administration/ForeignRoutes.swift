@@ -106,6 +106,7 @@ struct ForeignRoutes {
             JSONMember("component", .string(key.component.description)),
             JSONMember("shown", .optional(standing.found.usage)),
             JSONMember("confirmed", .optional(standing.found.confirmed)),
+            JSONMember("writer", .optional(standing.found.writer?.description)),
             JSONMember("since", .string(RFC3339.text(standing.since))),
             JSONMember("state", .string(standing.isToReassert ? "to-reassert" : "undecided")),
         ])

@@ -36,6 +36,9 @@ struct IncidentLine {
             "an order came into effect before \(quantity) were told, due at \(due)"
                 + (self.difference.map { ", \($0) in all" } ?? "")
                 + ": settle its carry (meterctl carry list)"
+        case .secondMeter:
+            "another Meter wrote \(quantity) for it, and Meter's own figure was told again: find the other one, "
+                + "which may run on a restored copy, and stop it"
         }
     }
 

@@ -86,7 +86,7 @@ extension RecountDifference {
             "tenant": .optional(series?.tenant),
             "agent": .optional(series?.agent),
             "access": .optional(series?.access),
-            "component": .string(component.description),
+            "component": .string(componentText),
             "from": .optional(minutes.map { RFC3339.text($0.lowerBound) }),
             "to": .optional(minutes.map { RFC3339.text($0.upperBound) }),
             "journal": .decimal(journal.sum),
