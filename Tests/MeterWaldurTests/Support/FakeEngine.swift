@@ -11,6 +11,8 @@ final class FakeEngine: ReportingEngine {
         let component: Name
         let minute: Minute
         let amount: UInt64
+        var access: AccessID?
+        var outcome = Outcome.ok
     }
 
     let book: Book
@@ -56,6 +58,15 @@ final class FakeEngine: ReportingEngine {
         for entry in booked { try book(entry.decisions, author: entry.author) }
     }
 
+    /// Has heard of what another one has of before a minute.
+    func copyUsage(of other: FakeEngine, before minute: Minute) {
+        let heard = other.durable.filter { $0.minute < minute }
+        amounts.withLock {
+            $0.all = heard
+            $0.durable = heard.count
+        }
+    }
+
     /// Decisions that the book will not take.
     func refuses(_ isRefused: @escaping @Sendable (Decision) -> Bool) {
         refusal.withLock { $0 = isRefused }
@@ -76,7 +87,15 @@ final class FakeEngine: ReportingEngine {
         }
     }
 
-    func record(_ component: Name, _ amount: UInt64, agent: Name, tenant: Name, at minute: Minute) {
+    func record(
+        _ component: Name,
+        _ amount: UInt64,
+        agent: Name,
+        tenant: Name,
+        at minute: Minute,
+        access: AccessID? = nil,
+        outcome: Outcome = .ok
+    ) {
         amounts.withLock {
             $0.append(
                 Amount(
@@ -84,7 +103,9 @@ final class FakeEngine: ReportingEngine {
                     agent: agent,
                     component: component,
                     minute: minute,
-                    amount: amount
+                    amount: amount,
+                    access: access,
+                    outcome: outcome
                 )
             )
         }
@@ -111,21 +132,28 @@ final class FakeEngine: ReportingEngine {
             ($0.durable(of: query.agents), $0.durable)
         }
         var totals: [UsageGroup: UsageTotal] = [:]
-        for amount in durable where query.tenants?.contains(amount.tenant) ?? true {
-            guard
-                let window = query.windows.indices.dropLast().first(where: {
-                    query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
-                })
+        for amount in durable {
+            guard let window = query.window(of: amount.minute),
+                query.tenants?.contains(amount.tenant) ?? true
             else { continue }
-            let group = UsageGroup(
-                tenant: amount.tenant,
-                agent: amount.agent,
-                component: amount.component,
-                window: window,
-                way: .native
-            )
-            totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
-            totals[group, default: UsageTotal()].count += 1
+            var components = [amount.component]
+            if query.withVariants, amount.outcome != .ok {
+                components.append(
+                    ComponentVariant(component: amount.component, outcome: amount.outcome).name
+                )
+            }
+            for component in components {
+                let group = UsageGroup(
+                    tenant: amount.tenant,
+                    agent: amount.agent,
+                    access: amount.access,
+                    component: component,
+                    window: window,
+                    way: .native
+                )
+                totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
+                totals[group, default: UsageTotal()].count += 1
+            }
         }
         return UsageAnswer(
             totals: totals,
@@ -133,5 +161,20 @@ final class FakeEngine: ReportingEngine {
             asOf: time.withLock { $0 },
             completeThrough: nil
         )
+    }
+}
+
+extension UsageQuery {
+    /// Which of the query's windows a minute lies in; nil for none.
+    fileprivate func window(of minute: Minute) -> Int? {
+        guard let first = windows.first, let last = windows.last, first <= minute, minute < last
+        else { return nil }
+        var low = 0
+        var high = windows.count - 1
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if windows[middle] <= minute { low = middle } else { high = middle }
+        }
+        return low
     }
 }
