@@ -30,6 +30,8 @@ struct YearFacts {
     private var reports: [Site: [Int]] = [:]
     /// Components that Waldur refuses, from a minute to the end of its month.
     private(set) var refusing: [(resource: String, component: String, from: Int)] = []
+    /// Totals that do not arrive in their month.
+    private(set) var lost: [(resource: String, at: Int)] = []
 
     init(_ rows: [YearRow]) {
         for resource in YearResource.all {
@@ -78,6 +80,9 @@ struct YearFacts {
             case .compensates(let resource, let component, _):
                 refusing.append((resource, component, minute))
             case .reports: reports[site, default: []].append(minute)
+            case .timesOut(let resource):
+                reports[site, default: []].append(minute)
+                lost.append((resource, minute))
             default: break
             }
         }
@@ -153,6 +158,7 @@ extension YearFacts {
             let month = site.month(of: report)
             let isOpen = month == YearMonth(1) || turned[site]?[month].map { $0 <= report } ?? false
             return report > minute && isOpen
+                && !lost.contains { $0.resource == resource && $0.at == report }
                 && !refusing.contains {
                     $0.resource == resource && $0.component == component && $0.from < report
                         && site.month(of: $0.from) == month

@@ -6,6 +6,8 @@ package enum YearClass: String, CaseIterable, Sendable {
     case carried
     case takenBack = "taken back"
     case changedInWaldur = "changed in Waldur"
+    /// Of what was taken back: billed, and more than what the next two months could be lowered by.
+    case creditDue = "credit requested: taken back"
     case creditRequested = "credit requested"
     case writtenOff = "written off"
     case otherPrice = "waits: other price"
@@ -49,7 +51,9 @@ struct YearFate {
 extension YearFacts {
     /// What becomes of one use.
     func fate(of row: YearRow) -> YearFate? {
-        guard case .uses(let tenant, let component, _, let agent, let access, let outcome, _) = row.act
+        guard
+            case .uses(let tenant, let component, _, let agent, let access, let outcome, _) = row
+                .act
         else { return nil }
         let minute = row.minute
         let meant = bindings.filter { binding in
@@ -114,7 +118,9 @@ extension YearFacts {
         } else if self.price(resource, component, period: present, at: report) != price {
             kind = .otherPrice
         }
-        guard kind == .carried else { return YearFate(kind: kind, resource: resource, price: price) }
+        guard kind == .carried else {
+            return YearFate(kind: kind, resource: resource, price: price)
+        }
         let target = YearRowKey(
             resource: resource,
             component: component,

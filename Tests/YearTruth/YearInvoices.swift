@@ -60,27 +60,22 @@ package struct YearInvoice: Equatable, Sendable {
 extension YearTruth {
     /// From rows to items: rounded down on the running total, what is left over goes to the next row.
     mutating func bill(_ script: [YearRow], _ facts: YearFacts) {
-        for (resource, component) in places {
+        let places = Dictionary(grouping: rows.keys) { [$0.resource, $0.component] }
+        for (place, keys) in places.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            let (resource, component) = (place[0], place[1])
             var left = Int128(0)
             let size = Int128(
                 YearResource.named(resource).offer.component(component)?.size ?? 1)
-            for key in rows.keys.filter({ $0.resource == resource && $0.component == component })
-                .sorted()
-            {
+            for key in keys.sorted() {
                 let sum = (rows[key] ?? 0) + left
                 let told = sum * 100 / size
                 left = sum - told * size / 100
+                self.told["\(resource) \(component) \(key.month)", default: 0] += told
                 add(quantity: told, key, facts)
             }
             if left > 0 { leave(left, resource, component) }
         }
         for row in script { change(row, script, facts) }
-    }
-
-    private var places: [(resource: String, component: String)] {
-        YearResource.all.flatMap { resource in
-            resource.offer.components.map { (resource.name, $0.name) }
-        }
     }
 
     private mutating func leave(_ left: Int128, _ resource: String, _ component: String) {

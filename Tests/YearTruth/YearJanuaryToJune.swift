@@ -5,8 +5,12 @@ enum YearFirstHalf {
 
     static let january: [YearRow] = [
         // n13 has Meter's agents for free; n14 tries them out until the end of February.
-        .north("01-05 09:00", .binds("n13/free", tenant: "n13", to: "n13", from: "01-01 00:00", as: "free")),
-        .north("01-05 09:00", .binds("n14/trial", tenant: "n14", to: "n14", from: "01-01 00:00", as: "trial")),
+        .north(
+            "01-05 09:00",
+            .binds("n13/free", tenant: "n13", to: "n13", from: "01-01 00:00", as: "free")),
+        .north(
+            "01-05 09:00",
+            .binds("n14/trial", tenant: "n14", to: "n14", from: "01-01 00:00", as: "trial")),
         // n08 has ordered its agent in two projects: usage says by which access it came.
         .north("01-05 09:00", .binds("n08/a", tenant: "n08", to: "n08", from: "01-01 00:00")),
         .north("01-05 09:00", .binds("n08/b", tenant: "n08", to: "n08-b", from: "01-01 00:00")),
@@ -14,10 +18,14 @@ enum YearFirstHalf {
         // Which of the two it was nobody knows.
         .north("01-20 10:01", .uses("n08", "agent_calls", 7)),
         // n09 has a second agent on its only resource.
-        .north("01-05 09:00", .binds("n09/writer", tenant: "n09", agent: "writer", to: "n09", from: "01-01 00:00")),
+        .north(
+            "01-05 09:00",
+            .binds("n09/writer", tenant: "n09", agent: "writer", to: "n09", from: "01-01 00:00")),
         .north("01-21 10:00", .uses("n09", "input_tokens", 123_456, agent: "writer")),
         // e10 is still reported by somebody else; Meter meters beside it.
-        .east("01-05 10:00", .binds("e10/helper", tenant: "e10", to: "e10", from: "01-01 00:00", as: "shadow")),
+        .east(
+            "01-05 10:00",
+            .binds("e10/helper", tenant: "e10", to: "e10", from: "01-01 00:00", as: "shadow")),
         .east("01-20 10:00", .overwrites("e10", "images", "120.00")),
         // Some calls of n21 fail; Tools bills only those that answered, from a cache or not.
         .north("01-22 10:00", .uses("n21", "agent_calls", 13, outcome: "error")),
@@ -80,10 +88,15 @@ enum YearFirstHalf {
         .north("05-12 09:00", .uses("n05", "agent_calls", 12)),
         .north("05-12 10:00", .moves("n05", to: "n07")),
         .north("05-12 10:05", .unbinds("n05/helper")),
-        .north("05-12 10:05", .binds("n07/moved", tenant: "n07", agent: "moved", to: "n05", from: "05-12 10:05")),
+        .north(
+            "05-12 10:05",
+            .binds("n07/moved", tenant: "n07", agent: "moved", to: "n05", from: "05-12 10:05")),
         .north("05-20 10:00", .uses("n07", "agent_calls", 21, agent: "moved")),
         .north("05-20 10:01", .uses("n07", "input_tokens", 70_000, agent: "moved")),
         .north("05-16 10:00", .announces("Chat Standard", "agent_calls", "0.04")),
+        // n06 switches like n02, and nobody decides what becomes of the calls before.
+        .north("05-20 08:00", .uses("n06", "agent_calls", 18)),
+        .north("05-20 09:00", .switches("n06", to: "Chat Premium")),
     ]
 
     static let june: [YearRow] = [
@@ -96,7 +109,8 @@ enum YearFirstHalf {
         .north("06-12 10:20", .approvesEnd("n10")),
         .north("06-12 10:20", .unbinds("n10/helper")),
         .north("06-12 11:00", .orders("n10-new")),
-        .north("06-12 11:10", .binds("n10/again", tenant: "n10", to: "n10-new", from: "06-12 11:10")),
+        .north(
+            "06-12 11:10", .binds("n10/again", tenant: "n10", to: "n10-new", from: "06-12 11:10")),
         .north("06-12 12:00", .uses("n10", "agent_calls", 8)),
         // n16 uses far more than in any other month; most of it was a mistake.
         .north("06-10 10:00", .uses("n16", "input_tokens", 600_000)),

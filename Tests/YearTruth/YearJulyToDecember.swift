@@ -19,7 +19,11 @@ enum YearSecondHalf {
 
     static let september: [YearRow] = [
         // Staff takes an item of August back; Waldur refuses that component for the rest of the month.
-        .north("09-16 10:00", .compensates("n20", "agent_calls", 8))
+        .north("09-16 10:00", .compensates("n20", "agent_calls", 8)),
+        // Meter finds out which of the two components that is.
+        .north("09-26 12:00", .reports),
+        .north("09-27 12:00", .reports),
+        .north("09-28 12:00", .reports),
     ]
 
     static let october: [YearRow] = [
@@ -31,9 +35,8 @@ enum YearSecondHalf {
     ]
 
     static let november: [YearRow] = [
-        // One more total of e09, on its way for longer than anybody waits.
-        .east("11-30 23:50", .uses("e09", "images", 5)),
-        .east("11-30 23:56", .timesOut),
+        // Once more before midnight; e05's total is on its way for longer than anybody waits.
+        .east("11-30 23:56", .timesOut("e05"))
     ]
 
     static let december: [YearRow] = [

@@ -4,7 +4,7 @@ package enum YearMoney {
     static let priceUnits = Int128(10_000_000_000)
 
     /// Reads `0.0000031250` as a count of 1e-10.
-    static func price(_ text: String) -> Int128 {
+    package static func price(_ text: String) -> Int128 {
         let parts = text.split(separator: ".")
         let fraction = parts.count > 1 ? String(parts[1]) : ""
         let padded = fraction + String(repeating: "0", count: 10 - fraction.utf8.count)

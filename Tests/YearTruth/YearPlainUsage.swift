@@ -4,7 +4,7 @@ enum YearPlainUsage {
     /// Tenants with amounts that leave nothing over when they are told in hundredths of the unit: where
     /// their rows end otherwise than at the turn of a month.
     static let whole: Set<String> = [
-        "n02", "n03", "n04", "n05", "n10", "n16", "n18", "n19", "n20", "e05", "e08", "e10",
+        "n02", "n03", "n04", "n05", "n06", "n10", "n16", "n18", "n19", "n20", "e05", "e08", "e10",
     ]
 
     /// The last month of tenants who stop.

@@ -56,8 +56,9 @@ package enum YearAct: Sendable {
     case reports
     /// It tries, and Waldur does not answer.
     case reportsInVain
-    /// It sends one more total, nobody answers, and Waldur applies it a minute after midnight.
-    case timesOut
+    /// It tells the last totals once more; nobody answers to the first of them, that of this resource, and
+    /// Waldur applies it a minute after midnight.
+    case timesOut(String)
     /// Its host is copied; the copy is switched off.
     case isCopied
     /// The copy is switched on for one cycle, after it has heard of usage of its own: tenant, component,

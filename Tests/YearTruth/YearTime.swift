@@ -29,15 +29,22 @@ package enum Site: String, CaseIterable, Sendable {
 
     /// The billing month that a minute lies in.
     package func month(of minute: Int) -> YearMonth {
-        let local = minute + offset(at: minute)
-        var month = YearMonth(year: 2026, month: 1)
-        while start(of: month.next) <= minute { month = month.next }
-        precondition(local >= YearMonth.day(2026, 1, 1) * 1440)
-        return month
+        guard let index = starts.lastIndex(where: { $0 <= minute }) else {
+            preconditionFailure("\(minute) is before the year")
+        }
+        return YearMonth(index + 1)
     }
 
     /// The month's first minute.
-    package func start(of month: YearMonth) -> Int { minute("\(month)-01 00:00") }
+    package func start(of month: YearMonth) -> Int {
+        starts[(month.year - 2026) * 12 + month.month - 1]
+    }
+
+    /// Of 14 months, from January on.
+    private var starts: [Int] { self == .north ? Self.northern : Self.easternStarts }
+
+    private static let northern = (1...14).map { north.minute("\(YearMonth($0))-01 00:00") }
+    private static let easternStarts = (1...14).map { east.minute("\(YearMonth($0))-01 00:00") }
 }
 
 /// A month of the year, or of the one after it.

@@ -16,8 +16,8 @@ package struct YearTruth: Sendable {
     package internal(set) var invoices: [YearInvoiceKey: YearInvoice] = [:]
     /// In Meter's smallest units.
     package internal(set) var classes: [YearClass: [Priced: Int128]] = [:]
-    /// What the total that arrived after midnight comes to, in hundredths.
-    package internal(set) var wrongMonth: Int128 = 0
+    /// What Meter tells Waldur, in hundredths: by resource, component and month, as in `e05 images 2026-11`.
+    package internal(set) var told: [String: Int128] = [:]
 
     /// In Meter's smallest units: what is to be billed in each row.
     var rows: [YearRowKey: Int128] = [:]
@@ -75,7 +75,8 @@ package struct YearTruth: Sendable {
     }
 
     private mutating func add(_ amount: Int128, of component: String, _ fate: YearFate) {
-        let size = fate.resource
+        let size =
+            fate.resource
             .flatMap { YearResource.named($0).offer.component(component)?.size } ?? 1
         let priced = Priced(component: component, size: size, price: fate.price)
         classes[fate.kind, default: [:]][priced, default: 0] += amount
@@ -119,7 +120,7 @@ package struct YearTruth: Sendable {
             classes[.takenBack, default: [:]][priced, default: 0] += taken
             month = month.next
         }
-        classes[.creditRequested, default: [:]][priced, default: 0] -= left
+        classes[.creditDue, default: [:]][priced, default: 0] += left
     }
 
     /// A figure that somebody else wrote stands instead of what was told before.
@@ -135,7 +136,9 @@ package struct YearTruth: Sendable {
             guard case .overwrites(resource, component, _) = other.act else { return false }
             return other.minute < row.minute
         }
-        guard let overwriting, case .overwrites(_, _, let quantity) = overwriting.act else { return }
+        guard let overwriting, case .overwrites(_, _, let quantity) = overwriting.act else {
+            return
+        }
         let month = row.site.month(of: row.minute)
         var told = Int128(0)
         for use in script {
@@ -164,7 +167,9 @@ extension YearTruth {
     /// What of a class there is, by component.
     package func units(_ kind: YearClass) -> [String: Int128] {
         var units: [String: Int128] = [:]
-        for (priced, amount) in classes[kind] ?? [:] { units[priced.component, default: 0] += amount }
+        for (priced, amount) in classes[kind] ?? [:] {
+            units[priced.component, default: 0] += amount
+        }
         return units.filter { $0.value != 0 }
     }
 
@@ -178,5 +183,38 @@ extension YearTruth {
             return product >= 0
                 ? (product + parts - 1) / parts : -((-product + parts - 1) / parts)
         }.reduce(0, +)
+    }
+}
+
+extension YearTruth {
+    /// The year in numbers, a line for each class.
+    package var table: [String] {
+        YearClass.allCases.map { kind in
+            let units = units(kind).sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            let money = kind.hasPrice ? ", " + YearMoney.text(money(kind)) : ""
+            return "\(kind.rawValue): " + units.joined(separator: ", ") + money
+        }
+    }
+
+    /// Everything that was used and is in no class, or is in one and was never used.
+    package var missing: [String: Int128] {
+        var missing = used
+        // What is left over was counted where it is billed next, and a credit is for what was billed.
+        for kind in YearClass.allCases where kind != .residue && kind != .creditDue {
+            for (component, amount) in units(kind) { missing[component, default: 0] -= amount }
+        }
+        return missing.filter { $0.value != 0 }
+    }
+}
+
+extension YearClass {
+    /// Somebody pays for it, or would have paid.
+    package var hasPrice: Bool {
+        switch self {
+        case .free, .trial, .shadow, .notInOffering, .noPlan, .unbilledOutcome, .unassigned,
+            .residue:
+            false
+        default: true
+        }
     }
 }

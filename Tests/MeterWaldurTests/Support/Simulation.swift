@@ -220,8 +220,12 @@ final class Simulation {
     }
 
     /// Runs until a cycle that begins now has ended. A reporter that never gets there fails the test.
-    func cycle() async {
-        let target = reporter.requestCycle(at: now)
+    func cycle() async { await cycle(endingAs: reporter.requestCycle(at: now)) }
+
+    /// The same for one that nobody has asked for, but that is due.
+    func dueCycle() async { await cycle(endingAs: reporter.cyclesEnded + 1) }
+
+    private func cycle(endingAs target: Int) async {
         for _ in 0..<2_000 {
             let action = next()
             if reporter.cyclesEnded >= target { return }

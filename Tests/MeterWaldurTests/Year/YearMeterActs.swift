@@ -1,6 +1,7 @@
 import Meter
 import MeterWaldur
 import MeterWire
+import Synchronization
 import Testing
 import YearTruth
 
@@ -24,7 +25,8 @@ enum YearMeterActs {
         case .reportsInVain:
             try world.simulation(row.site).transport.change { $0.reads = [.refused] }
             try await world.report(row.site)
-        case .timesOut: try await timeOut(world.simulation(row.site))
+        case .timesOut(let resource):
+            try await timeOut(resource, world.simulation(row.site))
         case .resumes(let month):
             try world.engine.book([
                 .reportingResumed(
@@ -44,12 +46,14 @@ enum YearMeterActs {
         return true
     }
 
-    /// Sends one total that Waldur applies a minute after midnight, when nobody waits for it any more.
-    private static func timeOut(_ simulation: Simulation) async throws {
+    /// Of what a cycle sends, Waldur applies the first total a minute after midnight, when nobody waits for
+    /// it any more.
+    private static func timeOut(_ resource: String, _ simulation: Simulation) async throws {
         let begun = simulation.now
         simulation.transport.change { $0.writes = [.appliedLater(milliseconds: 240_000)] }
-        await simulation.cycle()
-        #expect(simulation.book.openIntents.count == 1)
+        await simulation.dueCycle()
+        let open = simulation.book.openIntents.values.map(\.intent.resource)
+        #expect(try open == [YearWorld.resource(resource)])
         let spent = simulation.now.milliseconds - begun.milliseconds
         await simulation.advance(milliseconds: 300_000 - spent)
         let isApplied = simulation.transport.state.withLock { $0.delayed.isEmpty }

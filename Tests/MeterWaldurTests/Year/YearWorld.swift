@@ -39,7 +39,9 @@ final class YearWorld {
     func live() async throws {
         var closed: Set<String> = []
         for row in Year.rows {
-            let due = YearClosing.due(before: row.arrival).filter { closed.insert($0.name).inserted }
+            let due = YearClosing.due(before: row.arrival).filter {
+                closed.insert($0.name).inserted
+            }
             for closing in due {
                 await advance(to: closing.minute)
                 statements += try await closing.close(self)
@@ -86,7 +88,7 @@ final class YearWorld {
     /// A cycle, and what the running check found in it.
     func report(_ site: Site) async throws {
         let simulation = try simulation(site)
-        await simulation.cycle()
+        await simulation.dueCycle()
         violations.formUnion(simulation.violations.map(\.description))
         let now = simulation.now.milliseconds
         for other in sites.values where other.now.milliseconds < now {
