@@ -151,6 +151,8 @@ extension YearFacts {
         ends[resource].map { $0 <= minute } ?? false
     }
 
+    func lastReport(_ site: Site) -> Int { reports[site]?.last ?? 0 }
+
     /// The first time after a minute at which totals of a resource's component could be told.
     func firstReport(_ resource: String, _ component: String, after minute: Int) -> Int? {
         let site = YearResource.named(resource).tenant.site

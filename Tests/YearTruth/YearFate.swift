@@ -109,23 +109,26 @@ extension YearFacts {
         if isInTime, !isFixed(own, at: report, site) {
             return YearFate(kind: .billed, resource: resource, row: own, price: price)
         }
-        let present = self.period(resource, at: report)
-        var kind = YearClass.carried
-        if customer(resource, at: end) != customer(resource, at: report) {
-            kind = .otherCustomer
-        } else if periods(resource)[present].plan != periods(resource)[period].plan {
-            kind = .otherPlan
-        } else if self.price(resource, component, period: present, at: report) != price {
-            kind = .otherPrice
+        let customer = customer(resource, at: end)
+        func obstacle(at moment: Int) -> YearClass? {
+            let present = self.period(resource, at: moment)
+            let plans = periods(resource)
+            if isGone(resource, at: moment) { return .resourceGone }
+            if self.customer(resource, at: moment) != customer { return .otherCustomer }
+            if plans[present].plan != plans[period].plan { return .otherPlan }
+            let now = self.price(resource, component, period: present, at: moment)
+            return now == price ? nil : .otherPrice
         }
-        guard kind == .carried else {
+        guard obstacle(at: report) == nil else {
+            // Why it waits in the end.
+            let kind = obstacle(at: lastReport(site)) ?? .otherPrice
             return YearFate(kind: kind, resource: resource, price: price)
         }
         let target = YearRowKey(
             resource: resource,
             component: component,
             month: site.month(of: report),
-            period: present
+            period: self.period(resource, at: report)
         )
         return YearFate(kind: .carried, resource: resource, row: target, price: price)
     }

@@ -191,6 +191,7 @@ extension YearTruth {
             add(quantity: told, key, facts)
         } else {
             replace(resource, component, month, facts) { $0 + told }
+            self.told["\(resource) \(component) \(month)", default: 0] += told
         }
     }
 

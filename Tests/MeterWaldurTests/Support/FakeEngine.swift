@@ -18,19 +18,28 @@ final class FakeEngine: ReportingEngine {
     let book: Book
     private struct Amounts {
         var all: [Amount] = []
-        /// Where in it each agent's are.
-        var byAgent: [Name: [Int]] = [:]
+        /// Where in it each tenant's and each agent's are.
+        private var byTenant: [Name: [Int]] = [:]
+        private var byAgent: [AgentKey: [Int]] = [:]
         var durable = 0
 
         mutating func append(_ amount: Amount) {
-            byAgent[amount.agent, default: []].append(all.count)
+            byTenant[amount.tenant, default: []].append(all.count)
+            byAgent[AgentKey(tenant: amount.tenant, agent: amount.agent), default: []]
+                .append(all.count)
             all.append(amount)
         }
 
-        /// Everything durable of these agents; of all where nil.
-        func durable(of agents: Set<Name>?) -> [Amount] {
-            guard let agents else { return Array(all.prefix(durable)) }
-            return agents.flatMap { byAgent[$0] ?? [] }.filter { $0 < durable }.map { all[$0] }
+        /// Everything durable of these tenants' agents; of all where nil.
+        func durable(of tenants: Set<Name>?, _ agents: Set<Name>?) -> [Amount] {
+            guard let tenants else {
+                return all.prefix(durable).filter { agents?.contains($0.agent) ?? true }
+            }
+            let places = tenants.flatMap { tenant in
+                agents?.flatMap { byAgent[AgentKey(tenant: tenant, agent: $0)] ?? [] }
+                    ?? byTenant[tenant] ?? []
+            }
+            return places.filter { $0 < durable }.map { all[$0] }
         }
     }
 
@@ -61,9 +70,9 @@ final class FakeEngine: ReportingEngine {
     /// Has heard of what another one has of before a minute.
     func copyUsage(of other: FakeEngine, before minute: Minute) {
         let heard = other.durable.filter { $0.minute < minute }
-        amounts.withLock {
-            $0.all = heard
-            $0.durable = heard.count
+        amounts.withLock { amounts in
+            for amount in heard { amounts.append(amount) }
+            amounts.durable = amounts.all.count
         }
     }
 
@@ -125,17 +134,15 @@ final class FakeEngine: ReportingEngine {
     }
 
     /// Everything durable.
-    var durable: [Amount] { amounts.withLock { $0.durable(of: nil) } }
+    var durable: [Amount] { amounts.withLock { $0.durable(of: nil, nil) } }
 
     func usage(_ query: UsageQuery) async throws(ReporterTrouble) -> UsageAnswer {
         let (durable, position) = amounts.withLock {
-            ($0.durable(of: query.agents), $0.durable)
+            ($0.durable(of: query.tenants, query.agents), $0.durable)
         }
         var totals: [UsageGroup: UsageTotal] = [:]
         for amount in durable {
-            guard let window = query.window(of: amount.minute),
-                query.tenants?.contains(amount.tenant) ?? true
-            else { continue }
+            guard let window = query.window(of: amount.minute) else { continue }
             var components = [amount.component]
             if query.withVariants, amount.outcome != .ok {
                 components.append(

@@ -64,8 +64,8 @@ import YearTruth
 
     /// Each verifies, and says of every row that is its tenant's alone what Waldur was told.
     private func haveWhatWasTold(_ statements: [YearStatement], _ truth: YearTruth) throws {
-        // Twelve months of fifty tenants.
-        #expect(statements.count == 600)
+        // Twelve months of fifty tenants, without those in which n05 and n11 had nothing bound.
+        #expect(statements.count == 592)
         let key = try #require(YearClosing.key)
         for statement in statements {
             let read = try SignedStatement(statement.file, publicKeys: [key.publicKey])
@@ -120,10 +120,10 @@ import YearTruth
         credit requested: taken back: 442020 input_tokens, 13.82
         credit requested: 40 agent_calls, 1.20
         written off: 23 agent_calls, 0.46
-        waits: other price: 248 agent_calls, 5.32
+        waits: other price: 200 agent_calls, 4.15
         waits: other plan: 18 agent_calls, 0.54
-        waits: other customer: 15000 input_tokens, 0.47
-        waits: resource gone: 33 agent_calls, 25000 input_tokens, 1.78
+        waits: other customer: 18 agent_calls, 15000 input_tokens, 0.83
+        waits: resource gone: 63 agent_calls, 25000 input_tokens, 2.59
         free: 2204 agent_calls, 404304 input_tokens
         trial: 374 agent_calls, 18648 input_tokens
         shadow: 924 images, 110060000 input_tokens
@@ -133,7 +133,14 @@ import YearTruth
         unassigned: 26 agent_calls
         residue: 91186 input_tokens, 36 tool_seconds
         """.split(separator: "\n").map(String.init)
-    private let differences: [String] = []
+    /// Somebody else reported e10 until April; staff edited n18's invoice, and took an item of n20's back.
+    private let differences = [
+        "e10 images 2026-01: 0.00 told, 120.00 on the invoice",
+        "e10 images 2026-02: 0.00 told, 95.50 on the invoice",
+        "e10 images 2026-03: 0.00 told, 140.00 on the invoice",
+        "n18 agent_calls 2026-07: 110.00 told, 3.00 on the invoice",
+        "n20 agent_calls 2026-09: 70.00 told, -205.00 on the invoice",
+    ]
     /// e05's last total of November, its calls at eight minutes to midnight included.
-    private let wrongMonth = ["2026-12 images 275.00", "2026-12 input_tokens 0"]
+    private let wrongMonth = ["2026-12 images 275.00", "2026-12 input_tokens 72.64"]
 }
