@@ -130,9 +130,13 @@ if !engineOnly {
         .testTarget(
             name: "MeterCatalogTests", dependencies: ["MeterCatalog", "Meter", "MeterTesting"],
             swiftSettings: strict),
+        // The scripted year, and what it must come to: by code that has nothing of Meter.
+        .target(name: "YearTruth", path: "Tests/YearTruth", swiftSettings: strict),
         .testTarget(
             name: "MeterWaldurTests",
-            dependencies: ["MeterWaldur", "Meter", "MeterTesting", "WaldurDouble"],
+            dependencies: [
+                "MeterWaldur", "Meter", "MeterServer", "MeterTesting", "WaldurDouble", "YearTruth",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "WaldurDoubleTests",

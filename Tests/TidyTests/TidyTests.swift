@@ -145,6 +145,20 @@ import Testing
         }
     }
 
+    @Test func `what the scripted year must come to is computed by nothing of Meter`() throws {
+        let files = try Project.swiftFiles(under: ["Tests/YearTruth"])
+        #expect(files.count > 10)
+        for file in files {
+            let imports = file.code.filter { $0.hasPrefix("import ") || $0.contains(" import ") }
+            #expect(imports.allSatisfy { $0 == "import Foundation" }, "\(file.path): \(imports)")
+        }
+        let package = try Project.file("Package.swift").text
+        #expect(
+            package.contains(
+                ".target(name: \"YearTruth\", path: \"Tests/YearTruth\", swiftSettings: strict)"
+            ))
+    }
+
     @Test func `memory is handled by hand only where it is listed`() throws {
         let files = try Project.swiftFiles(under: ["Sources"])
         let found = Set(files.filter { $0.hasCode("unsafe ") }.map(\.path))

@@ -11,24 +11,35 @@ final class FakeEngine: ReportingEngine {
         let component: Name
         let minute: Minute
         let amount: UInt64
+        var access: AccessID?
+        var outcome = Outcome.ok
     }
 
     let book: Book
     private struct Amounts {
         var all: [Amount] = []
-        /// Where in it each agent's are.
-        var byAgent: [Name: [Int]] = [:]
+        /// Where in it each tenant's and each agent's are.
+        private var byTenant: [Name: [Int]] = [:]
+        private var byAgent: [AgentKey: [Int]] = [:]
         var durable = 0
 
         mutating func append(_ amount: Amount) {
-            byAgent[amount.agent, default: []].append(all.count)
+            byTenant[amount.tenant, default: []].append(all.count)
+            byAgent[AgentKey(tenant: amount.tenant, agent: amount.agent), default: []]
+                .append(all.count)
             all.append(amount)
         }
 
-        /// Everything durable of these agents; of all where nil.
-        func durable(of agents: Set<Name>?) -> [Amount] {
-            guard let agents else { return Array(all.prefix(durable)) }
-            return agents.flatMap { byAgent[$0] ?? [] }.filter { $0 < durable }.map { all[$0] }
+        /// Everything durable of these tenants' agents; of all where nil.
+        func durable(of tenants: Set<Name>?, _ agents: Set<Name>?) -> [Amount] {
+            guard let tenants else {
+                return all.prefix(durable).filter { agents?.contains($0.agent) ?? true }
+            }
+            let places = tenants.flatMap { tenant in
+                agents?.flatMap { byAgent[AgentKey(tenant: tenant, agent: $0)] ?? [] }
+                    ?? byTenant[tenant] ?? []
+            }
+            return places.filter { $0 < durable }.map { all[$0] }
         }
     }
 
@@ -56,6 +67,15 @@ final class FakeEngine: ReportingEngine {
         for entry in booked { try book(entry.decisions, author: entry.author) }
     }
 
+    /// Has heard of what another one has of before a minute.
+    func copyUsage(of other: FakeEngine, before minute: Minute) {
+        let heard = other.durable.filter { $0.minute < minute }
+        amounts.withLock { amounts in
+            for amount in heard { amounts.append(amount) }
+            amounts.durable = amounts.all.count
+        }
+    }
+
     /// Decisions that the book will not take.
     func refuses(_ isRefused: @escaping @Sendable (Decision) -> Bool) {
         refusal.withLock { $0 = isRefused }
@@ -76,7 +96,15 @@ final class FakeEngine: ReportingEngine {
         }
     }
 
-    func record(_ component: Name, _ amount: UInt64, agent: Name, tenant: Name, at minute: Minute) {
+    func record(
+        _ component: Name,
+        _ amount: UInt64,
+        agent: Name,
+        tenant: Name,
+        at minute: Minute,
+        access: AccessID? = nil,
+        outcome: Outcome = .ok
+    ) {
         amounts.withLock {
             $0.append(
                 Amount(
@@ -84,7 +112,9 @@ final class FakeEngine: ReportingEngine {
                     agent: agent,
                     component: component,
                     minute: minute,
-                    amount: amount
+                    amount: amount,
+                    access: access,
+                    outcome: outcome
                 )
             )
         }
@@ -104,28 +134,33 @@ final class FakeEngine: ReportingEngine {
     }
 
     /// Everything durable.
-    var durable: [Amount] { amounts.withLock { $0.durable(of: nil) } }
+    var durable: [Amount] { amounts.withLock { $0.durable(of: nil, nil) } }
 
     func usage(_ query: UsageQuery) async throws(ReporterTrouble) -> UsageAnswer {
         let (durable, position) = amounts.withLock {
-            ($0.durable(of: query.agents), $0.durable)
+            ($0.durable(of: query.tenants, query.agents), $0.durable)
         }
         var totals: [UsageGroup: UsageTotal] = [:]
-        for amount in durable where query.tenants?.contains(amount.tenant) ?? true {
-            guard
-                let window = query.windows.indices.dropLast().first(where: {
-                    query.windows[$0] <= amount.minute && amount.minute < query.windows[$0 + 1]
-                })
-            else { continue }
-            let group = UsageGroup(
-                tenant: amount.tenant,
-                agent: amount.agent,
-                component: amount.component,
-                window: window,
-                way: .native
-            )
-            totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
-            totals[group, default: UsageTotal()].count += 1
+        for amount in durable {
+            guard let window = query.window(of: amount.minute) else { continue }
+            var components = [amount.component]
+            if query.withVariants, amount.outcome != .ok {
+                components.append(
+                    ComponentVariant(component: amount.component, outcome: amount.outcome).name
+                )
+            }
+            for component in components {
+                let group = UsageGroup(
+                    tenant: amount.tenant,
+                    agent: amount.agent,
+                    access: amount.access,
+                    component: component,
+                    window: window,
+                    way: .native
+                )
+                totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
+                totals[group, default: UsageTotal()].count += 1
+            }
         }
         return UsageAnswer(
             totals: totals,
@@ -133,5 +168,20 @@ final class FakeEngine: ReportingEngine {
             asOf: time.withLock { $0 },
             completeThrough: nil
         )
+    }
+}
+
+extension UsageQuery {
+    /// Which of the query's windows a minute lies in; nil for none.
+    fileprivate func window(of minute: Minute) -> Int? {
+        guard let first = windows.first, let last = windows.last, first <= minute, minute < last
+        else { return nil }
+        var low = 0
+        var high = windows.count - 1
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if windows[middle] <= minute { low = middle } else { high = middle }
+        }
+        return low
     }
 }

@@ -32,7 +32,7 @@ final class ParallelSimulation {
     let settings: ReporterSettings
     var reporter: Reporter
     private let clients: [WaldurClient]
-    private var ledger: LedgerReader
+    private var performer: ActionPerformer
     private var lanes: [UnderWay?]
     private var through: [Minute]
     private(set) var told: [Told] = []
@@ -58,7 +58,7 @@ final class ParallelSimulation {
         self.world = world
         engine = try FakeEngine(at: start)
         reporter = Reporter(settings: settings, startedAt: start, seed: 1)
-        ledger = LedgerReader(waldur: settings.waldur, zone: settings.zone)
+        performer = ActionPerformer(engine, settings)
         lanes = Array(repeating: nil, count: tokens.count)
         through = Array(repeating: Minute(rawValue: 0), count: tokens.count)
         let time = VirtualTime(start)
@@ -82,7 +82,7 @@ final class ParallelSimulation {
     func crash() {
         reporter = Reporter(settings: settings, startedAt: now, seed: 2)
         lanes = Array(repeating: nil, count: lanes.count)
-        ledger.forget()
+        performer.forget()
     }
 
     /// Runs until a cycle that begins now has ended.
@@ -150,48 +150,7 @@ final class ParallelSimulation {
     }
 
     private func perform(_ work: UnderWay, _ lane: Int) async -> ReporterEvent {
-        let client = clients[lane]
-        let error =
-            work.isGivenUp ? .timedOut(milliseconds: 0) : fault(lane, work.action)
-        func ask<Value>(
-            _ operation: () async throws(WaldurError) -> Value
-        ) async -> Result<Value, WaldurError> {
-            if let error { return .failure(error) }
-            do throws(WaldurError) {
-                return .success(try await operation())
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch work.action {
-        case .listResources:
-            ledger.forget()
-            return .resources(
-                await ask { () async throws(WaldurError) in try await client.resources() }
-            )
-        case .readOffering(let id):
-            return .offering(
-                await ask { () async throws(WaldurError) in try await client.offering(id) }
-            )
-        case .readOrders:
-            return .orders(await ask { () async throws(WaldurError) in try await client.orders() })
-        case .readOrder(let id):
-            return .order(await ask { () async throws(WaldurError) in try await client.order(id) })
-        case .readInvoices:
-            return .invoices(
-                await ask { () async throws(WaldurError) in try await client.invoices() }
-            )
-        case .readPlanPeriods(let id):
-            return .planPeriods(
-                await ask { () async throws(WaldurError) in try await client.planPeriods(of: id) }
-            )
-        case .readUsageRows(let id, let month):
-            return .usageRows(
-                await ask { () async throws(WaldurError) in
-                    try await client.usageRows(of: id, in: month)
-                }
-            )
-        case .setUsage(let call):
+        if case .setUsage(let call) = work.action {
             told.append(
                 Told(
                     lane: lane,
@@ -202,39 +161,12 @@ final class ParallelSimulation {
                     components: call.items.count
                 )
             )
-            return .sent(
-                await ask { () async throws(WaldurError) in try await client.setUsage(call) }
-            )
-        case .readMonth(let month):
-            do throws(ReporterTrouble) {
-                return .month(.success(try await ledger.month(month, engine: engine)))
-            } catch {
-                return .month(.failure(error))
-            }
-        case .readFigures(let resource, let month, let minute):
-            do throws(ReporterTrouble) {
-                return .figures(
-                    .success(
-                        try await ledger.figures(
-                            of: resource,
-                            in: month,
-                            through: minute,
-                            engine: engine
-                        )
-                    )
-                )
-            } catch {
-                return .figures(.failure(error))
-            }
-        case .book(let decisions):
-            do throws(ReporterTrouble) {
-                try engine.book(decisions, author: "reporter")
-                return .booked(.success(book))
-            } catch {
-                return .booked(.failure(error))
-            }
-        case .rest: return .rested
         }
+        return await performer.perform(
+            work.action,
+            through: clients[lane],
+            failing: work.isGivenUp ? .timedOut(milliseconds: 0) : fault(lane, work.action)
+        )
     }
 }
 

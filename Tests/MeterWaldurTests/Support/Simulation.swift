@@ -15,7 +15,7 @@ final class Simulation {
     var settings: ReporterSettings
     var reporter: Reporter
     private(set) var client: WaldurClient
-    private var ledger: LedgerReader
+    private var performer: ActionPerformer
     /// Every action that was done, without rests.
     private(set) var actions: [ReporterAction] = []
 
@@ -23,30 +23,28 @@ final class Simulation {
     ///   - isOwner: The account has a role at the provider, so that it sees orders.
     ///   - timeZone: The double's own, where it is not UTC.
     ///   - activated: When the resources were.
-    init(
+    convenience init(
         at start: Timestamp = midMonth,
         zone: WaldurZone = .utc,
         isOwner: Bool = false,
         timeZone: String? = nil,
         activated: String = "2026-11-10T00:00:00Z"
     ) throws {
-        world = try DoubleWorld(
-            milliseconds: start.milliseconds,
-            activated: activated,
-            isOwner: isOwner,
-            timeZone: timeZone
+        self.init(
+            ReporterSettings(
+                waldur: Self.waldur,
+                zone: zone,
+                requestLifeMilliseconds: 120_000
+            ),
+            world: try DoubleWorld(
+                milliseconds: start.milliseconds,
+                activated: activated,
+                isOwner: isOwner,
+                timeZone: timeZone
+            ),
+            engine: try FakeEngine(at: start),
+            at: start
         )
-        engine = try FakeEngine(at: start)
-        let transport = DoubleTransport(world: world, now: start)
-        self.transport = transport
-        settings = ReporterSettings(
-            waldur: Self.waldur,
-            zone: zone,
-            requestLifeMilliseconds: 120_000
-        )
-        reporter = Reporter(settings: settings, startedAt: start, seed: 1)
-        client = WaldurClient(transport: transport) { transport.now }
-        ledger = LedgerReader(waldur: Self.waldur, zone: zone)
         try engine.book([
             .componentDeclared(Component(name: "agent_calls", unit: "call")),
             .componentDeclared(Component(name: "input_tokens", unit: "token")),
@@ -64,16 +62,44 @@ final class Simulation {
     }
 
     /// Another host with a copy of everything that is in the book, on the same Waldur.
-    init(copying other: Simulation) throws {
-        world = other.world
-        transport = other.transport
-        engine = try FakeEngine(at: other.now)
-        settings = other.settings
-        reporter = Reporter(settings: settings, startedAt: other.now, seed: 3)
-        let transport = transport
-        client = WaldurClient(transport: transport) { transport.now }
-        ledger = LedgerReader(waldur: settings.waldur, zone: settings.zone)
+    convenience init(copying other: Simulation) throws {
+        self.init(
+            other.settings,
+            through: other.transport,
+            engine: try FakeEngine(at: other.now),
+            seed: 3
+        )
         try engine.copyBook(of: other.engine)
+    }
+
+    /// A reporter of any Waldur.
+    convenience init(
+        _ settings: ReporterSettings,
+        world: DoubleWorld,
+        engine: FakeEngine,
+        at start: Timestamp
+    ) {
+        self.init(
+            settings,
+            through: DoubleTransport(world: world, now: start),
+            engine: engine,
+            seed: 1
+        )
+    }
+
+    private init(
+        _ settings: ReporterSettings,
+        through transport: DoubleTransport,
+        engine: FakeEngine,
+        seed: UInt64
+    ) {
+        self.settings = settings
+        self.transport = transport
+        self.engine = engine
+        world = transport.world
+        reporter = Reporter(settings: settings, startedAt: transport.now, seed: seed)
+        client = WaldurClient(transport: transport) { transport.now }
+        performer = ActionPerformer(engine, settings)
     }
 
     var now: Timestamp { transport.now }
@@ -153,7 +179,7 @@ final class Simulation {
         reporter = Reporter(settings: settings, startedAt: now, seed: 2)
         let transport = transport
         client = WaldurClient(transport: transport) { transport.now }
-        ledger.forget()
+        performer.forget()
     }
 
     func advance(milliseconds: Int64) async {
@@ -168,82 +194,16 @@ final class Simulation {
     /// Does one action and says what came of it.
     func perform(_ action: ReporterAction) async -> ReporterEvent {
         engine.setTime(now)
-        switch action {
-        case .rest: break
-        default: actions.append(action)
-        }
-        switch action {
-        case .listResources:
-            ledger.forget()
-            return .resources(
-                await result { () async throws(WaldurError) in try await self.client.resources() }
-            )
-        case .readOffering(let id):
-            return .offering(
-                await result { () async throws(WaldurError) in try await self.client.offering(id) }
-            )
-        case .readOrders:
-            return .orders(
-                await result { () async throws(WaldurError) in try await self.client.orders() }
-            )
-        case .readOrder(let id):
-            return .order(
-                await result { () async throws(WaldurError) in try await self.client.order(id) }
-            )
-        case .readInvoices:
-            return .invoices(
-                await result { () async throws(WaldurError) in try await self.client.invoices() }
-            )
-        case .readMonth(let month):
-            do throws(ReporterTrouble) {
-                return .month(.success(try await ledger.month(month, engine: engine)))
-            } catch {
-                return .month(.failure(error))
-            }
-        case .readPlanPeriods(let id):
-            return .planPeriods(
-                await result { () async throws(WaldurError) in
-                    try await self.client.planPeriods(of: id)
-                }
-            )
-        case .readUsageRows(let id, let month):
-            return .usageRows(
-                await result { () async throws(WaldurError) in
-                    try await self.client.usageRows(of: id, in: month)
-                }
-            )
-        case .setUsage(let call):
-            return .sent(
-                await result { () async throws(WaldurError) in try await self.client.setUsage(call)
-                }
-            )
-        case .readFigures(let resource, let month, let through):
-            do throws(ReporterTrouble) {
-                return .figures(
-                    .success(
-                        try await ledger.figures(
-                            of: resource,
-                            in: month,
-                            through: through,
-                            engine: engine
-                        )
-                    )
-                )
-            } catch {
-                return .figures(.failure(error))
-            }
-        case .book(let decisions):
-            do throws(ReporterTrouble) {
-                try engine.book(decisions, author: "reporter")
-                return .booked(.success(book))
-            } catch {
-                Issue.record("the book refused: \(error)")
-                return .booked(.failure(error))
-            }
-        case .rest(let until):
+        if case .rest(let until) = action {
             await advance(milliseconds: max(1, until.milliseconds - now.milliseconds))
             return .rested
         }
+        actions.append(action)
+        let event = await performer.perform(action, through: client)
+        if case .booked(.failure(let trouble)) = event {
+            Issue.record("the book refused: \(trouble)")
+        }
+        return event
     }
 
     func handle(_ event: ReporterEvent) { reporter.handle(event, at: moment) }
@@ -260,8 +220,12 @@ final class Simulation {
     }
 
     /// Runs until a cycle that begins now has ended. A reporter that never gets there fails the test.
-    func cycle() async {
-        let target = reporter.requestCycle(at: now)
+    func cycle() async { await cycle(endingAs: reporter.requestCycle(at: now)) }
+
+    /// The same for one that nobody has asked for, but that is due.
+    func dueCycle() async { await cycle(endingAs: reporter.cyclesEnded + 1) }
+
+    private func cycle(endingAs target: Int) async {
         for _ in 0..<2_000 {
             let action = next()
             if reporter.cyclesEnded >= target { return }
@@ -296,16 +260,6 @@ final class Simulation {
         }
     }
 
-    private func result<Value>(
-        _ operation: () async throws(WaldurError) -> Value
-    ) async -> Result<Value, WaldurError> {
-        do throws(WaldurError) {
-            return .success(try await operation())
-        } catch {
-            return .failure(error)
-        }
-    }
-
     /// What Waldur shows of a resource's component in the present month, over all plan periods, sorted.
     func shown(_ resource: Int, _ component: String) -> [String] {
         world.rows.filter { key, _ in
@@ -319,7 +273,7 @@ final class Simulation {
     }
 
     /// What the running check finds.
-    var violations: [Violation] { ledger.violations.values.flatMap(\.self) }
+    var violations: [Violation] { performer.ledger.violations.values.flatMap(\.self) }
 
     /// Everything that a carry says, as text.
     var carries: [String] {

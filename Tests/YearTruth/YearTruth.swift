@@ -1,0 +1,220 @@
+/// What must be on every invoice of the year, and where everything else is, from the script alone.
+package struct YearTruth: Sendable {
+    /// An amount of a component at a price.
+    package struct Priced: Hashable, Sendable {
+        package let component: String
+        /// How many of Meter's smallest units make one that has the price.
+        package let size: Int
+        /// A count of 1e-10.
+        package let price: Int128
+
+        package init(component: String, size: Int, price: Int128) {
+            (self.component, self.size, self.price) = (component, size, price)
+        }
+    }
+
+    package internal(set) var invoices: [YearInvoiceKey: YearInvoice] = [:]
+    /// In Meter's smallest units.
+    package internal(set) var classes: [YearClass: [Priced: Int128]] = [:]
+    /// What Meter tells Waldur, in hundredths: by resource, component and month, as in `e05 images 2026-11`.
+    package internal(set) var told: [String: Int128] = [:]
+
+    /// In Meter's smallest units: what is to be billed in each row.
+    var rows: [YearRowKey: Int128] = [:]
+    /// Everything that was used.
+    package private(set) var used: [String: Int128] = [:]
+
+    package init(_ script: [YearRow] = Year.rows) {
+        let facts = YearFacts(script)
+        var settled: [(use: YearRow, fate: YearFate)] = []
+        for row in script {
+            guard case .uses(_, let component, let amount, _, _, _, _) = row.act,
+                let fate = facts.fate(of: row)
+            else { continue }
+            used[component, default: 0] += Int128(amount)
+            settled.append((row, settle(fate, component, of: row, script, facts)))
+        }
+        for (use, fate) in settled {
+            guard case .uses(_, let component, let amount, _, _, _, _) = use.act else { continue }
+            add(Int128(amount), of: component, fate)
+        }
+        for row in script { correct(row, script, facts) }
+        bill(script, facts)
+    }
+
+    /// What somebody decides about what waits.
+    private func settle(
+        _ fate: YearFate,
+        _ component: String,
+        of use: YearRow,
+        _ script: [YearRow],
+        _ facts: YearFacts
+    ) -> YearFate {
+        let waiting: Set<YearClass> = [.otherPrice, .otherPlan, .otherCustomer, .resourceGone]
+        guard waiting.contains(fate.kind), let resource = fate.resource else { return fate }
+        for row in script where row.minute > use.arrival {
+            guard case .settles(resource, component, let how) = row.act else { continue }
+            switch how {
+            case .creditRequest:
+                return YearFate(kind: .creditRequested, resource: resource, price: fate.price)
+            case .writtenOff:
+                return YearFate(kind: .writtenOff, resource: resource, price: fate.price)
+            case .landed:
+                let period = facts.period(resource, at: row.minute)
+                let target = YearRowKey(
+                    resource: resource,
+                    component: component,
+                    month: row.site.month(of: row.minute),
+                    period: period
+                )
+                let price = facts.price(resource, component, period: period, at: row.minute)
+                return YearFate(kind: .carried, resource: resource, row: target, price: price)
+            }
+        }
+        return fate
+    }
+
+    private mutating func add(_ amount: Int128, of component: String, _ fate: YearFate) {
+        let size =
+            fate.resource
+            .flatMap { YearResource.named($0).offer.component(component)?.size } ?? 1
+        let priced = Priced(component: component, size: size, price: fate.price)
+        classes[fate.kind, default: [:]][priced, default: 0] += amount
+        if let row = fate.row { rows[row, default: 0] += amount }
+    }
+
+    /// What people change about usage that is there.
+    private mutating func correct(_ row: YearRow, _ script: [YearRow], _ facts: YearFacts) {
+        switch row.act {
+        case .takesBack(let tenant, let component, let amount, _):
+            takeBack(Int128(amount), of: component, tenant, at: row, facts)
+        case .accepts(let resource, let component):
+            accept(resource, component, at: row, script, facts)
+        default: break
+        }
+    }
+
+    /// What is taken back of a month that is over lowers the totals of two months down to zero; a credit is
+    /// requested for the rest.
+    private mutating func takeBack(
+        _ amount: Int128,
+        of component: String,
+        _ tenant: String,
+        at row: YearRow,
+        _ facts: YearFacts
+    ) {
+        var left = amount
+        var month = row.site.month(of: row.minute)
+        let sold = YearResource.named(tenant).offer.component(component)
+        let priced = Priced(
+            component: component,
+            size: sold?.size ?? 1,
+            price: facts.price(tenant, component, period: 0, at: row.minute)
+        )
+        for _ in 0..<2 {
+            let key = YearRowKey(resource: tenant, component: component, month: month, period: 0)
+            let taken = min(left, rows[key] ?? 0)
+            rows[key, default: 0] -= taken
+            left -= taken
+            classes[.billed]?[priced, default: 0] -= taken
+            classes[.takenBack, default: [:]][priced, default: 0] += taken
+            month = month.next
+        }
+        classes[.creditDue, default: [:]][priced, default: 0] += left
+    }
+
+    /// A figure that somebody else wrote stands instead of what was told before.
+    private mutating func accept(
+        _ resource: String,
+        _ component: String,
+        at row: YearRow,
+        _ script: [YearRow],
+        _ facts: YearFacts
+    ) {
+        let size = Int128(YearResource.named(resource).offer.component(component)?.size ?? 1)
+        let overwriting = script.last { other in
+            guard case .overwrites(resource, component, _) = other.act else { return false }
+            return other.minute < row.minute
+        }
+        guard let overwriting, case .overwrites(_, _, let quantity) = overwriting.act else {
+            return
+        }
+        let month = row.site.month(of: row.minute)
+        var told = Int128(0)
+        for use in script {
+            guard case .uses(_, component, let amount, _, _, _, _) = use.act,
+                let fate = facts.fate(of: use), fate.resource == resource, let key = fate.row,
+                key.month == month,
+                let report = facts.firstReport(resource, component, after: use.arrival),
+                report < overwriting.minute
+            else { continue }
+            told += Int128(amount)
+        }
+        let lost = told - YearMoney.hundredths(quantity) * size / 100
+        let key = YearRowKey(resource: resource, component: component, month: month, period: 0)
+        rows[key, default: 0] -= lost
+        let priced = Priced(
+            component: component,
+            size: Int(size),
+            price: facts.price(resource, component, period: 0, at: row.minute)
+        )
+        classes[.billed]?[priced, default: 0] -= lost
+        classes[.changedInWaldur, default: [:]][priced, default: 0] += lost
+    }
+}
+
+extension YearTruth {
+    /// What of a class there is, by component.
+    package func units(_ kind: YearClass) -> [String: Int128] {
+        var units: [String: Int128] = [:]
+        for (priced, amount) in classes[kind] ?? [:] {
+            units[priced.component, default: 0] += amount
+        }
+        return units.filter { $0.value != 0 }
+    }
+
+    /// What a class is worth, each price rounded up to a hundredth.
+    package func money(_ kind: YearClass) -> Int128 { Self.money(classes[kind] ?? [:]) }
+
+    package static func money(_ amounts: [Priced: Int128]) -> Int128 {
+        amounts.map { priced, amount in
+            let parts = Int128(priced.size) * (YearMoney.priceUnits / 100)
+            let product = priced.price * amount
+            return product >= 0
+                ? (product + parts - 1) / parts : -((-product + parts - 1) / parts)
+        }.reduce(0, +)
+    }
+}
+
+extension YearTruth {
+    /// The year in numbers, a line for each class.
+    package var table: [String] {
+        YearClass.allCases.map { kind in
+            let units = units(kind).sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            let money = kind.hasPrice ? ", " + YearMoney.text(money(kind)) : ""
+            return "\(kind.rawValue): " + units.joined(separator: ", ") + money
+        }
+    }
+
+    /// Everything that was used and is in no class, or is in one and was never used.
+    package var missing: [String: Int128] {
+        var missing = used
+        // What is left over was counted where it is billed next, and a credit is for what was billed.
+        for kind in YearClass.allCases where kind != .residue && kind != .creditDue {
+            for (component, amount) in units(kind) { missing[component, default: 0] -= amount }
+        }
+        return missing.filter { $0.value != 0 }
+    }
+}
+
+extension YearClass {
+    /// Somebody pays for it, or would have paid.
+    package var hasPrice: Bool {
+        switch self {
+        case .free, .trial, .shadow, .notInOffering, .noPlan, .unbilledOutcome, .unassigned,
+            .residue:
+            false
+        default: true
+        }
+    }
+}
