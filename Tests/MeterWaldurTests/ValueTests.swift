@@ -22,6 +22,24 @@ import Testing
         #expect(ExactDecimal(text) == nil)
     }
 
+    @Test func `costs are rounded away from zero, and no numbers of Waldur's make that trap`()
+        throws
+    {
+        func cost(_ quantity: String, _ price: String) throws -> ExactDecimal? {
+            try #require(ExactDecimal(quantity)).multiplied(by: #require(ExactDecimal(price)))?
+                .roundedAway(places: 2)
+        }
+        #expect(try cost("1000001", "0.000003125")?.description == "3.13")
+        #expect(try cost("-1000001", "0.000003125")?.description == "-3.13")
+        #expect(try cost("7", "0.02")?.description == "0.14")
+        let tiny = "0." + String(repeating: "0", count: 34) + "1"
+        #expect(try cost(tiny, tiny)?.description == "0.01")
+        #expect(try cost("-" + tiny, tiny)?.description == "-0.01")
+        let least = try cost("-18446744073709551616", "9223372036854775808")
+        #expect(try #require(least).negated == least, "there is no such number; it is no trap")
+        #expect(try cost("18446744073709551616", "9223372036854775808") == nil)
+    }
+
     @Test func `hundredths are exact and three decimals are none`() throws {
         #expect(ExactDecimal("70.12")?.hundredths == Hundredths(7012))
         #expect(ExactDecimal("70.123")?.hundredths == nil)

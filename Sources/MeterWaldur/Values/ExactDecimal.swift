@@ -100,7 +100,7 @@ package struct ExactDecimal: Hashable, Sendable {
     }
 
     /// The same below zero instead of above it.
-    package var negated: ExactDecimal { ExactDecimal(digits: -digits, scale: scale) }
+    package var negated: ExactDecimal { ExactDecimal(digits: 0 &- digits, scale: scale) }
 
     /// The exact product; nil where it has more digits than fit.
     package func multiplied(by other: ExactDecimal) -> ExactDecimal? {
@@ -112,7 +112,12 @@ package struct ExactDecimal: Hashable, Sendable {
     package func roundedAway(places: Int) -> ExactDecimal {
         guard scale > places else { return self }
         var divisor: Int128 = 1
-        for _ in places..<scale { divisor *= 10 }
+        for _ in places..<scale {
+            let (next, overflow) = divisor.multipliedReportingOverflow(by: 10)
+            // Larger than any number there is: what is not zero is less than one step.
+            guard !overflow else { return ExactDecimal(digits: digits.signum(), scale: places) }
+            divisor = next
+        }
         let (quotient, remainder) = digits.quotientAndRemainder(dividingBy: divisor)
         let step: Int128 = remainder == 0 ? 0 : digits < 0 ? -1 : 1
         return ExactDecimal(digits: quotient + step, scale: places)

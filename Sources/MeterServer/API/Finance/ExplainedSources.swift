@@ -45,10 +45,14 @@ struct ExplainedSources {
             "claimNumber": .optional(summary?.claim?.number),
             "isLast": summary?.claim.map { .boolean($0.isLast) } ?? .null,
             "missing": .optional(
-                summary.map { $0.openHoles.reduce(UInt64(0)) { $0 + UInt64($1.count) } }
+                summary.map {
+                    $0.openHoles.reduce(UInt64(0)) { $0 &+ ($1.upperBound &- $1.lowerBound) }
+                }
             ),
             "givenUp": .optional(
-                summary.map { $0.givenUp.reduce(UInt64(0)) { $0 + UInt64($1.count) } }
+                summary.map {
+                    $0.givenUp.reduce(UInt64(0)) { $0 &+ ($1.upperBound &- $1.lowerBound) }
+                }
             ),
         ]
     }
