@@ -110,7 +110,7 @@ enum CatalogBook {
             .incidentFound, .adjustmentMade, .adjustmentAcknowledged,
             .resourceAdopted, .resourceReleased, .periodClosed, .periodReopened,
             .statementKeySet, .offeringFollowed, .correctionMade, .creditGranted,
-            .countingDeclared:
+            .countingDeclared, .backfillBegun, .backfillDone:
             break
         }
     }

@@ -47,10 +47,12 @@ enum Server {
             checkpointer: checkpointer
         )
 
+        BackfillRunner(context: context).removeLeftovers()
         let start = StartBarrier(context: context, doors: doors, manager: manager)
         var services: [any Service] = [
             storage, Housekeeping(context: context, doors: doors),
             TLSWatch(context: context, identity: configuration.tls),
+            BackfillService(context: context),
         ]
         let reporting = try ReportingService(configuration.waldurs, context: context)
         if !reporting.reporters.isEmpty { services.append(reporting) }

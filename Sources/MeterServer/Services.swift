@@ -61,6 +61,16 @@ struct DoorService: Service {
     }
 }
 
+/// Takes up backfills that a stop has interrupted, once the journal can be written.
+struct BackfillService: Service {
+    let context: ServerContext
+
+    func run() async throws {
+        await BackfillRunner(context: context).finishAll()
+        try? await gracefulShutdown()
+    }
+}
+
 /// What has to be looked at now and then: expired keys, conditions for readiness, the kernel's counters.
 struct Housekeeping: Service {
     let context: ServerContext

@@ -94,6 +94,15 @@ extension FrameHeader {
         return header
     }
 
+    /// The same of an array; nil where it is none.
+    package init?(_ bytes: [UInt8]) {
+        let parsed = unsafe bytes.withUnsafeBytes { bytes in
+            try? unsafe FrameHeader.parse(bytes)
+        }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
     private func checkLimits() throws(FrameError) {
         guard frameByteCount <= WireLimits.frameByteCountMax else {
             throw .frameTooLarge(byteCount: frameByteCount)

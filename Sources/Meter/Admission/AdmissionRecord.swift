@@ -8,6 +8,8 @@ package enum Transport: UInt8, Sendable, CaseIterable {
     case http = 2
     /// Spans, over HTTP too.
     case otlp = 3
+    /// A file that the administration takes in; no network door gives it.
+    case backfill = 4
 
     var way: UsageWay { self == .otlp ? .otlp : .native }
 

@@ -23,6 +23,8 @@ struct FrameJudge: ~Copyable {
         let earliest: Int64
         let ancientReason: RefusalReason
         let latest: Int64
+        /// Limits of names, and accesses that tell their tenant, are for what comes by itself.
+        let isBackfill: Bool
 
         /// The rules for one frame or batch of `principal` received at `now`; an unknown principal may
         /// emit for nobody.
@@ -31,14 +33,16 @@ struct FrameJudge: ~Copyable {
             transport: Transport
         ) {
             self.policy = policy
-            tenants = policy.principals[principal] ?? .only([])
+            isBackfill = transport == .backfill
+            tenants = isBackfill ? .all : policy.principals[principal] ?? .only([])
             limiters = engine.limiters
             registry = engine.registry
             let options = engine.options
             let horizon =
                 transport.hasIdentifiers
                 ? options.identifierHorizonMilliseconds : options.frameHorizonMilliseconds
-            earliest = max(0, now.advanced(byMilliseconds: -horizon).milliseconds)
+            earliest =
+                isBackfill ? 0 : max(0, now.advanced(byMilliseconds: -horizon).milliseconds)
             ancientReason = transport.hasIdentifiers ? .tooOldForIDDedup : .tooOld
             latest = min(
                 now.advanced(byMilliseconds: options.futureMilliseconds).milliseconds,
@@ -88,7 +92,7 @@ struct FrameJudge: ~Copyable {
         if event.time > rules.latest { return .inFuture }
         if event.time < rules.earliest { return rules.ancientReason }
         var knownAccess = false
-        if event.access >= 0, let owner = accessTenants[Int(event.access)] {
+        if event.access >= 0, !rules.isBackfill, let owner = accessTenants[Int(event.access)] {
             let tenant = unsafe batch.tenants[Int(agent.tenant)]
             guard unsafe owner.bytes.elementsEqual(batch.bytes(tenant)) else {
                 return .accessOfOtherTenant
@@ -138,7 +142,7 @@ struct FrameJudge: ~Copyable {
         let subject = LimitSubject.tenant(name)
         let isAdmitted = rules.registry.admitAgent(
             batch.name(agent.name), of: name,
-            max: rules.limiters.rules.count(.agents, of: subject))
+            max: rules.isBackfill ? .max : rules.limiters.rules.count(.agents, of: subject))
         if !isAdmitted { rules.limiters.tenant(name)?.note(.agents) }
         return isAdmitted
     }
@@ -190,7 +194,8 @@ struct FrameJudge: ~Copyable {
         let limits = rules.limiters.rules
         guard
             let full = rules.registry.admitComponent(
-                component, of: tenants, max: { limits.count(.components, of: .tenant($0)) })
+                component, of: tenants,
+                max: { rules.isBackfill ? .max : limits.count(.components, of: .tenant($0)) })
         else { return true }
         rules.limiters.tenant(full)?.note(.components)
         return false

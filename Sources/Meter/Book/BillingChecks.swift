@@ -21,6 +21,10 @@ extension BookState {
         case .adjustmentAcknowledged(let note): refusal(of: note)
         case .correctionMade(let correction): refusal(of: correction)
         case .creditGranted(let credit): refusal(of: credit)
+        case .backfillBegun(let backfill): refusal(of: backfill)
+        case .backfillDone(let done):
+            billing.backfills[done.number].map { $0.done == nil } ?? false
+                ? nil : .backfillNotOpen(done.number)
         case .resourceReleased(let release): release.reason.isEmpty ? .reasonMissing : nil
         case .periodClosed(let closing): refusal(of: closing)
         case .periodReopened(let reopening): refusal(of: reopening)
@@ -163,15 +167,17 @@ extension BookState {
             ? nil : .notARevert(correction.number)
     }
 
-    /// A void says first which events it takes back, and takes away only.
+    /// A void, also that of a backfill, says first which events it takes back, and takes away only.
     private func refusal(
         ofVoid correction: CorrectionMade,
         isFirst: Bool
     ) -> DecisionRefusal? {
-        guard (correction.voids != nil) == (correction.kind == .void && isFirst) else {
+        let backfill = correction.reverts.flatMap { billing.backfills[$0] }
+        let isVoid = correction.kind == .void || correction.kind == .revert && backfill != nil
+        guard (correction.voids != nil) == (isVoid && isFirst) else {
             return .voidedEvents(correction.number)
         }
-        guard correction.kind == .void else { return nil }
+        guard isVoid else { return nil }
         let leavesKnown = correction.voids?.besides.allSatisfy {
             billing.corrections[$0]?.voids != nil
         }
@@ -184,11 +190,31 @@ extension BookState {
     /// Whether the lines of an entry are the opposite of those of the correction that it takes back, in
     /// their order, and no others are left over.
     private func isRevert(_ correction: CorrectionMade, from first: Int) -> Bool {
+        if let backfill = correction.reverts.flatMap({ billing.backfills[$0] }) {
+            return isRevert(correction, of: backfill)
+        }
         guard let number = correction.reverts, let reverted = billing.corrections[number],
             reverted.kind != .revert, !reverted.isReverted || correction.part ?? 0 > 0
         else { return false }
         let lines = reverted.lines.dropFirst(first).prefix(CorrectionMade.lineCountMax)
         return lines.map(\.opposite) == correction.lines && reverted.parts == correction.parts ?? 1
+    }
+
+    /// A backfill goes whole, so that no event of it comes back when another void is taken back.
+    private func isRevert(_ correction: CorrectionMade, of backfill: BackfillStanding) -> Bool {
+        if correction.part ?? 0 > 0 { return backfill.isReverted }
+        return backfill.done != nil && !backfill.isReverted
+            && correction.voids?.source == backfill.source
+            && correction.voids?.besides.isEmpty ?? false
+    }
+
+    private func refusal(of backfill: BackfillBegun) -> DecisionRefusal? {
+        if backfill.reason.isEmpty { return .reasonMissing }
+        if backfill.number <= billing.lastAdjustmentNumber {
+            return .adjustmentNumber(last: billing.lastAdjustmentNumber)
+        }
+        guard SourceID(backfill: backfill.file) != nil else { return .backfillFile }
+        return billing.backfill(of: backfill.file).map { .backfillKnown($0.begun.number) }
     }
 
     private func refusal(of credit: CreditGranted) -> DecisionRefusal? {

@@ -24,9 +24,10 @@ package struct BillingState: Sendable {
     package private(set) var lastCarryNumber: UInt64 = 0
     package private(set) var adjustments: [UInt64: AdjustmentStanding] = [:]
     package private(set) var corrections: [UInt64: CorrectionStanding] = [:]
+    package private(set) var backfills: [UInt64: BackfillStanding] = [:]
     /// What they come to.
     package private(set) var corrected = CorrectedUsage()
-    /// Of adjustments and corrections.
+    /// Of adjustments, corrections and backfills.
     package private(set) var lastAdjustmentNumber: UInt64 = 0
     /// Figures of others that stand, or are to be overwritten.
     package private(set) var foreign: [SubmissionKey: ForeignStanding] = [:]
@@ -72,6 +73,14 @@ package struct BillingState: Sendable {
         case .adjustmentMade(let adjustment): add(adjustment, by: entry.author, at: entry.time)
         case .adjustmentAcknowledged(let note): adjustments[note.number]?.isAcknowledged = true
         case .correctionMade(let correction): add(correction, by: entry.author, at: entry.time)
+        case .backfillBegun(let backfill):
+            lastAdjustmentNumber = max(lastAdjustmentNumber, backfill.number)
+            backfills[backfill.number] = BackfillStanding(
+                begun: backfill,
+                author: entry.author,
+                made: entry.time
+            )
+        case .backfillDone(let done): backfills[done.number]?.done = done
         case .creditGranted(let credit):
             carries[credit.number]?.credit = credit
             carries[credit.number]?.creditedAt = entry.time
@@ -160,7 +169,10 @@ package struct BillingState: Sendable {
                 author: author,
                 made: time
             )
-            if let reverted = correction.reverts { corrections[reverted]?.isReverted = true }
+            if let reverted = correction.reverts {
+                corrections[reverted]?.isReverted = true
+                backfills[reverted]?.isReverted = true
+            }
         } else {
             corrections[correction.number]?.lines += correction.lines
             corrections[correction.number]?.partCount += 1
@@ -205,6 +217,11 @@ extension BillingState {
     /// Carries of a resource that wait, oldest first.
     package func waiting(of resource: ResourceKey) -> [CarryStanding] {
         (waitingCarries[resource] ?? []).sorted().compactMap { carries[$0] }
+    }
+
+    /// The backfill of a file, by the SHA-256 of it.
+    package func backfill(of file: String) -> BackfillStanding? {
+        backfills.values.first { $0.begun.file == file }
     }
 
     /// How many of its Waldur's cuts a carry has lived through, with those of the corrections that it is

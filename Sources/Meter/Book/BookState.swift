@@ -90,7 +90,7 @@ package struct BookState: Sendable {
             .foreignFound, .orderSeen, .orderFlushed, .incidentFound,
             .adjustmentMade, .adjustmentAcknowledged, .resourceAdopted, .resourceReleased,
             .periodClosed, .periodReopened, .statementKeySet,
-            .offeringFollowed, .correctionMade, .creditGranted:
+            .offeringFollowed, .correctionMade, .creditGranted, .backfillBegun, .backfillDone:
             billing.apply(entry)
         }
     }

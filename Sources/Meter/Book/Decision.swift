@@ -48,6 +48,8 @@ package enum Decision: Equatable, Sendable {
     case correctionMade(CorrectionMade)
     case creditGranted(CreditGranted)
     case countingDeclared(CountingDeclaration)
+    case backfillBegun(BackfillBegun)
+    case backfillDone(BackfillDone)
 }
 
 /// A key opens nothing any more.
@@ -140,6 +142,8 @@ extension Decision {
         case correctionMade = "correction-made"
         case creditGranted = "credit-granted"
         case countingDeclared = "counting-declared"
+        case backfillBegun = "backfill-begun"
+        case backfillDone = "backfill-done"
     }
 
     package var kind: Kind {
@@ -187,6 +191,8 @@ extension Decision {
         case .correctionMade: .correctionMade
         case .creditGranted: .creditGranted
         case .countingDeclared: .countingDeclared
+        case .backfillBegun: .backfillBegun
+        case .backfillDone: .backfillDone
         }
     }
 
@@ -236,6 +242,8 @@ extension Decision {
         case .correctionMade(let content): content
         case .creditGranted(let content): content
         case .countingDeclared(let content): content
+        case .backfillBegun(let content): content
+        case .backfillDone(let content): content
         }
     }
 }

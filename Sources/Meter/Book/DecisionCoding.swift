@@ -53,6 +53,8 @@ extension Decision: Codable {
         case .creditGranted: self = .creditGranted(try CreditGranted(from: decoder))
         case .countingDeclared:
             self = .countingDeclared(try CountingDeclaration(from: decoder))
+        case .backfillBegun: self = .backfillBegun(try BackfillBegun(from: decoder))
+        case .backfillDone: self = .backfillDone(try BackfillDone(from: decoder))
         }
     }
 

@@ -58,6 +58,10 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
     case correctionLines(limit: Int)
     case amountTooLarge
     case voidedEvents(UInt64)
+    case backfillFile
+    /// The file has this number already.
+    case backfillKnown(UInt64)
+    case backfillNotOpen(UInt64)
     case noCreditRequested(UInt64)
     case periodClosed(TenantPeriod)
     case periodNotClosed(TenantPeriod)
@@ -148,6 +152,10 @@ package enum DecisionRefusal: Error, Equatable, Sendable, CustomStringConvertibl
         case .amountTooLarge: "an amount is beyond 2^96"
         case .voidedEvents(let number):
             "adjustment \(number) must say which events it takes back, and only take away"
+        case .backfillFile: "a file that is backfilled has a SHA-256 of 64 hexadecimal digits"
+        case .backfillKnown(let number): "the file is backfill \(number) already"
+        case .backfillNotOpen(let number):
+            "there is no backfill \(number) that has begun and is not done"
         case .noCreditRequested(let number):
             "carry \(number) is no credit request that waits to be granted"
         case .periodClosed(let period): "\(period) is closed; reopen it first"

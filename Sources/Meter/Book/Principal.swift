@@ -7,6 +7,8 @@ package struct PrincipalID: Hashable, Comparable, Codable, Sendable, CustomStrin
     package let rawValue: UInt64
 
     package static let insecureLoopback = PrincipalID(rawValue: 0)
+    /// Files of events that the administration takes in.
+    package static let backfill = PrincipalID(rawValue: UInt64(Int64.max))
 
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 

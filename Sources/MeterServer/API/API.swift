@@ -115,6 +115,8 @@ struct API: Sendable {
                 gate: billingGate,
                 identifiers: hash
             ).routes
+        routes +=
+            BackfillRoutes(context: context, ledgers: ledgers, identifiers: hash).routes
         routes += ForeignRoutes(context: context).routes
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes

@@ -49,17 +49,25 @@ extension Reporter {
             nextLateSweep = moment.now.advanced(byMilliseconds: settings.lateMilliseconds)
         }
         var month = present
-        // Events are admitted for 62 days, so that nothing comes for a month older than three.
+        // Events are admitted for 62 days, so that nothing but a backfill comes for a month older than three.
         for age in 1...Self.monthsBackMax {
             month = month.previous
             guard month >= first else { break }
-            if !book.billing.isCut(month, of: settings.waldur) || isLateDue && age <= 3 {
+            let mayGrow = age <= 3 || wasBackfilled(month)
+            if !book.billing.isCut(month, of: settings.waldur) || isLateDue && mayGrow {
                 months.sweeps.append(month)
             }
         }
     }
 
     private static let monthsBackMax = 12
+
+    private func wasBackfilled(_ month: BillingMonth) -> Bool {
+        let (start, end) = (month.start(in: settings.zone), month.end(in: settings.zone))
+        return book.billing.backfills.values.contains {
+            $0.begun.earliest.start < end && start <= $0.begun.latest.start
+        }
+    }
 
     /// The month in which this Waldur's first live binding begins.
     private var firstMonth: BillingMonth? {

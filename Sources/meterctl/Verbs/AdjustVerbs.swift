@@ -6,7 +6,9 @@ struct AdjustVerbs: AsyncParsableCommand {
         commandName: "adjust",
         abstract:
             "Corrections of what was metered: append-only, looked at before they are applied.",
-        subcommands: [List.self, Show.self, Amend.self, VoidEvents.self, Revert.self],
+        subcommands: [
+            List.self, Show.self, Amend.self, VoidEvents.self, Backfill.self, Revert.self,
+        ],
         defaultSubcommand: List.self
     )
 
@@ -103,7 +105,7 @@ struct AdjustVerbs: AsyncParsableCommand {
 
     struct Revert: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "Takes a correction back, once.",
+            abstract: "Takes a correction back, once, or all of a backfill.",
             discussion: """
                   meterctl adjust revert 17 --reason "ticket 311 was about another agent"
                 """
@@ -136,7 +138,7 @@ struct AdjustmentOptions: ParsableArguments {
     var digest: String?
     @OptionGroup var waldur: WaldurOption
 
-    private static let columns: [Column] = [
+    static let columns: [Column] = [
         .text("tenant"), .text("month"), .text("component"), .number("amount"),
         .state("becomes"), .text("lands in"), .text("resource"), .prose("obstacle"),
     ]

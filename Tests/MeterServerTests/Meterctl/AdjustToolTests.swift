@@ -49,6 +49,28 @@ import Testing
         )
     }
 
+    /// Calls of one minute.
+    private func file(_ site: TestSite, _ count: Int) throws -> String {
+        let minute = String(TimeText.text(tenMinutesAgo)?.prefix(17) ?? "") + "00Z"
+        var text = "time,tenant,agent,component,amount\n"
+        for index in 0..<count { text += "\(minute),acme,bot\(index % 5),tokens,\(index % 9)\n" }
+        let path = site.directory.path + "/lost.csv"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    private func expected(_ count: Int) -> UInt64 {
+        (0..<count).map { UInt64($0 % 9) }.reduce(0, +)
+    }
+
+    private func total(_ server: ServerProcess) throws -> UInt64 {
+        let shown = try run(["usage", "tokens", "-o", "json"], server)
+        try #require(shown.code == 0, "\(shown.errors)")
+        let json = try JSONSerialization.jsonObject(with: Data(shown.output.utf8))
+        let rows = (json as? [String: Any])?["data"] as? [[String: Any]] ?? []
+        return rows.compactMap { $0["value"] as? String }.compactMap { UInt64($0) }.reduce(0, +)
+    }
+
     private func digest(_ dryRun: Program.Outcome) throws -> String {
         let line = dryRun.errors.split(separator: "\n").last { $0.hasPrefix("digest ") }
         return String(try #require(line, "\(dryRun.errors)").dropFirst(7))
@@ -98,5 +120,83 @@ import Testing
         #expect(list.output.contains("1,void,reverted,acme,"), "\(list.output)")
         #expect(list.output.contains("2,revert,in-force,acme,"), "\(list.output)")
         #expect(server.stop() == 0)
+    }
+
+    @Test func `a file is looked at, counted once for ever, and taken back`() throws {
+        let site = try TestSite(seed: 312)
+        try bind("bot3", "tokens", in: site)
+        let server = try site.start()
+        let path = try file(site, 90)
+        let backfill = ["adjust", "backfill", path, "--reason", "lost"]
+        let dry = try run(backfill + ["--dry-run"], server)
+        #expect(dry.code == 0 && dry.output.contains("bot3"), "\(dry.errors)")
+        #expect(dry.errors.contains("lands") && dry.errors.contains("90 events"), "\(dry.errors)")
+        // Nobody is there to ask.
+        #expect(try run(backfill, server).code == ExitStatus.precondition.rawValue)
+        let zeros = String(repeating: "0", count: 64)
+        let other = try run(backfill + ["--yes", "--digest", zeros], server)
+        #expect(other.code == ExitStatus.precondition.rawValue)
+        #expect(try total(server) == 0)
+        let done = try run(backfill + ["--yes", "--digest", try digest(dry)], server)
+        #expect(done.code == 0 && done.errors.contains("adjustment 1"), "\(done.errors)")
+        #expect(try total(server) == expected(90))
+        let again = try run(backfill + ["--yes"], server)
+        #expect(again.code == 0 && again.errors.contains("nothing changed"), "\(again.errors)")
+        #expect(try total(server) == expected(90))
+
+        let revert = ["adjust", "revert", "1", "--reason", "came after all", "--yes"]
+        let reverted = try run(revert, server)
+        #expect(reverted.code == 0 && reverted.errors.contains("adjustment 2"))
+        let list = try run(["adjust", "list", "-o", "csv"], server)
+        #expect(list.output.contains("1,backfill,reverted,acme,"), "\(list.output)")
+        #expect(list.output.contains("2,revert,in-force,acme,"), "\(list.output)")
+        #expect(try run(backfill + ["--yes"], server).code == ExitStatus.precondition.rawValue)
+        // With both in it the month is what the journal says.
+        let month = String(TimeText.text(tenMinutesAgo)?.prefix(7) ?? "")
+        let recount = try run(["recount", "--period", month], server)
+        #expect(recount.code == 0, "\(recount.output) \(recount.errors)")
+        let bad = site.directory.path + "/bad.csv"
+        try "time,tenant,agent,component,amount\nnow,acme,a,tokens,1\n"
+            .write(toFile: bad, atomically: true, encoding: .utf8)
+        let refused = try run(["adjust", "backfill", bad, "--reason", "x"], server)
+        #expect(refused.code != 0 && refused.errors.contains("line 2"), "\(refused.errors)")
+        #expect(server.stop() == 0)
+    }
+
+    @Test(arguments: [0, 400, 1_000, 2_000])
+    func `a backfill in the midst of which the server is killed is counted whole, once`(
+        milliseconds: Int
+    ) throws {
+        let site = try TestSite(seed: 400 + UInt64(milliseconds))
+        try bind("bot3", "tokens", in: site)
+        var server = try site.start()
+        let count = 40_000
+        let backfill = [
+            "adjust", "backfill", try file(site, count), "--reason", "lost", "--yes",
+        ]
+        let socket = server.addresses.admin ?? ""
+        let end = DispatchSemaphore(value: 0)
+        Thread {
+            _ = try? Self.program.run(backfill + ["--socket", socket])
+            end.signal()
+        }.start()
+        Thread.sleep(forTimeInterval: Double(milliseconds) / 1_000)
+        server.kill()
+        end.wait()
+        server = try site.start()
+        // Nothing, or, at once or a moment later, all of it.
+        let found = try total(server)
+        let begun = try run(["adjust", "list", "-o", "csv"], server).output
+        #expect(found == 0 || begun.contains("1,backfill,"))
+        let again = try run(backfill, server)
+        #expect(again.code == 0, "\(again.errors)")
+        #expect(try total(server) == expected(count))
+        let list = try run(["adjust", "list", "-o", "csv"], server)
+        #expect(list.output.contains("1,backfill,in-force,acme,"), "\(list.output)")
+        #expect(server.stop() == 0)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: site.data)
+                .allSatisfy { !$0.hasPrefix("backfill-") }
+        )
     }
 }

@@ -413,6 +413,19 @@ enum Fixture {
                     voids: voidSelection
                 )
             ),
+            .backfillBegun(
+                BackfillBegun(
+                    number: 5,
+                    file: String(repeating: "5a", count: 32),
+                    name: "lost.csv",
+                    eventCount: 40_000,
+                    earliest: Minute(rawValue: 29_000_000),
+                    latest: Minute(rawValue: 29_000_900),
+                    totals: [.init(tenant: tenant, component: "tokens", amount: Quantity(9))],
+                    reason: "host 7"
+                )
+            ),
+            .backfillDone(BackfillDone(number: 5, position: 4_711)),
             .carryMade(
                 CarryMade(
                     number: 2,

@@ -120,6 +120,33 @@ final class KeptHistory {
         }
     }
 
+    /// A file of events is taken in.
+    ///
+    /// - Returns: Its source, and where its events begin among the entries.
+    func backfill(_ count: Int) throws -> (source: SourceKey, first: Int) {
+        workload.start = harness.now.advanced(byMilliseconds: -600_000)
+        let events = workload.events(count)
+        let source = SourceID(high: random.next(), low: random.next())
+        let first = entries.count
+        let made = try BackfillFrames(events, source: source)
+        for frame in BackfillFrames.frames(in: made.bytes) ?? [] {
+            _ = harness.receive(frame, by: .backfill)
+        }
+        for (number, event) in events.enumerated() {
+            entries.append(
+                Entry(
+                    identity: .sequence(source, UInt64(number)),
+                    principal: .backfill,
+                    event: event,
+                    receivedAt: harness.now,
+                    isCounted: true
+                )
+            )
+        }
+        _ = try harness.engine.commit()
+        return (SourceKey(principal: .backfill, source: source), first)
+    }
+
     private func sendAgain() {
         if let frame = sent.randomElement(using: &random) { send(frame) }
         if let (batch, events) = batches.randomElement(using: &random) { send(batch, events) }

@@ -27,6 +27,7 @@ import Testing
         let history = try KeptHistory(seed: seed, on: disk)
         for round in 0..<8 {
             try history.run(20)
+            if round == 3 { _ = try history.backfill(30) }
             if round % 2 == 0 { try history.harness.checkpoint() }
             if round % 3 == 2 {
                 while try history.harness.engine.mergeNext(at: history.harness.now) != nil {}

@@ -19,10 +19,12 @@ import Testing
         let book: Book
         /// What voids in force took, by place among the history's entries.
         var voids: [UInt64: Set<Int>] = [:]
+        /// What went with its file.
+        var backfilled: Set<Int> = []
 
         var engine: Engine { history.harness.engine }
 
-        var voided: Set<Int> { voids.values.reduce(into: []) { $0.formUnion($1) } }
+        var voided: Set<Int> { voids.values.reduce(into: backfilled) { $0.formUnion($1) } }
 
         init(_ seed: UInt64) throws {
             history = try KeptHistory(seed: seed, on: SimulatedDisk())
@@ -102,6 +104,45 @@ import Testing
             let again = try VoidedUsage(selection, in: engine, book: book.state)
             #expect(again.eventCount == 0 && again.lines.isEmpty)
             #expect(again.voidedCount == found.voidedCount + found.eventCount)
+        }
+
+        /// Takes a file in, and sometimes back: whole, or not at all.
+        mutating func backfill(_ count: Int, revert: Bool) throws {
+            let number = book.state.billing.lastAdjustmentNumber + 1
+            let (source, first) = try history.backfill(count)
+            let file =
+                Hexadecimal.text(source.source.high) + Hexadecimal.text(source.source.low)
+                + String(repeating: "0", count: 32)
+            try decide([
+                .backfillBegun(
+                    BackfillBegun(
+                        number: number,
+                        file: file,
+                        eventCount: UInt64(count),
+                        earliest: Minute(rawValue: 0),
+                        latest: Minute(rawValue: .max),
+                        totals: [],
+                        reason: "test"
+                    )
+                ), .backfillDone(BackfillDone(number: number, position: engine.durable)),
+            ])
+            guard revert else { return }
+            var selection = VoidSelection(position: engine.durable)
+            selection.source = source
+            let found = try VoidedUsage(selection, in: engine, book: book.state)
+            #expect(found.eventCount == UInt64(count) && found.selection.besides.isEmpty)
+            try apply(
+                CorrectionPlan(
+                    .revert,
+                    found.lines,
+                    reverts: number,
+                    voids: found.selection,
+                    book: book.state,
+                    period: VoidTests.calendar
+                )
+            )
+            backfilled.formUnion(first..<first + count)
+            #expect(book.state.billing.backfills[number]?.isReverted == true)
         }
 
         mutating func revert(_ number: UInt64) throws {
@@ -221,6 +262,10 @@ import Testing
         var cutAt: LedgerAmount?
         for step in 0..<24 {
             try world.history.run(6)
+            if seed.oneIn(4) {
+                try world.backfill(1 + seed.below(20), revert: seed.oneIn(2))
+                try world.check()
+            }
             if world.history.entries.isEmpty { continue }
             if let old = world.voids.keys.sorted().randomElement(using: &seed), seed.oneIn(3) {
                 try world.revert(old)

@@ -158,6 +158,7 @@ struct AdjustmentRoutes {
         let rows =
             billing.corrections.values.map { ($0.number, Self.json($0)) }
             + billing.adjustments.values.map { ($0.adjustment.number, Self.json($0)) }
+            + billing.backfills.values.map { ($0.begun.number, Self.json($0)) }
         return .json([
             "adjustments": .array(rows.sorted { $0.0 < $1.0 }.map { .object($0.1) })
         ])
@@ -181,6 +182,25 @@ struct AdjustmentRoutes {
                 ])
             }
             return .json(.object(Self.json(standing) + [JSONMember("lines", .array(lines))]))
+        }
+        if let standing = number.flatMap({ billing.backfills[$0] }) {
+            let lines = standing.begun.totals.map { total in
+                JSONOutput.object([
+                    JSONMember("tenant", .string(total.tenant.description)),
+                    JSONMember("component", .string(total.component.description)),
+                    JSONMember("amount", .string(total.amount.description)),
+                ])
+            }
+            return .json(
+                .object(
+                    Self.json(standing) + [
+                        JSONMember("file", .string(standing.begun.file)),
+                        JSONMember("name", .optional(standing.begun.name)),
+                        JSONMember("events", .decimal(standing.begun.eventCount)),
+                        JSONMember("lines", .array(lines)),
+                    ]
+                )
+            )
         }
         guard let standing = number.flatMap({ billing.adjustments[$0] }) else {
             throw .precondition(
@@ -207,6 +227,20 @@ struct AdjustmentRoutes {
             lineCount: standing.lines.count,
             reverts: standing.reverts,
             reason: standing.reason,
+            author: standing.author,
+            made: standing.made
+        )
+    }
+
+    private static func json(_ standing: BackfillStanding) -> [JSONMember] {
+        members(
+            standing.begun.number,
+            kind: "backfill",
+            state: standing.state,
+            tenants: Set(standing.begun.totals.map(\.tenant)),
+            lineCount: standing.begun.totals.count,
+            reverts: nil,
+            reason: standing.begun.reason,
             author: standing.author,
             made: standing.made
         )

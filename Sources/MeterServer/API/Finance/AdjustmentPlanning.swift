@@ -10,7 +10,7 @@ struct AdjustmentPlanning {
     /// How the ids of events are known again.
     let identifiers: IdentifierHash
 
-    /// Lines of one request; more belong into a void.
+    /// Lines of one request; more belong into a void, or a file that is backfilled.
     static let lineCountMax = 10_000
     /// Months back that are corrected: what the reporter can still take account of.
     static let monthsBackMax = 12
@@ -41,6 +41,9 @@ struct AdjustmentPlanning {
             let lines = standing.lines.map(\.opposite)
             try await refuseBelowZero(lines, book)
             return .usage(try plan(.revert, lines, book, reverts: number))
+        }
+        if let standing = book.billing.backfills[number] {
+            return try await revert(standing, book)
         }
         guard let standing = book.billing.adjustments[number] else {
             throw .precondition(
@@ -111,10 +114,8 @@ struct AdjustmentPlanning {
             throw .precondition("Access \(access) is not one of \(tenant).")
         }
         guard let minute = try fields.minute("at") else { throw .badBody("`at` is missing.") }
-        guard minute.start <= ledger.source.now() else { throw .badBody("`at` lies ahead.") }
-        let earliest = try earliest
-        guard minute.start >= earliest.start(in: ledger.zone) else {
-            throw .precondition("`at` lies before \(earliest), which is not corrected any more.")
+        if let reason = try refusalReason(of: minute.start) {
+            throw .precondition("`at` cannot be corrected: \(reason).")
         }
         let cell = CorrectionCell(
             tenant: tenant,
@@ -124,6 +125,14 @@ struct AdjustmentPlanning {
             minute: minute
         )
         return (cell, try Self.amount(try fields.text("amount")))
+    }
+
+    /// Why nothing of this time is corrected or added; nil if it may be.
+    func refusalReason(of time: Timestamp) throws(Problem) -> String? {
+        guard time <= ledger.source.now() else { return "it lies ahead" }
+        let earliest = try earliest
+        return time < earliest.start(in: ledger.zone)
+            ? "it lies before \(earliest), which is not corrected any more" : nil
     }
 
     /// The first month that is still corrected.

@@ -121,6 +121,16 @@ struct PeriodClosing: Sendable {
                 )
             )
         }
+        for backfill in book.billing.backfills.values
+        where backfill.done == nil && backfill.touches(tenant, in: period) {
+            obstacles.append(
+                Obstacle(
+                    cause: "unfinished-backfill",
+                    detail:
+                        "backfill \(backfill.begun.number) is not finished; apply its file again"
+                )
+            )
+        }
         if !book.billing.isCut(period.month, of: period.waldur) {
             obstacles.append(
                 Obstacle(

@@ -63,8 +63,8 @@ final class StatementFiles: Sendable {
     /// Keeps a statement in both forms; durable when this returns.
     func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem) {
         do throws(DiskError) {
-            try write(table.bytes, Self.name(statement.hash, .csv))
-            try write(statement.bytes, Self.name(statement.hash, .json))
+            try disk.writeWhole(table.bytes, to: Self.name(statement.hash, .csv))
+            try disk.writeWhole(statement.bytes, to: Self.name(statement.hash, .json))
             try disk.syncDirectory()
         } catch {
             throw .unavailable("The statement could not be kept, and nothing is closed: \(error).")
@@ -86,18 +86,5 @@ final class StatementFiles: Sendable {
             throw StartError(.damaged, "\(keyName) is no Ed25519 key")
         }
         return key
-    }
-
-    private func write(_ bytes: [UInt8], _ name: String) throws(DiskError) {
-        let temporary = name + ".tmp"
-        if try disk.list().contains(temporary) { try disk.remove(temporary) }
-        let file = try disk.create(temporary)
-        var failure: DiskError?
-        unsafe bytes.withUnsafeBytes { bytes in
-            do throws(DiskError) { try unsafe file.append(bytes) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        try file.sync()
-        try disk.rename(temporary, to: name)
     }
 }

@@ -28,6 +28,38 @@ extension AdjustmentPlanning {
         return .usage(plan, voided)
     }
 
+    /// All events of a file go, or none: what else took some of them back is taken back first.
+    func revert(
+        _ standing: BackfillStanding,
+        _ book: BookState
+    ) async throws(Problem) -> AdjustmentDraft {
+        let number = standing.begun.number
+        if standing.isReverted {
+            throw .precondition("Backfill \(number) is taken back already.")
+        }
+        guard standing.done != nil, let source = standing.source else {
+            throw .precondition("Backfill \(number) is not finished; apply its file again first.")
+        }
+        var selection = VoidSelection(position: engine.durable)
+        selection.source = source
+        selection.to = standing.begun.eventCount
+        let voided = try await voided(selection, book)
+        if let other = voided.selection.besides.first {
+            throw .precondition(
+                "Adjustment \(other) voids \(voided.voidedCount) of its events; take that back first."
+            )
+        }
+        try await refuseBelowZero(voided.lines, book)
+        let plan = try plan(
+            .revert,
+            voided.lines,
+            book,
+            reverts: number,
+            voids: voided.selection
+        )
+        return .usage(plan, voided)
+    }
+
     /// By numbers of a source, by the id of an event, or by agent and time.
     private func selection(_ fields: RequestFields) throws(Problem) -> VoidSelection {
         var selection = VoidSelection(position: engine.durable)
