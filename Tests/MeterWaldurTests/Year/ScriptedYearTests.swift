@@ -24,7 +24,9 @@ import YearTruth
         try areTheRightIncidents(world.book, truth)
         #expect(world.violations.isEmpty, "\(world.violations)")
         #expect(world.book.openIntents.isEmpty)
-        #expect(world.book.billing.foreign.isEmpty)
+        // What the last cycle of a month has set right stays listed, as decided.
+        let undecided = world.book.billing.foreign.values.filter { !$0.isToReassert }
+        #expect(undecided.isEmpty, "\(undecided)")
     }
 
     private func areRight(
