@@ -61,7 +61,7 @@ struct BackfillTests {
         let agents = looked.json["agents"]?.array ?? []
         #expect(agents.compactMap { $0["inFile"]?.string } == ["1000", "655"])
         #expect(agents.compactMap { $0["metered"]?.string } == ["12345", "655"])
-        #expect(agents.compactMap { $0["equalMinutes"]?.cell } == ["0", "1"])
+        #expect(agents.compactMap { $0["equalMinutes"] } == [.number("0"), .number("1")])
         #expect(looked.json["effects"]?.array?.first?["becomes"]?.string == "lands")
         #expect(try await metered(server, key) == "13000")
 
