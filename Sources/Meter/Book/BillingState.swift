@@ -191,6 +191,11 @@ extension BillingState {
         body(&rows[key.month, default: [:]][key.resourceKey, default: [:]][key, default: .init()])
     }
 
+    /// Waldur shows what was told again: a foreign figure that was to be overwritten is gone.
+    mutating func setRight(_ key: SubmissionKey) {
+        if foreign[key]?.isToReassert == true { foreign[key] = nil }
+    }
+
     /// What was decided about a row.
     package func row(_ key: SubmissionKey) -> RowDecisions {
         rows[key.month]?[key.resourceKey]?[key] ?? RowDecisions()

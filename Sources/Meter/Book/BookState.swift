@@ -161,6 +161,7 @@ package struct BookState: Sendable {
             standing.lastSettled = told
             if confirmed, (standing.confirmed?.number ?? 0) <= told.number {
                 standing.confirmed = told
+                billing.setRight(key)
             }
             submissions[intent.month]?[key] = standing
         }
