@@ -116,7 +116,7 @@ class PortalTests(unittest.TestCase):
         )
         self.assertIn("tag seen", page.inner_text("#fresh"))
         page.wait_for_function("document.querySelector('#live').textContent.includes('output_tokens 300')")
-        self.assertIn("input_tokens 1,204", page.inner_text("#live"))
+        self.assertIn("input_tokens 9,007,199,254,742,197", page.inner_text("#live"))
         self.server.send(self.platform, [("acme", "support-bot", {"output_tokens": 45}, {})])
         page.wait_for_function("document.querySelector('#live').textContent.includes('output_tokens 345')")
         self.assertNotIn("zeta", page.content())
