@@ -5,8 +5,7 @@ import YearTruth
 
 /// Where Waldur's invoices ask for another quantity than Meter has told.
 ///
-/// Row by row, from the book and the double; the four columns' own causes belong here once the reconciliation
-/// of a closed month reads invoice items.
+/// Row by row, from the book and the double. The causes that the reconciliation names are not compared here.
 enum YearDifferences {
     /// As in `n18 agent_calls 2026-07: 12.00 told, 3.00 on the invoice`.
     static func all(_ world: YearWorld, _ invoices: [YearInvoiceKey: YearInvoice]) -> [String] {
