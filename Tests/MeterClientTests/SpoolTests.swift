@@ -361,6 +361,43 @@ import Testing
         #expect(Set(left).isSubset(of: directory.files))
     }
 
+    @Test func `however much the server does not answer, the rest of the spool is sent`() {
+        let directory = SimulatedSpoolDirectory()
+        let other = WireKey.derived(fromMaster: [8], id: KeyID(rawValue: 4))
+        var old = Simulation(14, spool: Setting(directory: directory)) {
+            $0.protection = .signed(other)
+        }
+        old.network.isCut = true
+        for _ in 0..<40 {
+            run(&old, ticks: 2)
+            old.killEmitter()
+        }
+        let refused = directory.files
+        #expect(refused.count > 30)
+        var setting = Setting(directory: directory)
+        setting.otherKeys = [other]
+        var next = Simulation(16, spool: setting) {
+            $0.protection = .signed(WireKey.derived(fromMaster: [9], id: KeyID(rawValue: 3)))
+        }
+        next.network.isCut = true
+        for _ in 0..<20 {
+            run(&next, ticks: 2)
+            next.killEmitter()
+        }
+        next.network.isCut = false
+        // Sixty sources, eight at a time: each has its turn within ten minutes.
+        for _ in 0..<60 {
+            next.record(1)
+            for _ in 0..<1_000 { next.tick(partial: true) }
+        }
+        #expect(next.server.totals() == next.recorded)
+        let isFinished = next.finish()
+        #expect(isFinished)
+        next.state.close()
+        // What is not answered is left as it was.
+        #expect(Set(refused) == Set(directory.files))
+    }
+
     @Test(arguments: UInt64(0)..<60)
     func `a spool with any bit changed is no danger, and no claim is false`(number: UInt64) {
         let directory = SimulatedSpoolDirectory()

@@ -24,6 +24,8 @@ package struct EmitterState: ~Copyable {
     /// In which frames of dead processes may be sealed.
     private let keys: [WireProtection]
     private var adoptAt = Int64.min / 2
+    /// When the server last answered anything.
+    private var answeredAt = Int64.min / 2
     private var adoptedCount: UInt64 = 0
     private var foreignCount: UInt64 = 0
     /// The present source is left in the spool.
@@ -134,14 +136,10 @@ package struct EmitterState: ~Copyable {
 
     /// Takes over what dead processes have left, one source at a time.
     private mutating func adopt(now: Int64) {
-        guard let spool, now >= adoptAt, !isFinishing,
-            adopted.count < Self.drainingCountMax
-        else { return }
-        guard let (files, names) = spool.takeAbandoned() else {
-            let wait = Self.adoptEveryMilliseconds
-            adoptAt = now + wait * Int64.random(in: 750...1_250, using: &generator) / 1_000
-            return
-        }
+        guard let spool, now >= adoptAt, !isFinishing else { return }
+        if adopted.count >= Self.drainingCountMax { makeRoom(in: spool, now: now) }
+        guard adopted.count < Self.drainingCountMax else { return }
+        guard let (files, names) = spool.takeAbandoned() else { return waitToAdopt(now: now) }
         do throws(DiskError) {
             let found = try SpoolRecovery(
                 names,
@@ -154,7 +152,7 @@ package struct EmitterState: ~Copyable {
                 foreignCount += 1
                 return
             }
-            guard let claim = found.claim else { return files.removeAll() }
+            guard let claim = found.claimToTell else { return files.removeAll() }
             adoptedCount += 1
             adopted.append(
                 SourceState(
@@ -170,6 +168,31 @@ package struct EmitterState: ~Copyable {
         } catch {
             spool.note(error)
         }
+    }
+
+    private mutating func waitToAdopt(now: Int64) {
+        let wait = Self.adoptEveryMilliseconds
+        adoptAt = now + wait * Int64.random(in: 750...1_250, using: &generator) / 1_000
+    }
+
+    /// How long a source that was taken over keeps its place without an answer.
+    private static var unansweredMilliseconds: Int64 { 60_000 }
+
+    /// While the server answers, what it does not answer keeps nothing waiting that it might: each source in the
+    /// spool has its turn.
+    private mutating func makeRoom(in spool: Spool, now: Int64) {
+        waitToAdopt(now: now)
+        let moment = now - Self.unansweredMilliseconds
+        guard answeredAt > moment, adopted.contains(where: { $0.isUnanswered(since: moment) }),
+            spool.hasUnknownSources
+        else { return }
+        for state in adopted where state.isUnanswered(since: moment) {
+            spool.giveBack(state.source)
+        }
+        let count = adopted.count
+        adopted.removeAll { $0.isUnanswered(since: moment) }
+        adoptedCount -= UInt64(count - adopted.count)
+        adoptAt = now
     }
 }
 
@@ -229,6 +252,7 @@ extension EmitterState {
             return
         }
         past.acknowledgements += 1
+        answeredAt = now
         var isNews = false
         if acknowledgement.source == current.source {
             isNews = current.apply(acknowledgement, now: now, using: &generator)

@@ -55,6 +55,8 @@ struct SourceState {
         var isTailCertain: Bool
         /// The server has these, or nobody.
         var unaccounted: [Range<UInt64>]
+        /// When it was taken over.
+        let since: Int64
         var isHeard = false
     }
 
@@ -92,7 +94,8 @@ struct SourceState {
         self.spool?.isWriting = true
         self.recovered = Recovered(
             isTailCertain: recovered.isTailCertain,
-            unaccounted: recovered.unaccounted
+            unaccounted: recovered.unaccounted,
+            since: now
         )
     }
 
@@ -106,6 +109,10 @@ struct SourceState {
     var claimsSent: UInt64 { claims.sentCount }
     /// True once the server has answered this life of the source.
     var isAnswered: Bool { recovered?.isHeard ?? true }
+    /// Of a dead process, and taken over before then without an answer since.
+    func isUnanswered(since moment: Int64) -> Bool {
+        recovered.map { !$0.isHeard && $0.since <= moment } ?? false
+    }
     /// True while frames of events are on the way.
     var isWaiting: Bool { outbox.onTheWayByteCount > 0 }
 
@@ -393,7 +400,9 @@ extension SourceState {
         into due: inout EmitterState.Due,
         using generator: inout some RandomNumberGenerator
     ) {
-        guard isUsed else { return }
+        // Of a dead process that may have sent what its spool does not have, even a claim of nothing is sent: only
+        // once the server has answered may its files go.
+        guard isUsed || recovered != nil else { return }
         if let recovered, !recovered.isTailCertain || claims.isLastMade || !recovered.isHeard {
             // What the process said last is all that can be said, or not known to be wrong yet.
         } else if isFinishing, outbox.isEmpty {

@@ -17,6 +17,8 @@ package final class Spool {
     private(set) var lastFailure: DiskError?
     /// Sources whose files this process has or has looked at in vain.
     private var known: Set<SourceID> = []
+    /// The source that was last taken over; those behind it come first.
+    private var lastTaken = SourceID(high: 0, low: 0)
 
     package init(
         _ directory: any SpoolDirectory,
@@ -60,10 +62,11 @@ package final class Spool {
     /// The files of one source that nobody holds, in order, and the right to them; nil if there are none.
     func takeAbandoned() -> (spool: SourceSpool, names: [SpoolName])? {
         do throws(DiskError) {
-            let names = try disk.list().compactMap { SpoolName($0) }
-            for source in Set(names.map(\.source)).subtracting(known).sorted() {
+            let unknown = try unknownSources().sorted()
+            for source in unknown.filter({ $0 > lastTaken }) + unknown.filter({ $0 <= lastTaken }) {
                 guard let lock = try lockIfFree(source) else { continue }
                 known.insert(source)
+                lastTaken = source
                 let spool = SourceSpool(source, spool: self, lock: lock)
                 // Listed again under the lock: its holder may have removed them meanwhile.
                 let left = try disk.list().compactMap { SpoolName($0) }
@@ -75,6 +78,23 @@ package final class Spool {
             note(error)
         }
         return nil
+    }
+
+    /// Lets a source go that was taken over, with its files as they are: it comes again after all others.
+    func giveBack(_ source: SourceID) { known.remove(source) }
+
+    /// Whether there are files of a source that this process has not looked at.
+    var hasUnknownSources: Bool {
+        do throws(DiskError) {
+            return try !unknownSources().isEmpty
+        } catch {
+            note(error)
+            return false
+        }
+    }
+
+    private func unknownSources() throws(DiskError) -> Set<SourceID> {
+        Set(try disk.list().compactMap { SpoolName($0)?.source }).subtracting(known)
     }
 
     /// All bytes of a file.

@@ -82,8 +82,12 @@ struct SpoolRecovery {
         frames.removeAll { $0.sequences.upperBound <= durableThrough }
     }
 
-    /// Without a claim nothing was ever sent.
-    var isEmpty: Bool { claim == nil }
+    /// The newest claim, where the server has to hear of the source; without one nothing was ever sent, and where
+    /// it tells of nothing and nothing is missing behind it neither.
+    var claimToTell: Claim? {
+        guard let claim else { return nil }
+        return isTailCertain && nextSequence == 0 && claim.droppedCount == 0 ? nil : claim
+    }
 
     /// Sequences below the end of which neither a frame is left nor a durable acknowledgement was heard: the
     /// server has them, or nobody.
