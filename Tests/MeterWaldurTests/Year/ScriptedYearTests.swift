@@ -19,7 +19,7 @@ import YearTruth
         areRight(invoices, truth)
         let numbers = try await YearNumbers(world)
         areEqual(numbers, truth)
-        try haveWhatWasTold(world.statements, truth)
+        try haveWhatWasTold(world, truth)
         #expect(YearDifferences.all(world, invoices) == differences)
         try areTheRightIncidents(world.book, truth)
         #expect(world.violations.isEmpty, "\(world.violations)")
@@ -63,12 +63,13 @@ import YearTruth
     }
 
     /// Each verifies, and says of every row that is its tenant's alone what Waldur was told.
-    private func haveWhatWasTold(_ statements: [YearStatement], _ truth: YearTruth) throws {
+    private func haveWhatWasTold(_ world: YearWorld, _ truth: YearTruth) throws {
+        let statements = world.statements
         // Twelve months of fifty tenants, without those in which n05 and n11 had nothing bound.
         #expect(statements.count == 592)
-        let key = try #require(YearClosing.key)
+        let keys = Set(world.book.billing.statementKeys.map(\.publicKey))
         for statement in statements {
-            let read = try SignedStatement(statement.file, publicKeys: [key.publicKey])
+            let read = try SignedStatement(statement.file, publicKeys: keys)
             let json = try JSONParser.parse(read.contents)
             var told: [String: Int128] = [:]
             for line in json["lines"]?.array ?? [] {
@@ -90,7 +91,7 @@ import YearTruth
         var broken = try #require(statements.last).file
         broken[broken.count / 2] ^= 1
         #expect(throws: StatementDefect.self) {
-            try SignedStatement(broken, publicKeys: [key.publicKey])
+            try SignedStatement(broken, publicKeys: keys)
         }
     }
 

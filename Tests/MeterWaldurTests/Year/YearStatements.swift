@@ -1,6 +1,7 @@
 import Meter
 import MeterWaldur
 import MeterWire
+import Synchronization
 import Testing
 import YearTruth
 
@@ -27,60 +28,84 @@ struct YearClosing {
         all.filter { $0.minute <= minute }.sorted { $0.minute < $1.minute }
     }
 
-    static let key = StatementKey(seed: Array(repeating: 7, count: 32))
-
     var name: String { "\(site) \(month)" }
     var minute: Int { site.minute("\(month.next)-10 08:00") }
 
-    /// Closes it: contents as the server makes them, signed, and in the book.
+    /// Closes it for every tenant, as a person asks for it.
     func close(_ world: YearWorld) async throws -> [YearStatement] {
         let simulation = try world.simulation(site)
         let period = try #require(YearPeriods.period(site, month))
-        #expect(world.book.billing.isCut(period.month, of: period.waldur), "\(name)")
-        let ledger = TenantLedger(
-            source: YearBilling(engine: world.engine, time: simulation.now),
-            waldur: period.waldur,
-            zone: simulation.settings.zone
-        )
-        let tenants = Set(
-            world.book.bindings.values.joined()
-                .filter {
-                    $0.waldur == period.waldur && $0.from < period.end
-                        && $0.to.map { $0 > period.start } ?? true
-                }
-                .map(\.tenant)
+        let closing = PeriodClosing(
+            environment: world.desk,
+            ledger: TenantLedger(
+                source: YearBilling(engine: world.engine, time: simulation.now),
+                waldur: period.waldur,
+                zone: simulation.settings.zone
+            )
         )
         var statements: [YearStatement] = []
-        for tenant in tenants.sorted() {
-            let reading = try await ledger.read(tenant, in: period)
-            let contents = try StatementContents(reading, of: tenant, gaps: [])
-            let key = try #require(Self.key)
-            let statement = try #require(SignedStatement(contents.json, .json, key: key))
-            let closing = contents.closing
-            try world.engine.book([
-                .periodClosed(
-                    PeriodClosed(
-                        waldur: closing.waldur,
-                        month: closing.month,
-                        tenant: closing.tenant,
-                        revision: closing.revision,
-                        statement: statement.hash,
-                        previous: closing.previous,
-                        lastCarry: closing.lastCarry,
-                        lastAdjustment: closing.lastAdjustment
-                    )
-                )
-            ])
+        for tenant in closing.tenants(in: period, world.book) {
+            let standing = try await closing.close(
+                tenant,
+                in: period,
+                for: .localAdministrator
+            )
+            #expect(standing.state == .closed, "\(name) \(tenant): \(standing.obstacles)")
+            let hash = try #require(standing.closed).closed.statement
             statements.append(
                 YearStatement(
                     site: site,
                     tenant: tenant,
                     month: period.month,
-                    file: statement.bytes
+                    file: try #require(world.desk.statement(hash))
                 )
             )
         }
         return statements
+    }
+}
+
+/// Where the year's periods are closed: its book, and statements in memory.
+final class YearDesk: ClosingEnvironment {
+    private let engine: FakeEngine
+    private let key: StatementKey
+    private let statements = Mutex<[String: [UInt8]]>([:])
+
+    init(_ engine: FakeEngine) throws {
+        self.engine = engine
+        key = try #require(StatementKey(seed: Array(repeating: 7, count: 32)))
+    }
+
+    var book: BookState { engine.bookState }
+    var usageRetainedFrom: Minute { Minute(rawValue: 0) }
+    func gaps() -> [SourceGap] { [] }
+
+    /// As it was signed; nil where nobody kept it.
+    func statement(_ hash: String) -> [UInt8]? { statements.withLock { $0[hash] } }
+
+    func decide(
+        _ decisions: [Decision],
+        for caller: Caller,
+        isDryRun: Bool
+    ) throws(Problem) {
+        if isDryRun { return }
+        do throws(ReporterTrouble) {
+            try engine.book(decisions, author: caller.author)
+        } catch {
+            throw .precondition("\(error)")
+        }
+    }
+
+    func signer(for caller: Caller) throws(Problem) -> StatementKey {
+        if book.billing.statementKeys.isEmpty {
+            let decision = Decision.statementKeySet(StatementKeySet(publicKey: key.publicKey))
+            try decide([decision], for: caller, isDryRun: false)
+        }
+        return key
+    }
+
+    func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem) {
+        statements.withLock { $0[statement.hash] = statement.bytes }
     }
 }
 

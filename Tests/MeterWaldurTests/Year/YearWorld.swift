@@ -7,6 +7,8 @@ import YearTruth
 /// Lives through the script: two Waldurs with a reporter each, one book, one clock.
 final class YearWorld {
     let engine: FakeEngine
+    /// Where its periods are closed.
+    let desk: YearDesk
     private(set) var sites: [Site: Simulation] = [:]
     /// The copy of a host that is switched off.
     private var copy: Simulation?
@@ -19,6 +21,7 @@ final class YearWorld {
     init() throws {
         let start = Timestamp(milliseconds: Int64(Year.start) * 60_000)
         engine = try FakeEngine(at: start)
+        desk = try YearDesk(engine)
         for site in Site.allCases {
             let zone = try #require(WaldurZone(site.zoneName))
             sites[site] = Simulation(
