@@ -16,6 +16,8 @@ final class YearWorld {
     private var accesses: [String: AccessID] = [:]
     /// What each month's closing left.
     private(set) var statements: [YearStatement] = []
+    /// What the reconciliation of each month said when it was closed.
+    private(set) var reconciliations: [(closing: YearClosing, found: Reconciliation)] = []
     private(set) var violations: Set<String> = []
 
     init() throws {
@@ -45,17 +47,20 @@ final class YearWorld {
             let due = YearClosing.due(before: row.arrival).filter {
                 closed.insert($0.name).inserted
             }
-            for closing in due {
-                await advance(to: closing.minute)
-                statements += try await closing.close(self)
-            }
+            for closing in due { try await close(closing) }
             await advance(to: row.arrival)
             try await perform(row)
         }
         for closing in YearClosing.all where closed.insert(closing.name).inserted {
-            await advance(to: closing.minute)
-            statements += try await closing.close(self)
+            try await close(closing)
         }
+    }
+
+    private func close(_ closing: YearClosing) async throws {
+        await advance(to: closing.minute)
+        statements += try await closing.close(self)
+        let found = try await simulation(closing.site).reconcile(closing.month.description)
+        reconciliations.append((closing, found))
     }
 
     private func advance(to minute: Int) async {
