@@ -297,7 +297,8 @@ extension Reconciliation {
         try simulation.world.runMonthlyTask()
         await simulation.run(until: "2026-12-01T01:30:00Z")
         _ = try await sees(simulation, ["price-frozen-before-turn 0"], .differs)
-        await simulation.run(until: "2026-12-31T23:50:00Z")
+        // Nothing is told for the rest of the month.
+        await simulation.advance(milliseconds: 30 * 86_400_000 + 77_400_000)
         await simulation.run(until: "2027-01-01T00:10:00Z")
         try simulation.world.runMonthlyTask()
         await simulation.run(until: "2027-01-01T01:30:00Z")
