@@ -284,6 +284,28 @@ extension Reconciliation {
         #expect(row.shares.first?.money?.description == "0.15")
     }
 
+    @Test func `a price that froze for nothing is named while something may be added to it`()
+        async throws
+    {
+        let simulation = try simulation("2026-11-30T23:57:20Z")
+        try simulation.world.announce("agent_calls", hundredths: 5)
+        simulation.use("agent_calls", 3, by: "researcher")
+        simulation.transport.change { $0.writes = [.appliedLater(milliseconds: 200_000)] }
+        await simulation.send()
+        simulation.crash()
+        await simulation.run(until: "2026-12-01T00:05:00Z")
+        try simulation.world.runMonthlyTask()
+        await simulation.run(until: "2026-12-01T01:30:00Z")
+        _ = try await sees(simulation, ["price-frozen-before-turn 0"], .differs)
+        // Nothing is told for the rest of the month.
+        await simulation.advance(milliseconds: 30 * 86_400_000 + 77_400_000)
+        await simulation.run(until: "2027-01-01T00:10:00Z")
+        try simulation.world.runMonthlyTask()
+        await simulation.run(until: "2027-01-01T01:30:00Z")
+        let found = try await sees(simulation, [], .equal, in: "2026-12")
+        #expect(try found.row("agent_calls").billed == .zero)
+    }
+
     @Test func `second item for an ended period`() async throws {
         let simulation = try simulation()
         simulation.use("agent_calls", 10, by: "researcher")

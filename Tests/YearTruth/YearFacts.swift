@@ -153,6 +153,20 @@ extension YearFacts {
 
     func lastReport(_ site: Site) -> Int { reports[site]?.last ?? 0 }
 
+    func hasReported(_ site: Site, in minutes: Range<Int>) -> Bool {
+        reports[site]?.contains { minutes.contains($0) } ?? false
+    }
+
+    /// Somebody pays for a resource's usage at some time of a month.
+    func isLive(_ resource: String, in month: YearMonth) -> Bool {
+        let site = YearResource.named(resource).tenant.site
+        return bindings.contains { binding in
+            binding.resource == resource && binding.kind == "live"
+                && binding.from < site.start(of: month.next)
+                && binding.to.map { $0 > site.start(of: month) } ?? true
+        }
+    }
+
     /// The first time after a minute at which totals of a resource's component could be told.
     func firstReport(_ resource: String, _ component: String, after minute: Int) -> Int? {
         let site = YearResource.named(resource).tenant.site

@@ -21,16 +21,19 @@ package enum YearClass: String, CaseIterable, Sendable {
     case unassigned
     /// Less than a hundredth of the offering's unit, left over at the end of the year.
     case residue
+    /// It has come since the last totals.
+    case untold = "not told yet"
 }
 
 /// A row of Waldur's usage.
-struct YearRowKey: Hashable, Comparable {
-    let resource: String
-    let component: String
-    let month: YearMonth
-    let period: Int
+package struct YearRowKey: Hashable, Comparable, Sendable {
+    package let resource: String
+    package let component: String
+    package let month: YearMonth
+    /// Which of the resource's plan periods, from its first on.
+    package let period: Int
 
-    static func < (left: Self, right: Self) -> Bool {
+    package static func < (left: Self, right: Self) -> Bool {
         if left.resource != right.resource { return left.resource < right.resource }
         if left.component != right.component { return left.component < right.component }
         return (left.month, left.period) < (right.month, right.period)
@@ -39,13 +42,23 @@ struct YearRowKey: Hashable, Comparable {
 
 /// Where one amount ends up.
 struct YearFate {
-    let kind: YearClass
+    var kind: YearClass
     /// Whose it is; nil where nobody knows.
     let resource: String?
     /// In which row it is billed, if it is.
     var row: YearRowKey?
     /// What a unit of the offering's costs where it is billed, or would have cost in its own month.
     var price: Int128 = 0
+    /// The row of the time of its use, if somebody would pay for it.
+    var origin: YearRowKey?
+    /// Why it left that row, and when.
+    var leaving: YearLeaving?
+}
+
+/// Why and when something left its row.
+struct YearLeaving: Hashable {
+    let reason: YearCarry.Reason
+    let minute: Int
 }
 
 extension YearFacts {
@@ -98,17 +111,17 @@ extension YearFacts {
         let period = period(resource, at: used)
         let own = YearRowKey(resource: resource, component: component, month: month, period: period)
         guard let report = firstReport(resource, component, after: known) else {
-            preconditionFailure("\(resource) is used after the script's last report")
+            return YearFate(kind: .untold, resource: resource, origin: own)
         }
         let isInTime = site.month(of: report) == month
         let end = isInTime ? report : site.start(of: month.next) - 1
         let price = price(resource, component, period: period, at: end)
-        if isGone(resource, at: report) {
-            return YearFate(kind: .resourceGone, resource: resource, price: price)
+        var fate = YearFate(kind: .billed, resource: resource, price: price, origin: own)
+        if isInTime, !isGone(resource, at: report), !isFixed(own, at: report, site) {
+            fate.row = own
+            return fate
         }
-        if isInTime, !isFixed(own, at: report, site) {
-            return YearFate(kind: .billed, resource: resource, row: own, price: price)
-        }
+        fate.leaving = leaving(own, known: known, report: report, site)
         let customer = customer(resource, at: end)
         func obstacle(at moment: Int) -> YearClass? {
             let present = self.period(resource, at: moment)
@@ -121,16 +134,34 @@ extension YearFacts {
         }
         guard obstacle(at: report) == nil else {
             // Why it waits in the end.
-            let kind = obstacle(at: lastReport(site)) ?? .otherPrice
-            return YearFate(kind: kind, resource: resource, price: price)
+            fate.kind = obstacle(at: lastReport(site)) ?? .otherPrice
+            return fate
         }
-        let target = YearRowKey(
+        fate.kind = .carried
+        fate.row = YearRowKey(
             resource: resource,
             component: component,
             month: site.month(of: report),
             period: self.period(resource, at: report)
         )
-        return YearFate(kind: .carried, resource: resource, row: target, price: price)
+        return fate
+    }
+
+    /// What cannot be told in its row leaves it when the plan period has ended, when the month ends, or when
+    /// it comes after that.
+    private func leaving(
+        _ row: YearRowKey,
+        known: Int,
+        report: Int,
+        _ site: Site
+    ) -> YearLeaving {
+        let end = site.start(of: row.month.next)
+        if known >= end { return YearLeaving(reason: .late, minute: report) }
+        if report < end, !isGone(row.resource, at: report) {
+            return YearLeaving(reason: .planEnded, minute: report)
+        }
+        let isAway = !hasReported(site, in: end - 60..<end)
+        return YearLeaving(reason: isAway ? .outage : .tail, minute: end)
     }
 
     /// The plan period is over, and its row was told before it ended: its item is never changed again.

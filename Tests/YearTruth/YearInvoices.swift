@@ -71,6 +71,7 @@ extension YearTruth {
                 let told = sum * 100 / size
                 left = sum - told * size / 100
                 self.told["\(resource) \(component) \(key.month)", default: 0] += told
+                figures[key] = (told, left)
                 add(quantity: told, key, facts)
             }
             if left > 0 { leave(left, resource, component) }
@@ -84,7 +85,7 @@ extension YearTruth {
         classes[.residue, default: [:]][priced, default: 0] += left
     }
 
-    private func invoice(_ row: YearRowKey, _ facts: YearFacts) -> YearInvoiceKey {
+    func invoice(_ row: YearRowKey, _ facts: YearFacts) -> YearInvoiceKey {
         let site = YearResource.named(row.resource).tenant.site
         let end = site.start(of: row.month.next) - 1
         return YearInvoiceKey(
@@ -94,22 +95,26 @@ extension YearTruth {
         )
     }
 
-    private mutating func add(quantity: Int128, _ row: YearRowKey, _ facts: YearFacts) {
-        guard quantity != 0 else { return }
+    /// By the first total of the month.
+    func frozenPrice(_ row: YearRowKey, _ facts: YearFacts) -> Int128 {
         let site = YearResource.named(row.resource).tenant.site
         let period = facts.periods(row.resource)[row.period]
-        // Frozen by the first total of the month.
         let first = facts.firstReport(
             row.resource,
             row.component,
             after: max(period.start, site.start(of: row.month))
         )
-        let price = facts.price(
+        return facts.price(
             row.resource,
             row.component,
             period: row.period,
             at: first ?? period.start
         )
+    }
+
+    private mutating func add(quantity: Int128, _ row: YearRowKey, _ facts: YearFacts) {
+        guard quantity != 0 else { return }
+        let price = frozenPrice(row, facts)
         invoices[invoice(row, facts), default: YearInvoice()].items.append(
             YearInvoice.Item(
                 resource: row.resource,

@@ -3,8 +3,8 @@ enum YearSecondHalf {
     static let rows: [YearRow] = july + august + september + october + november + december
 
     static let july: [YearRow] = [
-        // Half a million tokens of June are taken back: more than n16 uses in two months.
-        .north("07-20 10:00", .takesBack("n16", "input_tokens", 500_000, of: "06-10 10:00"))
+        // Half a million tokens of June are voided: more than n16 uses in two months.
+        .north("07-20 10:00", .voids("n16", from: "06-10 10:00", to: "06-10 10:05"))
     ]
 
     static let august: [YearRow] = [

@@ -70,8 +70,8 @@ package enum YearAct: Sendable {
     case resumes(Int)
     /// A figure that somebody else wrote shall stand: resource, component.
     case accepts(String, String)
-    /// Usage is taken back: tenant, component, amount, when it was.
-    case takesBack(String, String, Int, of: String)
+    /// Whatever a tenant's agent had sent of a time should not have been.
+    case voids(String, agent: String = "helper", from: String, to: String)
     /// What waits of a resource's component is settled.
     case settles(String, String, YearSettlement)
 }

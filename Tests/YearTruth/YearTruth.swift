@@ -23,7 +23,22 @@ package struct YearTruth: Sendable {
     var rows: [YearRowKey: Int128] = [:]
     /// Everything that was used.
     package private(set) var used: [String: Int128] = [:]
+    /// What leaves a row for another, or for none.
+    package internal(set) var carries: [YearCarry] = []
+    /// Why Meter's rows, Waldur's and its invoices differ.
+    package internal(set) var shares: [YearShare] = []
+    package private(set) var otherItems: Set<YearOtherItems> = []
+    /// What Meter tells in each row, in hundredths, and less than a hundredth that is left over there, in
+    /// smallest units.
+    var figures: [YearRowKey: (told: Int128, left: Int128)] = [:]
+    /// What is left over in rows that nothing has left yet.
+    var openResidues: [YearRowKey: Int128] = [:]
+    /// What rows were short of for what was taken back from them, when their month ended.
+    var shortfalls: [YearRowKey: (amount: Int128, state: YearCarry.State)] = [:]
+    /// What somebody else's figure that was accepted has taken from a row, in smallest units.
+    var accepted: [YearRowKey: Int128] = [:]
 
+    /// - Parameter script: The year, or what of it has happened until some time.
     package init(_ script: [YearRow] = Year.rows) {
         let facts = YearFacts(script)
         var settled: [(use: YearRow, fate: YearFate)] = []
@@ -40,6 +55,9 @@ package struct YearTruth: Sendable {
         }
         for row in script { correct(row, script, facts) }
         bill(script, facts)
+        carry(settled, script, facts)
+        explain(settled, script, facts)
+        otherItems = Self.otherItems(invoices, facts)
     }
 
     /// What somebody decides about what waits.
@@ -54,22 +72,22 @@ package struct YearTruth: Sendable {
         guard waiting.contains(fate.kind), let resource = fate.resource else { return fate }
         for row in script where row.minute > use.arrival {
             guard case .settles(resource, component, let how) = row.act else { continue }
+            var settled = fate
             switch how {
-            case .creditRequest:
-                return YearFate(kind: .creditRequested, resource: resource, price: fate.price)
-            case .writtenOff:
-                return YearFate(kind: .writtenOff, resource: resource, price: fate.price)
+            case .creditRequest: settled.kind = .creditRequested
+            case .writtenOff: settled.kind = .writtenOff
             case .landed:
                 let period = facts.period(resource, at: row.minute)
-                let target = YearRowKey(
+                settled.kind = .carried
+                settled.row = YearRowKey(
                     resource: resource,
                     component: component,
                     month: row.site.month(of: row.minute),
                     period: period
                 )
-                let price = facts.price(resource, component, period: period, at: row.minute)
-                return YearFate(kind: .carried, resource: resource, row: target, price: price)
+                settled.price = facts.price(resource, component, period: period, at: row.minute)
             }
+            return settled
         }
         return fate
     }
@@ -86,8 +104,16 @@ package struct YearTruth: Sendable {
     /// What people change about usage that is there.
     private mutating func correct(_ row: YearRow, _ script: [YearRow], _ facts: YearFacts) {
         switch row.act {
-        case .takesBack(let tenant, let component, let amount, _):
-            takeBack(Int128(amount), of: component, tenant, at: row, facts)
+        case .voids:
+            for (origin, amount) in Self.voided(by: row, script, facts) {
+                takeBack(
+                    amount,
+                    from: origin,
+                    at: row,
+                    now: script.last?.arrival ?? row.minute,
+                    facts
+                )
+            }
         case .accepts(let resource, let component):
             accept(resource, component, at: row, script, facts)
         default: break
@@ -98,29 +124,72 @@ package struct YearTruth: Sendable {
     /// requested for the rest.
     private mutating func takeBack(
         _ amount: Int128,
-        of component: String,
-        _ tenant: String,
+        from origin: YearRowKey,
         at row: YearRow,
+        now: Int,
         _ facts: YearFacts
     ) {
+        let (resource, component) = (origin.resource, origin.component)
         var left = amount
         var month = row.site.month(of: row.minute)
-        let sold = YearResource.named(tenant).offer.component(component)
         let priced = Priced(
             component: component,
-            size: sold?.size ?? 1,
-            price: facts.price(tenant, component, period: 0, at: row.minute)
+            size: YearResource.named(resource).offer.component(component)?.size ?? 1,
+            price: facts.price(resource, component, period: origin.period, at: row.minute)
         )
-        for _ in 0..<2 {
-            let key = YearRowKey(resource: tenant, component: component, month: month, period: 0)
+        func key(_ month: YearMonth) -> YearRowKey {
+            YearRowKey(
+                resource: resource,
+                component: component,
+                month: month,
+                period: facts.period(resource, at: row.site.start(of: month))
+            )
+        }
+        carries.append(
+            YearCarry(
+                from: origin,
+                reason: .takenBack,
+                amount: -left,
+                state: .landed(key(month))
+            )
+        )
+        for cut in 1...2 {
+            let key = key(month)
             let taken = min(left, rows[key] ?? 0)
             rows[key, default: 0] -= taken
             left -= taken
             classes[.billed]?[priced, default: 0] -= taken
             classes[.takenBack, default: [:]][priced, default: 0] += taken
             month = month.next
+            if left > 0, row.site.start(of: month) <= now {
+                let next = YearRowKey(
+                    resource: resource,
+                    component: component,
+                    month: month,
+                    period: facts.period(resource, at: row.site.start(of: month))
+                )
+                shortfalls[key] = (left, cut == 2 ? .creditRequested : .landed(next))
+            }
         }
         classes[.creditDue, default: [:]][priced, default: 0] += left
+    }
+
+    /// Of each row what a void takes back: everything that the agent had sent of that time.
+    static func voided(
+        by row: YearRow,
+        _ script: [YearRow],
+        _ facts: YearFacts
+    ) -> [YearRowKey: Int128] {
+        guard case .voids(let tenant, let agent, let from, let to) = row.act else { return [:] }
+        let minutes = row.site.minute(from)..<row.site.minute(to)
+        var amounts: [YearRowKey: Int128] = [:]
+        for use in script where minutes.contains(use.minute) && use.arrival < row.minute {
+            guard case .uses(tenant, _, let amount, agent, _, _, _) = use.act,
+                let origin = facts.fate(of: use)?.origin
+            else { continue }
+            amounts[origin, default: 0] += Int128(amount)
+        }
+        return amounts
     }
 
     /// A figure that somebody else wrote stands instead of what was told before.
@@ -153,6 +222,7 @@ package struct YearTruth: Sendable {
         let lost = told - YearMoney.hundredths(quantity) * size / 100
         let key = YearRowKey(resource: resource, component: component, month: month, period: 0)
         rows[key, default: 0] -= lost
+        accepted[key, default: 0] += lost
         let priced = Priced(
             component: component,
             size: Int(size),
@@ -189,8 +259,9 @@ extension YearTruth {
 extension YearTruth {
     /// The year in numbers, a line for each class.
     package var table: [String] {
-        YearClass.allCases.map { kind in
+        YearClass.allCases.compactMap { kind in
             let units = units(kind).sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            if units.isEmpty { return nil }
             let money = kind.hasPrice ? ", " + YearMoney.text(money(kind)) : ""
             return "\(kind.rawValue): " + units.joined(separator: ", ") + money
         }
@@ -212,7 +283,7 @@ extension YearClass {
     package var hasPrice: Bool {
         switch self {
         case .free, .trial, .shadow, .notInOffering, .noPlan, .unbilledOutcome, .unassigned,
-            .residue:
+            .residue, .untold:
             false
         default: true
         }

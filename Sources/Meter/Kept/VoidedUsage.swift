@@ -29,7 +29,7 @@ extension VoidedUsage {
     /// - Complexity: as ``KeptJournal/events(_:_:)``, and for each event O(voids in the book).
     package init(
         _ selection: VoidSelection,
-        in engine: Engine,
+        in events: any KeptEventLookup,
         book: BookState
     ) throws(VoidFailure) {
         self.selection = selection
@@ -38,7 +38,7 @@ extension VoidedUsage {
         var amounts: [CorrectionCell: UInt128] = [:]
         let reading: KeptReading
         do throws(KeptJournalError<TooMany>) {
-            reading = try engine.keptEvents(selection.kept) { (event) throws(TooMany) in
+            reading = try events.keptEvents(selection.kept) { (event) throws(TooMany) in
                 guard selection.covers(event), let minute = Minute(event.time) else { return }
                 if let other = voided.void(of: event) {
                     others.insert(other)

@@ -37,9 +37,8 @@ struct API: Sendable {
         let ledgers = TenantLedgers(door, context.configuration.waldurs)
         let billingGate = QueryGate(limit: 1)
         let statements = try StatementFiles(in: directory)
-        let closings = ledgers.all.map {
-            PeriodClosing(context: context, ledger: $0, statements: statements)
-        }
+        let environment = ServerClosing(context: context, statements: statements)
+        let closings = ledgers.all.map { PeriodClosing(environment: environment, ledger: $0) }
         var routes = HealthRoutes(health: door, counters: counters).routes
         routes.append(
             EventsRoute(

@@ -303,7 +303,9 @@ struct RowReconciliation {
             )
         }
         guard let due else { return }
-        if item.unitPrice != due {
+        // Nobody pays for an item of nothing, whatever its price, once nothing is added to it any more.
+        let isForNothing = item.quantity == .zero && facts.key.month < input.present
+        if item.unitPrice != due, !isForNothing {
             let incident = input.book.billing.incidents.last { incident, _ in
                 incident.key == facts.key && incident.kind != .notFlushed
             }

@@ -323,9 +323,11 @@ struct PeriodTests {
         let door = EngineDoor(context: server.context, reporting: nil)
         let ledger = TenantLedger(source: door, waldur: "waldur", zone: .utc)
         let closing = PeriodClosing(
-            context: server.context,
-            ledger: ledger,
-            statements: try StatementFiles(in: server.data)
+            environment: ServerClosing(
+                context: server.context,
+                statements: try StatementFiles(in: server.data)
+            ),
+            ledger: ledger
         )
         var settings = ReporterSettings(waldur: "waldur")
         change(&settings)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConservationTests {
     /// A ledger with figures confirmed, refused, unknown and in flight, with everything that waits and is
-    /// not billed.
+    /// not billed, that was voided, and that came in files.
     private func world(_ number: UInt64) throws -> LedgerWorld {
         var seed = Seed(number)
         var world = try LedgerWorld(&seed)
@@ -13,7 +13,10 @@ import Testing
             try world.report(&seed)
             for _ in 0..<40 { world.addEvent(&seed) }
             try world.correct(&seed)
+            try world.backfill(&seed)
+            if seed.oneIn(2) { try world.revertVoid(&seed) }
             try world.void(&seed)
+            if seed.oneIn(2) { try world.revertBackfill(&seed) }
         }
         return world
     }

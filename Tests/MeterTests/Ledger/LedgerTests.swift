@@ -14,13 +14,16 @@ import Testing
     }
 
     @Test(arguments: 0..<80)
-    func `a void takes each event from where it was, whatever its outcome and its way`(
+    func `voids, files and their reverts leave each event where it was, or out, whatever its way`(
         _ number: UInt64
     ) throws {
         var seed = Seed(number)
         var world = try LedgerWorld(&seed)
-        for _ in 0..<3 {
+        for _ in 0..<4 {
+            try world.backfill(&seed)
+            if seed.oneIn(2) { try world.revertVoid(&seed) }
             try world.void(&seed)
+            if seed.oneIn(2) { try world.revertBackfill(&seed) }
             let month = try world.month()
             #expect(fates(month) == world.naive().fates(world.counted))
             #expect(Conservation.check(month, book: world.book.state).isEmpty)

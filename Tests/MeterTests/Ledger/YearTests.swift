@@ -25,10 +25,6 @@ import Testing
         }.reduce(0, +)
     }
 
-    private func places(_ world: YearWorld) -> Set<YearWorld.Place> {
-        Set(world.used.keys).union(world.adjusted.keys)
-    }
-
     @Test(arguments: 0..<12 as Range<UInt64>)
     func `over years everything used is told, waits, or was given up by name`(
         number: UInt64
@@ -51,6 +47,7 @@ import Testing
         var carriedOut = Int128(0)
         var carriedIn = Int128(0)
         var unassigned: [Name: Int128] = [:]
+        var unassignedVoided: [Name: Int128] = [:]
         var unbillable: [YearWorld.Place: Int128] = [:]
         for index in 0...world.index {
             let ledger = try world.ledger(index)
@@ -68,13 +65,15 @@ import Testing
             }
             for line in ledger.tenants {
                 unassigned[line.key.tenant, default: 0] += Int128(line.unassigned.rawValue)
+                unassignedVoided[line.key.tenant, default: 0] -=
+                    line.adjustedUnassigned.rawValue
             }
         }
         var waiting = Int128(0)
-        for place in places(world) {
+        let (used, adjusted) = (world.used, world.adjusted)
+        for place in Set(used.keys).union(adjusted.keys) {
             let due =
-                ((world.used[place] ?? 0) - (world.unbillable[place] ?? 0)) * 100
-                + (world.adjusted[place] ?? 0)
+                (used[place] ?? 0) * 100 + (adjusted[place] ?? 0)
                 - carried(world, place) {
                     $0.settled.map { $0.settlement != .landed } ?? false
                 }
@@ -94,10 +93,21 @@ import Testing
         }
         #expect(carriedOut == carriedIn + waiting)
         // What nobody has bound is shown, tenant by tenant, and in no figure.
+        let (strayed, voided) = (world.unassigned, world.unassignedVoided)
         for tenant in YearWorld.tenants {
-            #expect(unassigned[tenant] ?? 0 == world.unassigned[tenant] ?? 0, "\(tenant)")
+            #expect(unassigned[tenant] ?? 0 == strayed[tenant] ?? 0, "\(tenant)")
+            #expect(unassignedVoided[tenant] ?? 0 == (voided[tenant] ?? 0) * 100, "\(tenant)")
         }
-        #expect(unbillable == world.unbillable.mapValues { $0 * 100 })
+        #expect(
+            unbillable.filter { $0.value != 0 }
+                == world.unbillable.mapValues { $0 * 100 }.filter { $0.value != 0 }
+        )
+        let corrected = world.book.state.billing.corrected
+            .cells(from: Minute(rawValue: 0), to: Minute(rawValue: .max))
+        #expect(
+            Dictionary(uniqueKeysWithValues: corrected.map { ($0.cell, $0.amount.rawValue) })
+                == world.corrections
+        )
         let missing = Set(YearWorld.Happening.allCases).subtracting(world.happened)
         #expect(missing.isEmpty, "the years had no \(missing)")
         let causes = Set(world.book.state.billing.carries.values.map(\.carry.cause))

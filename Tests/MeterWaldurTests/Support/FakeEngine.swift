@@ -149,14 +149,15 @@ final class FakeEngine: ReportingEngine {
                     ComponentVariant(component: amount.component, outcome: amount.outcome).name
                 )
             }
+            let by = query.grouping
             for component in components {
                 let group = UsageGroup(
-                    tenant: amount.tenant,
-                    agent: amount.agent,
-                    access: amount.access,
-                    component: component,
-                    window: window,
-                    way: .native
+                    tenant: by.contains(.tenant) ? amount.tenant : nil,
+                    agent: by.contains(.agent) ? amount.agent : nil,
+                    access: by.contains(.access) ? amount.access : nil,
+                    component: by.contains(.component) ? component : nil,
+                    window: by.contains(.window) ? window : nil,
+                    way: by.contains(.way) ? .native : nil
                 )
                 totals[group, default: UsageTotal()].sum += UInt128(amount.amount)
                 totals[group, default: UsageTotal()].count += 1

@@ -5,6 +5,8 @@ import Synchronization
 import Testing
 import YearTruth
 
+@testable import MeterServer
+
 /// What agents, the reporter and finance do with Meter.
 enum YearMeterActs {
     /// - Returns: Whether it is theirs.
@@ -37,8 +39,8 @@ enum YearMeterActs {
                 )
             ])
         case .accepts(let resource, let component): try accept(resource, component, world)
-        case .takesBack(let tenant, let component, let amount, let when):
-            try takeBack(tenant, component, amount, at: row.site.minute(when), row.site, world)
+        case .voids(let tenant, let agent, let from, let to):
+            try await void(tenant, agent, from: from, to: to, row.site, world)
         case .settles(let resource, let component, let how):
             try settle(resource, component, how, row.site, world)
         default: return false
@@ -75,29 +77,46 @@ enum YearMeterActs {
         try world.engine.book(#require(decisions))
     }
 
-    /// Usage of a month that is over is taken back, by a correction of the same size.
-    private static func takeBack(
+    /// What an agent had sent of a time is taken back, as a person asks for it.
+    private static func void(
         _ tenant: String,
-        _ component: String,
-        _ amount: Int,
-        at minute: Int,
+        _ agent: String,
+        from: String,
+        to: String,
         _ site: Site,
         _ world: YearWorld
-    ) throws {
-        let line = CorrectionLine(
-            CorrectionCell(
-                tenant: YearWorld.tenant(tenant),
-                agent: "helper",
-                component: Name(component),
-                minute: Minute(rawValue: UInt32(minute))
-            ),
-            LedgerAmount(-Int128(amount) * 100)
-        )
-        let plan = try CorrectionPlan(.amend, [line], book: world.book) { _, minute in
-            YearPeriods.period(site, containing: minute)
+    ) async throws {
+        func text(_ time: String) -> String {
+            RFC3339.text(Minute(rawValue: UInt32(site.minute(time))))
         }
+        let simulation = try world.simulation(site)
+        let billing = YearBilling(engine: world.engine, time: simulation.now)
+        let ledger = TenantLedger(
+            source: billing,
+            waldur: simulation.settings.waldur,
+            zone: simulation.settings.zone
+        )
+        let planning = AdjustmentPlanning(
+            ledger: ledger,
+            calendar: BillingCalendar(ledger, among: TenantLedgers(billing, [])),
+            events: YearJournal(world.engine),
+            identifiers: try #require(IdentifierHash(key: Array(repeating: 1, count: 16)))
+        )
+        let body =
+            #"{"tenant":"\#(YearWorld.tenant(tenant))","agent":"\#(agent)","#
+            + #""from":"\#(text(from))","to":"\#(text(to))"}"#
+        let fields = try RequestFields(
+            Array(body.utf8),
+            allowed: ["tenant", "agent", "from", "to"]
+        )
+        let draft = try await planning.void(fields)
         try world.engine.book(
-            plan.decisions(reason: "a loop in the agent", book: world.book, position: 0)
+            draft.decisions(
+                reason: "a loop in the agent",
+                position: planning.events.durable,
+                calendar: planning.calendar,
+                book: world.book
+            )
         )
     }
 

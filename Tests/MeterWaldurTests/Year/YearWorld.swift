@@ -7,6 +7,8 @@ import YearTruth
 /// Lives through the script: two Waldurs with a reporter each, one book, one clock.
 final class YearWorld {
     let engine: FakeEngine
+    /// Where its periods are closed.
+    let desk: YearDesk
     private(set) var sites: [Site: Simulation] = [:]
     /// The copy of a host that is switched off.
     private var copy: Simulation?
@@ -14,11 +16,14 @@ final class YearWorld {
     private var accesses: [String: AccessID] = [:]
     /// What each month's closing left.
     private(set) var statements: [YearStatement] = []
+    /// What the reconciliation of each month said when it was closed.
+    private(set) var reconciliations: [(closing: YearClosing, found: Reconciliation)] = []
     private(set) var violations: Set<String> = []
 
     init() throws {
         let start = Timestamp(milliseconds: Int64(Year.start) * 60_000)
         engine = try FakeEngine(at: start)
+        desk = try YearDesk(engine)
         for site in Site.allCases {
             let zone = try #require(WaldurZone(site.zoneName))
             sites[site] = Simulation(
@@ -42,17 +47,20 @@ final class YearWorld {
             let due = YearClosing.due(before: row.arrival).filter {
                 closed.insert($0.name).inserted
             }
-            for closing in due {
-                await advance(to: closing.minute)
-                statements += try await closing.close(self)
-            }
+            for closing in due { try await close(closing) }
             await advance(to: row.arrival)
             try await perform(row)
         }
         for closing in YearClosing.all where closed.insert(closing.name).inserted {
-            await advance(to: closing.minute)
-            statements += try await closing.close(self)
+            try await close(closing)
         }
+    }
+
+    private func close(_ closing: YearClosing) async throws {
+        await advance(to: closing.minute)
+        statements += try await closing.close(self)
+        let found = try await simulation(closing.site).reconcile(closing.month.description)
+        reconciliations.append((closing, found))
     }
 
     private func advance(to minute: Int) async {

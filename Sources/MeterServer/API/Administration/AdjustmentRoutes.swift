@@ -35,7 +35,7 @@ struct AdjustmentRoutes {
         AdjustmentPlanning(
             ledger: ledger,
             calendar: BillingCalendar(ledger, among: ledgers),
-            engine: context.engine,
+            events: context.engine,
             identifiers: identifiers
         )
     }

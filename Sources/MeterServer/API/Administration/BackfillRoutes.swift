@@ -81,7 +81,7 @@ struct BackfillRoutes {
         return AdjustmentPlanning(
             ledger: ledger,
             calendar: BillingCalendar(ledger, among: ledgers),
-            engine: context.engine,
+            events: context.engine,
             identifiers: identifiers
         )
     }

@@ -92,7 +92,7 @@ struct PeriodRoutes {
         _ closing: PeriodClosing,
         into rows: inout [JSONOutput]
     ) throws(Problem) {
-        let book = closing.context.book.state
+        let book = closing.environment.book
         for month in closing.months(book) {
             let period = try closing.ledger.period(month)
             let tenants = closing.tenants(in: period, book)

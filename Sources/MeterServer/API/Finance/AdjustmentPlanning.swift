@@ -6,7 +6,7 @@ internal import MeterWire
 struct AdjustmentPlanning {
     let ledger: TenantLedger
     let calendar: BillingCalendar
-    let engine: Engine
+    let events: any KeptEventLookup
     /// How the ids of events are known again.
     let identifiers: IdentifierHash
 

@@ -42,9 +42,8 @@ struct PeriodClosing: Sendable {
         }
     }
 
-    let context: ServerContext
+    let environment: any ClosingEnvironment
     let ledger: TenantLedger
-    let statements: StatementFiles
 
     /// The months that have bindings, the first first, up to the present one.
     func months(_ book: BookState) -> [BillingMonth] {
@@ -72,8 +71,8 @@ struct PeriodClosing: Sendable {
 
     /// How every tenant's period stands.
     func standings(in period: BillingPeriod) -> [Standing] {
-        let book = context.book.state
-        let gaps = context.engine.gaps()
+        let book = environment.book
+        let gaps = environment.gaps()
         return tenants(in: period, book).map { standing(of: $0, in: period, gaps, book) }
     }
 
@@ -191,10 +190,10 @@ struct PeriodClosing: Sendable {
         in period: BillingPeriod,
         for caller: Caller
     ) async throws(Problem) -> Standing {
-        let gaps = context.engine.gaps()
-        let before = standing(of: tenant, in: period, gaps, context.book.state)
+        let gaps = environment.gaps()
+        let before = standing(of: tenant, in: period, gaps, environment.book)
         guard before.state != .closed, before.obstacles.isEmpty else { return before }
-        let key = try statements.signer(context.book, for: caller)
+        let key = try environment.signer(for: caller)
         let reading = try await ledger.read(tenant, in: period, byMinute: true)
         let contents = try StatementContents(
             reading,
@@ -204,9 +203,9 @@ struct PeriodClosing: Sendable {
         guard let statement = SignedStatement(contents.json, .json, key: key),
             let table = SignedStatement(contents.csv(statement.hash), .csv, key: key)
         else { throw .unavailable("The statement could not be signed.") }
-        try statements.keep(statement, table)
+        try environment.keep(statement, table)
         let closing = contents.closing
-        _ = try context.book.decide(
+        try environment.decide(
             [
                 .periodClosed(
                     PeriodClosed(
@@ -221,9 +220,10 @@ struct PeriodClosing: Sendable {
                     )
                 )
             ],
-            caller
+            for: caller,
+            isDryRun: false
         )
-        return standing(of: tenant, in: period, gaps, context.book.state)
+        return standing(of: tenant, in: period, gaps, environment.book)
     }
 
     /// Opens a closed period again; with `isDryRun` says how it stands.
@@ -235,17 +235,17 @@ struct PeriodClosing: Sendable {
         for caller: Caller
     ) throws(Problem) -> Standing {
         let key = TenantPeriod(waldur: period.waldur, month: period.month, tenant: tenant)
-        guard let standing = context.book.state.billing.periods[key] else {
+        guard let standing = environment.book.billing.periods[key] else {
             throw .precondition("\(key) was never closed.")
         }
-        let since = context.engine.usageRetainedFrom
+        let since = environment.usageRetainedFrom
         guard since <= period.start else {
             throw .keptNoLonger(
                 "Usage by the minute is kept from \(RFC3339.text(since)) on, so that another revision of "
                     + "\(key) could not be made; book what has to change in the present month."
             )
         }
-        try context.book.decide(
+        try environment.decide(
             [
                 .periodReopened(
                     PeriodReopened(
@@ -257,9 +257,9 @@ struct PeriodClosing: Sendable {
                     )
                 )
             ],
-            caller,
+            for: caller,
             isDryRun: isDryRun
         )
-        return self.standing(of: tenant, in: period, context.engine.gaps(), context.book.state)
+        return self.standing(of: tenant, in: period, environment.gaps(), environment.book)
     }
 }

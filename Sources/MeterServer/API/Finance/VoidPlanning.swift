@@ -40,7 +40,7 @@ extension AdjustmentPlanning {
         guard standing.done != nil, let source = standing.source else {
             throw .precondition("Backfill \(number) is not finished; apply its file again first.")
         }
-        var selection = VoidSelection(position: engine.durable)
+        var selection = VoidSelection(position: events.durable)
         selection.source = source
         selection.to = standing.begun.eventCount
         let voided = try await voided(selection, book)
@@ -62,7 +62,7 @@ extension AdjustmentPlanning {
 
     /// By numbers of a source, by the id of an event, or by agent and time.
     private func selection(_ fields: RequestFields) throws(Problem) -> VoidSelection {
-        var selection = VoidSelection(position: engine.durable)
+        var selection = VoidSelection(position: events.durable)
         let source = try fields.optional("source")
         let id = try fields.optional("eventID")
         let tenant = try fields.optional("tenant")
@@ -107,7 +107,7 @@ extension AdjustmentPlanning {
         _ principal: PrincipalID?
     ) throws(Problem) -> SourceKey {
         if let principal { return SourceKey(principal: principal, source: source) }
-        let known = engine.sources().map(\.key).filter { $0.source == source }
+        let known = events.sources().map(\.key).filter { $0.source == source }
         guard let key = known.first, known.count == 1 else {
             throw .precondition(
                 known.isEmpty
@@ -125,7 +125,7 @@ extension AdjustmentPlanning {
         _ book: BookState
     ) async throws(Problem) -> VoidedUsage {
         do throws(VoidFailure) {
-            return try VoidedUsage(selection, in: engine, book: book)
+            return try VoidedUsage(selection, in: events, book: book)
         } catch {
             switch error {
             case .journal(.notKept(let gone)):
