@@ -68,7 +68,7 @@ import YearTruth
         #expect(statements.count == 592)
         let key = try #require(YearClosing.key)
         for statement in statements {
-            let read = try SignedStatement(statement.file, publicKeys: [key.publicKey])
+            let read = try SignedDocument(statement.file, publicKeys: [key.publicKey])
             let json = try JSONParser.parse(read.contents)
             var told: [String: Int128] = [:]
             for line in json["lines"]?.array ?? [] {
@@ -89,8 +89,8 @@ import YearTruth
         }
         var broken = try #require(statements.last).file
         broken[broken.count / 2] ^= 1
-        #expect(throws: StatementDefect.self) {
-            try SignedStatement(broken, publicKeys: [key.publicKey])
+        #expect(throws: SignedDocumentDefect.self) {
+            try SignedDocument(broken, publicKeys: [key.publicKey])
         }
     }
 

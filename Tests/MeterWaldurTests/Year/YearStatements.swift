@@ -27,7 +27,7 @@ struct YearClosing {
         all.filter { $0.minute <= minute }.sorted { $0.minute < $1.minute }
     }
 
-    static let key = StatementKey(seed: Array(repeating: 7, count: 32))
+    static let key = SigningKey(seed: Array(repeating: 7, count: 32))
 
     var name: String { "\(site) \(month)" }
     var minute: Int { site.minute("\(month.next)-10 08:00") }
@@ -55,7 +55,7 @@ struct YearClosing {
             let reading = try await ledger.read(tenant, in: period)
             let contents = try StatementContents(reading, of: tenant, gaps: [])
             let key = try #require(Self.key)
-            let statement = try #require(SignedStatement(contents.json, .json, key: key))
+            let statement = try #require(SignedDocument(contents.json, .json, key: key))
             let closing = contents.closing
             try world.engine.book([
                 .periodClosed(

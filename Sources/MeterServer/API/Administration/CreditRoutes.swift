@@ -58,7 +58,7 @@ struct CreditRoutes {
             table.add(Credit(standing, book).cells)
         }
         let key = try files.signer(context.book, for: call.caller)
-        guard let signed = SignedStatement(table.bytes, .csv, key: key) else {
+        guard let signed = SignedDocument(table.bytes, .csv, key: key) else {
             throw .unavailable("The credit requests could not be signed.")
         }
         return APIAnswer(contentType: "text/csv; charset=utf-8", body: signed.bytes)

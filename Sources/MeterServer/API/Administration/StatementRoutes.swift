@@ -71,7 +71,7 @@ struct StatementRoutes {
             throw .precondition("\(key) has revisions 1 to \(standing.closed.revision).")
         }
         let text = try call.query.one("format") ?? "json"
-        guard let form = SignedStatement.Form(rawValue: text), form != .bookHead else {
+        guard let form = SignedDocument.Form(rawValue: text), form != .bookHead else {
             throw .badQuery("`format` is json or csv.")
         }
         guard let bytes = files.bytes(closed.statement, form) else {

@@ -12,7 +12,7 @@ final class StatementFiles: Sendable {
     private static let keyName = "statement.key"
     private let directory: String
     private let disk: POSIXDisk
-    private let key: Mutex<StatementKey>
+    private let key: Mutex<SigningKey>
 
     /// - Throws: ``StartError`` when the key can neither be read nor made.
     init(in directory: String) throws {
@@ -31,7 +31,7 @@ final class StatementFiles: Sendable {
     }
 
     /// What new statements are signed with; its public half is in the book from then on.
-    func signer(_ book: BookStore, for caller: Caller) throws(Problem) -> StatementKey {
+    func signer(_ book: BookStore, for caller: Caller) throws(Problem) -> SigningKey {
         let key = key.withLock { $0 }
         if book.state.billing.statementKeys.last?.publicKey != key.publicKey {
             _ = try book.decide(
@@ -61,7 +61,7 @@ final class StatementFiles: Sendable {
     }
 
     /// Keeps a statement in both forms; durable when this returns.
-    func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem) {
+    func keep(_ statement: SignedDocument, _ table: SignedDocument) throws(Problem) {
         do throws(DiskError) {
             try disk.writeWhole(table.bytes, to: Self.name(statement.hash, .csv))
             try disk.writeWhole(statement.bytes, to: Self.name(statement.hash, .json))
@@ -72,17 +72,17 @@ final class StatementFiles: Sendable {
     }
 
     /// A statement's bytes; nil where the file is gone.
-    func bytes(_ hash: String, _ form: SignedStatement.Form) -> [UInt8]? {
+    func bytes(_ hash: String, _ form: SignedDocument.Form) -> [UInt8]? {
         let url = URL(filePath: directory).appending(path: Self.name(hash, form))
         return (try? Data(contentsOf: url)).map { Array($0) }
     }
 
-    static func name(_ hash: String, _ form: SignedStatement.Form) -> String {
+    static func name(_ hash: String, _ form: SignedDocument.Form) -> String {
         "statement-\(hash).\(form.rawValue)"
     }
 
-    private static func key(_ seed: [UInt8]) throws(StartError) -> StatementKey {
-        guard let key = StatementKey(seed: seed) else {
+    private static func key(_ seed: [UInt8]) throws(StartError) -> SigningKey {
+        guard let key = SigningKey(seed: seed) else {
             throw StartError(.damaged, "\(keyName) is no Ed25519 key")
         }
         return key
