@@ -15,7 +15,7 @@ struct StatementRoutes {
             },
             APIRoute(.get, "/admin/v1/statement-keys", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                _ = try files.signer(context.book, for: call.caller)
+                _ = try files.signingKey.signer(context.book, for: call.caller)
                 return keys()
             },
             APIRoute(
@@ -27,7 +27,7 @@ struct StatementRoutes {
                 let fields = try RequestFields(call.body, allowed: ["label", "dryRun"])
                 let label = try fields.optional("label")
                 if try !fields.isDryRun() {
-                    try files.rotate(context.book, label: label, for: call.caller)
+                    try files.signingKey.rotate(context.book, label: label, for: call.caller)
                 }
                 return keys()
             },

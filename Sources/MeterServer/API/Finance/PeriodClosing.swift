@@ -194,7 +194,7 @@ struct PeriodClosing: Sendable {
         let gaps = context.engine.gaps()
         let before = standing(of: tenant, in: period, gaps, context.book.state)
         guard before.state != .closed, before.obstacles.isEmpty else { return before }
-        let key = try statements.signer(context.book, for: caller)
+        let key = try statements.signingKey.signer(context.book, for: caller)
         let reading = try await ledger.read(tenant, in: period, byMinute: true)
         let contents = try StatementContents(
             reading,
