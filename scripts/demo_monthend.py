@@ -168,6 +168,8 @@ class MonthEnd(Site):
         self.show("reconcile")
         self.section("Compared with the trace")
         self.check(lost)
+        self.section("Corrections")
+        self.correct()
 
     def start_waldur(self):
         resources = []
@@ -320,6 +322,23 @@ class MonthEnd(Site):
 
     def keep(self, *arguments, into):
         (self.directory / into).write_text(self.admin(*arguments))
+
+    def correct(self):
+        """After the figures were compared: what was metered is taken back, and what was lost is added."""
+        sources = json.loads(self.admin("sources", "list", "-o", "json", expect=None))["sources"]
+        source = next(row["source"] for row in sources if row["principal"] == "2")
+        self.show("adjust", "void", "--source", source, "--first-sequence", 0, "--last-sequence", 9,
+                  "--reason", "ticket 311", "--dry-run")
+        minute = self.month + "-20T10:15:00Z"
+        rows = [f"{minute},{','.join(LOST)},{component},{amount}"
+                for component, amount in [("agent_calls", 3), ("input_tokens", 4200)]]
+        (self.directory / "lost.csv").write_text(
+            "\n".join(["time,tenant,agent,component,amount", *rows, ""]))
+        backfill = ["adjust", "backfill", "lost.csv", "--reason", "lost host, ticket 311"]
+        self.show(*backfill, "--dry-run")
+        self.show(*backfill, "--yes")
+        self.show(*backfill, "--yes")
+        self.show("adjust", "list")
 
     # Compared
 

@@ -50,6 +50,12 @@ import Testing
             "adjustment-plan"
         ),
         Case("adjust void --source 4f1c --reason d --dry-run", "void-plan"),
+        Case(
+            "adjust backfill Tests/Fixtures/meterctl/lost.csv --reason d --dry-run", "backfill-plan"
+        ),
+        Case(
+            "adjust backfill Tests/Fixtures/meterctl/lost.csv --reason d --dry-run",
+            "backfill-known"),
         Case("carry list", "carries"), Case("report foreign list", "foreign"),
         Case("usage input_tokens", "usage-meter"),
         Case("usage --tenant a --agent b", "usage-agent"),

@@ -16,10 +16,10 @@ struct StatementTests {
             try Data(bytes).write(to: URL(filePath: path))
             return path
         }
-        let key = try #require(StatementKey(seed: [UInt8](repeating: 1, count: 32)))
-        let other = try #require(StatementKey(seed: [UInt8](repeating: 2, count: 32)))
+        let key = try #require(SigningKey(seed: [UInt8](repeating: 1, count: 32)))
+        let other = try #require(SigningKey(seed: [UInt8](repeating: 2, count: 32)))
         let contents = Array(#"{"tenant":"acme","period":"2026-11","revision":1}"#.utf8)
-        let bytes = try #require(SignedStatement(contents, .json, key: key)).bytes
+        let bytes = try #require(SignedDocument(contents, .json, key: key)).bytes
         var flipped = bytes
         flipped[25] ^= 1
         let trusted = try write("a.pub", Array("\(other.publicKey)\n\(key.publicKey)\n".utf8))
@@ -34,7 +34,7 @@ struct StatementTests {
             #expect(shown.code == code, "\(shown.output) \(shown.errors)")
             #expect(words.isEmpty || shown.output.contains(words), "\(shown.output)")
         }
-        let hash = try SignedStatement(bytes, publicKeys: nil).hash
+        let hash = try SignedDocument(bytes, publicKeys: nil).hash
         _ = try write("statement-\(hash).json", flipped)
         let shown = try Self.program.run(["verify", directory.path])
         #expect(shown.code == 3 && shown.output.contains("not those that were signed"))

@@ -130,7 +130,7 @@ import Testing
         // The book's entries are JSON; opening, sealing and signing hand Crypto its kind of data.
         let allowed: Set<String> = [
             "Sources/Meter/Book/BookEntry.swift",
-            "Sources/Meter/Statements/SignedStatement.swift",
+            "Sources/Meter/Statements/SignedDocument.swift",
             "Sources/MeterWire/FrameOpener.swift", "Sources/MeterWire/FrameSealer.swift",
         ]
         let folders = [

@@ -8,9 +8,11 @@ package enum CorrectionFate: Hashable, Sendable, CustomStringConvertible {
     case carry(SubmissionKey)
     /// Its plan period has ended and was told; the reporter makes a carry of it.
     case planEnded(SubmissionKey)
+    /// Waldur takes no usage for the resource any more; when its month is cut it becomes a carry.
+    case resourceGone(SubmissionKey)
     case notBillable(NotBillableClass)
     /// Nobody has asked Waldur for the resource yet.
-    case waits
+    case notRead
     case unassigned(UnassignedReason)
 
     /// One word.
@@ -19,8 +21,9 @@ package enum CorrectionFate: Hashable, Sendable, CustomStringConvertible {
         case .lands: "lands"
         case .carry: "carry"
         case .planEnded: "plan-ended"
+        case .resourceGone: "resource-gone"
         case .notBillable(let reason): reason.rawValue
-        case .waits: "waits"
+        case .notRead: "not-read"
         case .unassigned(let reason): reason.rawValue
         }
     }
@@ -28,8 +31,8 @@ package enum CorrectionFate: Hashable, Sendable, CustomStringConvertible {
     /// The row of Waldur's usage that it belongs to.
     package var row: SubmissionKey? {
         switch self {
-        case .lands(let row), .carry(let row), .planEnded(let row): row
-        case .notBillable, .waits, .unassigned: nil
+        case .lands(let row), .carry(let row), .planEnded(let row), .resourceGone(let row): row
+        case .notBillable, .notRead, .unassigned: nil
         }
     }
 }
@@ -37,6 +40,8 @@ package enum CorrectionFate: Hashable, Sendable, CustomStringConvertible {
 /// The effect of a correction on one component of a tenant in one month: a pure function of lines and book.
 package struct CorrectionEffect: Equatable, Sendable {
     package let tenant: Name
+    /// Whose usage it is, sorted.
+    package let agents: [Name]
     package let component: Name
     package let period: BillingPeriod
     /// nil where it has none.
@@ -95,6 +100,7 @@ package struct CorrectionEffect: Equatable, Sendable {
         var effects: [CorrectionEffect] = []
         func add(
             _ key: TenantLine.Key,
+            _ agent: Name,
             _ resource: ResourceKey?,
             _ fate: CorrectionFate,
             _ amount: LedgerAmount,
@@ -107,6 +113,7 @@ package struct CorrectionEffect: Equatable, Sendable {
             let known = index.map { effects[$0] }
             let effect = CorrectionEffect(
                 tenant: key.tenant,
+                agents: Set((known?.agents ?? []) + [agent]).sorted(),
                 component: key.component,
                 period: period,
                 resource: resource,
@@ -120,6 +127,7 @@ package struct CorrectionEffect: Equatable, Sendable {
             let key = TenantLine.Key(tenant: line.key.tenant, component: line.key.component)
             try add(
                 key,
+                line.key.agent,
                 line.key.resource,
                 fate(of: line.key, in: period, book),
                 line.amount,
@@ -132,7 +140,7 @@ package struct CorrectionEffect: Equatable, Sendable {
                 component: correction.key.component
             )
             let fate = CorrectionFate.unassigned(correction.key.reason)
-            try add(key, nil, fate, correction.amount, correction.amount)
+            try add(key, correction.key.agent, nil, fate, correction.amount, correction.amount)
         }
         return effects.filter { $0.amount != .zero }
     }
@@ -143,49 +151,14 @@ package struct CorrectionEffect: Equatable, Sendable {
         _ book: BookState
     ) -> CorrectionFate {
         if let reason = key.notBillable { return .notBillable(reason) }
-        guard let row = key.row(in: period.month) else { return .waits }
+        guard let row = key.row(in: period.month) else { return .notRead }
         return fate(of: row, book)
     }
 
     /// What becomes of something that is added to a row now.
     package static func fate(of row: SubmissionKey, _ book: BookState) -> CorrectionFate {
         if book.billing.isCut(row.month, of: row.waldur) { return .carry(row) }
+        if book.resources[row.resourceKey]?.takesUsage == false { return .resourceGone(row) }
         return book.isOver(row) && book.found(row) != nil ? .planEnded(row) : .lands(row)
-    }
-
-    /// The carries that leave rows at once: those of months that are cut.
-    ///
-    /// - Parameters:
-    ///   - first: The number of the first.
-    ///   - position: The journal position at which the correction is exact.
-    package static func carries(
-        of effects: [CorrectionEffect],
-        book: BookState,
-        first: UInt64,
-        position: UInt64
-    ) throws(LedgerError) -> [CarryMade] {
-        var amounts: [SubmissionKey: LedgerAmount] = [:]
-        var ends: [SubmissionKey: Timestamp] = [:]
-        for effect in effects {
-            guard case .carry(let row) = effect.fate else { continue }
-            amounts[row] = try (amounts[row] ?? .zero).adding(effect.weighed)
-            ends[row] = effect.period.end.start
-        }
-        var carries: [CarryMade] = []
-        for (row, end) in ends.sorted(by: { $0.key < $1.key }) {
-            guard let amount = amounts[row], amount != .zero else { continue }
-            carries.append(
-                CarryMaking.carry(
-                    of: row,
-                    amount,
-                    book: book,
-                    cause: .correction,
-                    number: first &+ UInt64(carries.count),
-                    position: position,
-                    before: end
-                )
-            )
-        }
-        return carries
     }
 }

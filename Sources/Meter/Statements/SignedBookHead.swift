@@ -9,16 +9,16 @@ package struct SignedBookHead: Equatable, Sendable {
     package let number: UInt64
     package let hash: BookHash
     package let publicKey: String
-    private let document: SignedStatement
+    private let document: SignedDocument
 
     /// Signs; nil if the system refuses.
     ///
     /// - Parameter time: RFC 3339, of the moment.
-    package init?(_ head: BookHead, at time: Timestamp, key: StatementKey) {
+    package init?(_ head: BookHead, at time: Timestamp, key: SigningKey) {
         let contents =
             #"{"version":1,"decisions":""# + String(head.number) + #"","sha256":""#
             + head.hash.description + #"","time":""# + (TimeText.text(time) ?? "") + #""}"#
-        guard let signed = SignedStatement(Array(contents.utf8), .bookHead, key: key) else {
+        guard let signed = SignedDocument(Array(contents.utf8), .bookHead, key: key) else {
             return nil
         }
         document = signed
@@ -30,8 +30,8 @@ package struct SignedBookHead: Equatable, Sendable {
     /// Reads and checks a file.
     ///
     /// - Parameter publicKeys: Those that are trusted; nil checks the contents, and not who signed them.
-    package init(_ file: [UInt8], publicKeys: Set<String>?) throws(StatementDefect) {
-        let signed = try SignedStatement(file, publicKeys: publicKeys)
+    package init(_ file: [UInt8], publicKeys: Set<String>?) throws(SignedDocumentDefect) {
+        let signed = try SignedDocument(file, publicKeys: publicKeys)
         guard signed.form == .bookHead, let head = Self.head(signed.contents) else { throw .format }
         document = signed
         number = head.number

@@ -107,9 +107,9 @@ struct API: Sendable {
         routes += DetailsRoutes(context: context).routes
         routes += NameRoutes(context: context).routes
         routes += ConfigRoutes(context: context).routes
-        routes += BookRoutes(context: context, statements: statements).routes
+        routes += BookRoutes(context: context, signingKey: statements.signingKey).routes
         routes += CarryRoutes(context: context).routes
-        routes += CreditRoutes(context: context, files: statements).routes
+        routes += CreditRoutes(context: context, signingKey: statements.signingKey).routes
         routes +=
             AdjustmentRoutes(
                 context: context,

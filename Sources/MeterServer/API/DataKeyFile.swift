@@ -26,10 +26,9 @@ enum DataKeyFile {
         return try draw(name, byteCount: byteCount, in: directory)
     }
 
-    /// Draws a key, which takes the place of one that is there.
-    ///
-    /// - Throws: ``StartError`` when it cannot be written; the one before stays then.
-    static func draw(_ name: String, byteCount: Int, in directory: String) throws -> [UInt8] {
+    /// - Throws: ``StartError`` when it cannot be written.
+    private static func draw(_ name: String, byteCount: Int, in directory: String) throws -> [UInt8]
+    {
         let url = URL(filePath: directory).appending(path: name)
         var random = SystemRandomNumberGenerator()
         let key = (0..<byteCount).map { _ in UInt8.random(in: .min ... .max, using: &random) }

@@ -169,7 +169,7 @@ final class RetentionKeeper: Sendable {
         if hashes.isEmpty { return [] }
         let names = Set((try? disk.list()) ?? [])
         return hashes.flatMap { hash in
-            SignedStatement.Form.allCases.map { StatementFiles.name(hash, $0) }
+            SignedDocument.Form.allCases.map { StatementFiles.name(hash, $0) }
         }.filter(names.contains).sorted()
     }
 

@@ -28,10 +28,10 @@ enum StatementCheck {
         publicKeys: Set<String>?
     ) throws(DiskError) -> Finding {
         let head: SignedBookHead
-        do throws(StatementDefect) {
+        do throws(SignedDocumentDefect) {
             head = try SignedBookHead(bytes, publicKeys: publicKeys)
         } catch {
-            let detail = "the head \(error)".replacing("statement", with: "head")
+            let detail = "the head \(error)"
             return Finding(file: "book", kind: "head", state: .damaged, detail: detail)
         }
         var found: BookHash?
@@ -69,8 +69,8 @@ enum StatementCheck {
     static func finding(_ bytes: [UInt8], file: String, publicKeys: Set<String>?) -> Finding {
         let state: Finding.State
         let detail: String
-        do throws(StatementDefect) {
-            let statement = try SignedStatement(bytes, publicKeys: publicKeys)
+        do throws(SignedDocumentDefect) {
+            let statement = try SignedDocument(bytes, publicKeys: publicKeys)
             guard statement.form != .bookHead else { throw .format }
             state = .good
             detail = "\(summary(statement)), signed with \(statement.publicKey)"
@@ -81,7 +81,7 @@ enum StatementCheck {
         return Finding(file: file, kind: "statement", state: state, detail: detail)
     }
 
-    private static func summary(_ statement: SignedStatement) -> String {
+    private static func summary(_ statement: SignedDocument) -> String {
         guard statement.form == .json, let json = try? JSONParser.parse(statement.contents) else {
             return "\(statement.form.rawValue), SHA-256 \(statement.hash)"
         }

@@ -25,19 +25,25 @@ struct EmitterTarget: ParsableArguments {
         )
     )
     var clockOffset: Int64 = 0
+    @Flag(help: "Check everything, show what would be sent, and send nothing; needs no key.")
+    var dryRun = false
 
     func validate() throws {
         guard udp != nil || tcp != nil else {
             throw ValidationError("Say where to send: --udp HOST:PORT, --tcp HOST:PORT, or both.")
         }
-        guard insecure != (wireKeyFile != nil) else {
+        guard insecure != (wireKeyFile != nil) || dryRun && !insecure else {
             throw ValidationError("Name a key with --wire-key-file, or send with --insecure.")
         }
     }
 
-    /// The key that is used; nil with `--insecure`.
+    /// The key that is used; nil with `--insecure`. In a dry run without one any stands for it, since all make
+    /// frames of one size.
     func key() throws(CommandFailure) -> WireKey? {
-        guard let wireKeyFile else { return nil }
+        guard let wireKeyFile else {
+            return insecure
+                ? nil : WireKey.derived(fromMaster: [0], id: KeyID(rawValue: 0))
+        }
         guard let key = WireKey(text: try LocalFile.secret(wireKeyFile)) else {
             throw CommandFailure(
                 .failed,
@@ -70,6 +76,29 @@ struct EmitterTarget: ParsableArguments {
         let offset = clockOffset * 1_000
         options.clock = { Clocks.wall().advanced(byMilliseconds: offset) }
         return options
+    }
+}
+
+extension EmitterTarget {
+    /// The ways that frames would go, UDP first where both are named; nothing in them yet.
+    func planned() throws(CommandFailure) -> [PlannedFrames] {
+        let protection = protection(try key())
+        return try endpoints().map { PlannedFrames(options($0, protection)) }
+    }
+
+    /// Shows what would be sent.
+    ///
+    /// - Throws: ``CommandFailure`` where something of it cannot be.
+    func show(_ lanes: [PlannedFrames], _ output: OutputOptions) throws(CommandFailure) {
+        output.show(PlannedFrames.table(lanes))
+        if let defect = lanes.compactMap(\.lastDefect).first {
+            let count = lanes.reduce(0) { $0 + $1.invalidCount }
+            throw CommandFailure(
+                .failed,
+                "\(count) event\(count == 1 ? "" : "s") cannot be sent: \(defect)"
+            )
+        }
+        Terminal.talk("a dry run: nothing was sent")
     }
 }
 

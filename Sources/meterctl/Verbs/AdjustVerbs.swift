@@ -51,9 +51,27 @@ struct AdjustVerbs: AsyncParsableCommand {
             .text("component"), .text("at"), .number("amount"), .text("outcome"), .text("way"),
         ]
 
+        /// Of a file: what each tenant has in it.
+        static let fileColumns: [Column] = [.text("tenant"), .text("component"), .number("amount")]
+
         func perform() async throws(CommandFailure) {
             let answer = try await server.call(.get, "/admin/v1/adjustments/\(number)")
-            output.show(answer, "lines", Self.columns, nothing: "no lines")
+            let file = answer.json.cell("file")
+            output.show(
+                answer,
+                "lines",
+                file.isEmpty ? Self.columns : Self.fileColumns,
+                nothing: "no lines"
+            )
+            if !file.isEmpty {
+                Terminal.talk(
+                    "\(answer.json.cell("name")), \(answer.json.cell("events")) events, sha256 \(file)"
+                )
+            }
+            let (kind, state) = (answer.json.cell("kind"), answer.json.cell("state"))
+            Terminal.talk(
+                "\(kind), \(state), by \(answer.json.cell("author")): \(answer.json.cell("reason"))"
+            )
         }
     }
 
@@ -95,7 +113,7 @@ struct AdjustVerbs: AsyncParsableCommand {
                 ("amount", RequestBody.string(amount)),
             ])
             try await applying.perform(
-                [("kind", RequestBody.string("amend")), ("lines", "[\(line)]")],
+                applying.request([("kind", RequestBody.string("amend")), ("lines", "[\(line)]")]),
                 confirmation,
                 server,
                 output
@@ -119,89 +137,12 @@ struct AdjustVerbs: AsyncParsableCommand {
 
         func perform() async throws(CommandFailure) {
             try await applying.perform(
-                [("kind", RequestBody.string("revert")), ("reverts", "\(number)")],
+                applying.request([("kind", RequestBody.string("revert")), ("reverts", "\(number)")]
+                ),
                 confirmation,
                 server,
                 output
             )
         }
-    }
-}
-
-/// How a correction is looked at and applied.
-struct AdjustmentOptions: ParsableArguments {
-    @Option(help: "Why; it stands in the book for ever.")
-    var reason: String
-    @Flag(help: "Say what it would do, and its digest, and change nothing.")
-    var dryRun = false
-    @Option(help: "Apply only if the effect is the one with this digest.")
-    var digest: String?
-    @OptionGroup var waldur: WaldurOption
-
-    static let columns: [Column] = [
-        .text("tenant"), .text("month"), .text("component"), .number("amount"),
-        .state("becomes"), .text("lands in"), .text("resource"), .prose("obstacle"),
-    ]
-
-    /// Plans, shows, asks, and applies what was shown.
-    func perform(
-        _ members: [(String, String?)],
-        _ confirmation: ConfirmationOptions,
-        _ server: ServerOptions,
-        _ output: OutputOptions
-    ) async throws(CommandFailure) {
-        let plan = try await server.call(
-            .post,
-            "/admin/v1/adjustments/plan",
-            query: waldur.query,
-            body: RequestBody.object(members)
-        )
-        let found = plan.json.cell("digest")
-        if dryRun {
-            output.show(plan, "effects", Self.columns, nothing: "no effect")
-            talk(of: plan)
-            return Terminal.talk("digest \(found)")
-        }
-        if let digest, digest != found {
-            throw CommandFailure(
-                .precondition,
-                "nothing was done: the effect is not the one with that digest",
-                next: "look again with --dry-run"
-            )
-        }
-        if !confirmation.yes {
-            let rows = Table("effects", Self.columns, of: plan.json.list("effects"))
-            Terminal.talk(TableText(rows, on: Terminal.screen).text)
-            talk(of: plan)
-        }
-        let cut = plan.json.list("effects").first { $0.cell("becomes") == "carry" }
-        try confirmation.confirm(
-            cut.map { "\($0.cell("month")) is cut: what it has no room for leaves it as a carry." }
-                ?? "This is booked for ever; `adjust revert` takes it back.",
-            typing: cut?.cell("month")
-        )
-        let answer = try await server.call(
-            .post,
-            "/admin/v1/adjustments",
-            query: waldur.query,
-            body: RequestBody.object(
-                members + [
-                    ("reason", RequestBody.string(reason)),
-                    ("digest", RequestBody.string(found)),
-                ]
-            )
-        )
-        output.show(answer, "effects", Self.columns, nothing: "no effect")
-        Terminal.talk("adjustment \(answer.json.cell("number"))")
-    }
-
-    /// How many events a void takes back.
-    private func talk(of plan: Answer) {
-        let (events, before) = (plan.json.cell("events"), plan.json.cell("voidedBefore"))
-        guard !events.isEmpty else { return }
-        Terminal.talk(
-            "\(events) events"
-                + (before == "0" ? "" : ", besides \(before) that are voided already")
-        )
     }
 }

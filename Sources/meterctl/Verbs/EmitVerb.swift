@@ -9,7 +9,7 @@ struct EmitVerb: Verb {
         abstract: "Sends one event, as an agent runtime does, and waits for the disk.",
         discussion: """
             Exits 0 when the event is counted and durable, 1 when it was refused, 5 when no answer came \
-            in time.
+            in time. A dry run says how large it would be, and what cannot be sent of it.
 
               meterctl emit --tcp 127.0.0.1:7482 --wire-key-file runtime.key \\
                   --tenant acme --agent support-bot --amount input_tokens=1204
@@ -68,6 +68,15 @@ struct EmitVerb: Verb {
 
     func perform() async throws(CommandFailure) {
         let event = try event()
+        if target.dryRun {
+            // An event goes one way only.
+            var lanes = Array(try target.planned().prefix(1))
+            for lane in lanes.indices {
+                lanes[lane].add(event)
+                lanes[lane].seal()
+            }
+            return try target.show(lanes, output)
+        }
         let key = try target.key()
         guard let endpoint = try target.endpoints().first else { return }
         let emitter = Emitter(target.options(endpoint, target.protection(key)))

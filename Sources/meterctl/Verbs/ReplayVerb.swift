@@ -21,7 +21,8 @@ struct ReplayVerb: Verb {
                          otherwise TCP
 
             Without --start the last call's time is the moment at which it is sent. The server may be \
-            killed and started again meanwhile: frames are sent until they are on its disk.
+            killed and started again meanwhile: frames are sent until they are on its disk. A dry run says \
+            how many events, frames and bytes it would be, and what they use.
 
               meterctl replay trace.csv --tcp 127.0.0.1:7482 \\
                   --wire-key-file runtime.key
@@ -87,6 +88,7 @@ struct ReplayVerb: Verb {
             throw CommandFailure(.failed, "\(file), \(error)")
         }
         let assignment = try assignment(trace)
+        if target.dryRun { return try plan(trace, assignment) }
         let protection = target.protection(try target.key())
         let run = ReplayRun(
             endpoints: try target.endpoints(),
@@ -128,6 +130,21 @@ struct ReplayVerb: Verb {
         }
     }
 
+    /// Packs the trace at its speed, and sends none of it.
+    private func plan(
+        _ trace: Trace,
+        _ assignment: TraceAssignment
+    ) throws(CommandFailure) {
+        var lanes = try target.planned()
+        for (index, call) in trace.calls.enumerated() {
+            let lane = lanes.count == 1 || assignment.isDatagram(index) ? 0 : 1
+            let moment = speed == 0 ? nil : Self.microseconds(call.offset, speed)
+            lanes[lane].add(assignment.event(index, call), at: moment)
+        }
+        for lane in lanes.indices { lanes[lane].seal() }
+        try target.show(lanes, output)
+    }
+
     /// Sends the trace and waits for the disk; on a terminal, events that are on it are progress.
     private func send(_ run: ReplayRun, _ trace: Trace, _ assignment: TraceAssignment) -> Bool {
         let progress = Progress(
@@ -157,6 +174,11 @@ struct ReplayVerb: Verb {
             agents: agent.isEmpty ? (1...agents).map { "agent-\($0)" } : agent,
             start: first
         )
+    }
+
+    /// When a call is due at a speed, at most 292 years later.
+    private static func microseconds(_ offset: Int64, _ speed: Double) -> Int64 {
+        Int64(exactly: (Double(offset) / speed).rounded(.down)) ?? .max
     }
 
     private static func seconds(_ microseconds: Int64) -> String {

@@ -49,7 +49,7 @@ extension AdjustVerbs {
 
         func perform() async throws(CommandFailure) {
             try await applying.perform(
-                [
+                applying.request([
                     ("kind", RequestBody.string("void")), ("source", RequestBody.string(source)),
                     ("firstSequence", firstSequence.map { "\($0)" }),
                     ("lastSequence", lastSequence.map { "\($0)" }),
@@ -58,7 +58,7 @@ extension AdjustVerbs {
                     ("principal", principal.map { "\($0)" }),
                     ("tenant", RequestBody.string(tenant)), ("agent", RequestBody.string(agent)),
                     ("from", RequestBody.string(from)), ("to", RequestBody.string(to)),
-                ],
+                ]),
                 confirmation,
                 server,
                 output

@@ -190,7 +190,7 @@ struct AdjustmentTests {
         )
         _ = try await server.call("POST", target + "/close", body)
         let reply = try await server.call("GET", "/admin/v1/statements/\(month)/acme")
-        let statement = try SignedStatement(Array(reply.text.utf8), publicKeys: nil)
+        let statement = try SignedDocument(Array(reply.text.utf8), publicKeys: nil)
         let json = try JSONParser.parse(statement.contents)
         let adjustment = try #require(json["adjustments"]?.array?.first)
         #expect(adjustment["agent"]?.string == "one" && adjustment["amount"]?.string == "-345.00")
@@ -217,7 +217,7 @@ struct AdjustmentTests {
         let exported = try await server.call("GET", "/admin/v1/credits/export")
         let keys = try await server.call("GET", "/admin/v1/statement-keys")
         let trusted = keys.json["keys"]?.array?.compactMap { $0["publicKey"]?.string } ?? []
-        let file = try SignedStatement(Array(exported.text.utf8), publicKeys: Set(trusted))
+        let file = try SignedDocument(Array(exported.text.utf8), publicKeys: Set(trusted))
         let text = String(decoding: file.contents, as: UTF8.self)
         #expect(text.contains("credit-request,1,waldur,,\(BillingTests.own),Basic,"), "\(text)")
         #expect(text.contains(",0.345,kilotoken,") && text.contains("ticket 312"), "\(text)")

@@ -38,12 +38,12 @@ struct PeriodTests {
         _ server: TestServer,
         _ month: BillingMonth,
         _ query: String = ""
-    ) async throws -> SignedStatement {
+    ) async throws -> SignedDocument {
         let reply = try await server.call("GET", "/admin/v1/statements/\(month)/acme\(query)")
         #expect(reply.status == 200, "\(reply.text)")
         let keys = try await server.call("GET", "/admin/v1/statement-keys")
         let trusted = keys.json["keys"]?.array?.compactMap { $0["publicKey"]?.string } ?? []
-        return try SignedStatement(Array(reply.text.utf8), publicKeys: Set(trusted))
+        return try SignedDocument(Array(reply.text.utf8), publicKeys: Set(trusted))
     }
 
     @Test func `a month that is open or has a submission without outcome is not closed`()

@@ -74,7 +74,7 @@ import YearTruth
         #expect(statements.count == 592)
         let keys = Set(world.book.billing.statementKeys.map(\.publicKey))
         for statement in statements {
-            let read = try SignedStatement(statement.file, publicKeys: keys)
+            let read = try SignedDocument(statement.file, publicKeys: keys)
             let json = try JSONParser.parse(read.contents)
             var told: [String: Int128] = [:]
             for line in json["lines"]?.array ?? [] {
@@ -95,8 +95,8 @@ import YearTruth
         }
         var broken = try #require(statements.last).file
         broken[broken.count / 2] ^= 1
-        #expect(throws: StatementDefect.self) {
-            try SignedStatement(broken, publicKeys: keys)
+        #expect(throws: SignedDocumentDefect.self) {
+            try SignedDocument(broken, publicKeys: keys)
         }
     }
 

@@ -9,12 +9,12 @@ import Testing
 /// Where the year's periods are closed: its book, and statements in memory.
 final class YearDesk: ClosingEnvironment {
     private let engine: FakeEngine
-    private let key: StatementKey
+    private let key: SigningKey
     private let statements = Mutex<[String: [UInt8]]>([:])
 
     init(_ engine: FakeEngine) throws {
         self.engine = engine
-        key = try #require(StatementKey(seed: Array(repeating: 7, count: 32)))
+        key = try #require(SigningKey(seed: Array(repeating: 7, count: 32)))
     }
 
     var book: BookState { engine.bookState }
@@ -37,7 +37,7 @@ final class YearDesk: ClosingEnvironment {
         }
     }
 
-    func signer(for caller: Caller) throws(Problem) -> StatementKey {
+    func signer(for caller: Caller) throws(Problem) -> SigningKey {
         if book.billing.statementKeys.isEmpty {
             let decision = Decision.statementKeySet(StatementKeySet(publicKey: key.publicKey))
             try decide([decision], for: caller, isDryRun: false)
@@ -45,7 +45,7 @@ final class YearDesk: ClosingEnvironment {
         return key
     }
 
-    func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem) {
+    func keep(_ statement: SignedDocument, _ table: SignedDocument) throws(Problem) {
         statements.withLock { $0[statement.hash] = statement.bytes }
     }
 }

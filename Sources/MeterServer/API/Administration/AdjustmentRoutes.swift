@@ -32,12 +32,7 @@ struct AdjustmentRoutes {
     ]
 
     private var planning: AdjustmentPlanning {
-        AdjustmentPlanning(
-            ledger: ledger,
-            calendar: BillingCalendar(ledger, among: ledgers),
-            events: context.engine,
-            identifiers: identifiers
-        )
+        AdjustmentPlanning(ledger, among: ledgers, context, identifiers)
     }
 
     var routes: [APIRoute] {
@@ -96,12 +91,7 @@ struct AdjustmentRoutes {
         guard !reason.isEmpty else { throw .badBody("`reason` says why; it is not empty.") }
         let digest = try fields.text("digest")
         let draft = try await draft(fields)
-        guard draft.digest == digest else {
-            throw .precondition(
-                "The effect is not the one that the digest was made of: the figures have changed since, "
-                    + "or a month was cut. Look again with `--dry-run`."
-            )
-        }
+        try AdjustmentPlanning.compare(digest, with: draft.digest)
         let book = context.book.state
         let decisions: [Decision]
         do throws(LedgerError) {

@@ -33,7 +33,9 @@ struct BackfillRoutes {
     private func preview(_ call: APICall) async throws(Problem) -> APIAnswer {
         try call.query.allow(["format", "waldur"])
         let planning = try planning(call)
-        return .json(.object(json(try await plan(call, planning), planning)))
+        let plan = try await plan(call, planning)
+        return answer(
+            plan, planning, isNew: context.book.state.billing.backfill(of: plan.file) == nil)
     }
 
     private func apply(_ call: APICall) async throws(Problem) -> APIAnswer {
@@ -54,14 +56,9 @@ struct BackfillRoutes {
             }
             // The same file twice changes nothing; what a failure has interrupted goes on.
             if known.done == nil { try await runner.finish(known.begun) }
-            return .json(.object(json(plan, planning)))
+            return answer(plan, planning, isNew: false)
         }
-        guard try call.query.one("digest") == plan.digest else {
-            throw .precondition(
-                "The effect is not the one that the digest was made of: more was metered since, or a "
-                    + "month was cut. Look again with `--dry-run`."
-            )
-        }
+        try AdjustmentPlanning.compare(try call.query.one("digest"), with: plan.digest)
         let begun = BackfillBegun(
             number: book.billing.lastAdjustmentNumber &+ 1,
             file: plan.file,
@@ -73,17 +70,11 @@ struct BackfillRoutes {
             reason: reason
         )
         try await runner.begin(begun, plan.frames, for: call.caller)
-        return .json(.object(json(plan, planning)))
+        return answer(plan, planning, isNew: true)
     }
 
     private func planning(_ call: APICall) throws(Problem) -> AdjustmentPlanning {
-        let ledger = try ledgers.one(call.query)
-        return AdjustmentPlanning(
-            ledger: ledger,
-            calendar: BillingCalendar(ledger, among: ledgers),
-            events: context.engine,
-            identifiers: identifiers
-        )
+        AdjustmentPlanning(try ledgers.one(call.query), among: ledgers, context, identifiers)
     }
 
     private func plan(
@@ -97,15 +88,29 @@ struct BackfillRoutes {
         return try await planning.backfill(call.body, format)
     }
 
-    private func json(_ plan: BackfillPlan, _ planning: AdjustmentPlanning) -> [JSONMember] {
+    /// - Parameter isNew: The file adds something; one that is known changes nothing more.
+    private func answer(
+        _ plan: BackfillPlan,
+        _ planning: AdjustmentPlanning,
+        isNew: Bool
+    ) -> APIAnswer {
         let book = context.book.state
         let known = book.billing.backfill(of: plan.file)
-        let effects = AdjustmentDraft.usage(plan.effects).effects(planning.calendar, book)
-        return plan.json + [
-            JSONMember("number", .optional(known?.begun.number)),
-            JSONMember("state", .string(known?.state ?? "new")),
-            JSONMember("digest", .string(plan.digest)),
-            JSONMember("effects", .array(effects)),
-        ]
+        let effects = AdjustmentEffects(
+            isNew ? plan.added.effects : [],
+            as: .metered,
+            planning.calendar,
+            book
+        )
+        return .json(
+            .object(
+                plan.json + [
+                    JSONMember("number", .optional(known?.begun.number)),
+                    JSONMember("state", .string(known?.state ?? "new")),
+                    JSONMember("digest", .string(plan.digest)),
+                    JSONMember("effects", .array(effects.json)),
+                ]
+            )
+        )
     }
 }

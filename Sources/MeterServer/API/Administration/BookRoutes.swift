@@ -5,7 +5,7 @@ internal import MeterWire
 /// `/admin/v1/book`: the newest decisions, as the audit log has them, and how far it goes.
 struct BookRoutes {
     let context: ServerContext
-    let statements: StatementFiles
+    let signingKey: SigningKeyFile
 
     var routes: [APIRoute] {
         [
@@ -22,7 +22,7 @@ struct BookRoutes {
     private func head(_ call: APICall) throws(Problem) -> APIAnswer {
         try call.query.allow([])
         // The key's own decision, where it is the first, is in the head.
-        let key = try statements.signer(context.book, for: call.caller)
+        let key = try signingKey.signer(context.book, for: call.caller)
         let head = context.book.state.head
         guard let signed = SignedBookHead(head, at: context.clock.now(), key: key) else {
             throw .unavailable("The head could not be signed.")

@@ -6,7 +6,7 @@ internal import MeterWire
 /// the invoice items that did.
 struct CreditRoutes {
     let context: ServerContext
-    let files: StatementFiles
+    let signingKey: SigningKeyFile
 
     private static let states = ["credit-request", "credited"]
 
@@ -57,8 +57,8 @@ struct CreditRoutes {
         for standing in requested.sorted(by: { $0.carry.number < $1.carry.number }) {
             table.add(Credit(standing, book).cells)
         }
-        let key = try files.signer(context.book, for: call.caller)
-        guard let signed = SignedStatement(table.bytes, .csv, key: key) else {
+        let key = try signingKey.signer(context.book, for: call.caller)
+        guard let signed = SignedDocument(table.bytes, .csv, key: key) else {
             throw .unavailable("The credit requests could not be signed.")
         }
         return APIAnswer(contentType: "text/csv; charset=utf-8", body: signed.bytes)

@@ -15,7 +15,7 @@ struct StatementRoutes {
             },
             APIRoute(.get, "/admin/v1/statement-keys", scopes: .admin) { call throws(Problem) in
                 try call.query.allow([])
-                _ = try files.signer(context.book, for: call.caller)
+                _ = try files.signingKey.signer(context.book, for: call.caller)
                 return keys()
             },
             APIRoute(
@@ -27,7 +27,7 @@ struct StatementRoutes {
                 let fields = try RequestFields(call.body, allowed: ["label", "dryRun"])
                 let label = try fields.optional("label")
                 if try !fields.isDryRun() {
-                    try files.rotate(context.book, label: label, for: call.caller)
+                    try files.signingKey.rotate(context.book, label: label, for: call.caller)
                 }
                 return keys()
             },
@@ -71,7 +71,7 @@ struct StatementRoutes {
             throw .precondition("\(key) has revisions 1 to \(standing.closed.revision).")
         }
         let text = try call.query.one("format") ?? "json"
-        guard let form = SignedStatement.Form(rawValue: text), form != .bookHead else {
+        guard let form = SignedDocument.Form(rawValue: text), form != .bookHead else {
             throw .badQuery("`format` is json or csv.")
         }
         guard let bytes = files.bytes(closed.statement, form) else {

@@ -56,79 +56,10 @@ enum AdjustmentDraft {
     func effects(_ calendar: BillingCalendar, _ book: BookState) -> [JSONOutput] {
         switch self {
         case .usage(let plan, _):
-            plan.effects.map { effect in
-                Self.json(
-                    effect.fate,
-                    tenant: effect.tenant,
-                    month: effect.period.month,
-                    component: effect.component,
-                    resource: effect.resource,
-                    amount: effect.amount,
-                    weighed: effect.weighed,
-                    calendar,
-                    book
-                )
-            }
+            AdjustmentEffects(plan.effects, as: .booked, calendar, book).json
         case .row(let adjustment, let fate):
-            [
-                Self.json(
-                    fate,
-                    tenant: book.resources[adjustment.key.resourceKey]?.customer,
-                    month: adjustment.key.month,
-                    component: adjustment.key.component,
-                    resource: adjustment.key.resourceKey,
-                    amount: adjustment.amount,
-                    weighed: adjustment.amount,
-                    calendar,
-                    book
-                )
-            ]
+            AdjustmentEffects(adjustment, fate, calendar, book).json
         }
-    }
-
-    private static func json(
-        _ fate: CorrectionFate,
-        tenant: Name?,
-        month: BillingMonth,
-        component: Name,
-        resource: ResourceKey?,
-        amount: LedgerAmount,
-        weighed: LedgerAmount,
-        _ calendar: BillingCalendar,
-        _ book: BookState
-    ) -> JSONOutput {
-        var landing: CarryLanding?
-        if case .carry(let row) = fate, let end = calendar.end(of: row),
-            let present = book.presentMonth(of: row.waldur)
-        {
-            let carry = CarryMaking.carry(
-                of: row,
-                weighed,
-                book: book,
-                cause: .correction,
-                number: book.billing.lastCarryNumber &+ 1,
-                position: 0,
-                before: end
-            )
-            landing = CarryLanding(carry, book: book, into: present)
-        }
-        return .object([
-            JSONMember("tenant", .optional(tenant)),
-            JSONMember("month", .string(month.description)),
-            JSONMember("component", .string(component.description)),
-            JSONMember("amount", .string(amount.description)),
-            JSONMember("becomes", .string(fate.description)),
-            JSONMember("resource", .optional(resource?.resource)),
-            JSONMember("planPeriod", .optional(fate.row?.planPeriod)),
-            JSONMember("landsIn", .optional(landsIn(fate, landing)?.description)),
-            JSONMember("obstacle", .optional(landing?.obstacle?.rawValue)),
-        ])
-    }
-
-    /// The month whose totals it is in, as things stand.
-    private static func landsIn(_ fate: CorrectionFate, _ landing: CarryLanding?) -> BillingMonth? {
-        if case .lands(let row) = fate { return row.month }
-        return landing?.obstacle == nil ? landing?.target?.month : nil
     }
 }
 

@@ -229,3 +229,26 @@ struct AdjustmentPlanning {
         }
     }
 }
+
+extension AdjustmentPlanning {
+    init(
+        _ ledger: TenantLedger,
+        among ledgers: TenantLedgers,
+        _ context: ServerContext,
+        _ identifiers: IdentifierHash
+    ) {
+        self.ledger = ledger
+        calendar = BillingCalendar(ledger, among: ledgers)
+        events = context.engine
+        self.identifiers = identifiers
+    }
+
+    /// Only what was looked at is applied.
+    static func compare(_ digest: String?, with present: String) throws(Problem) {
+        guard digest != present else { return }
+        throw .precondition(
+            "The effect is not the one that the digest was made of: the figures have changed since, or "
+                + "a month was cut. Look again with `--dry-run`."
+        )
+    }
+}

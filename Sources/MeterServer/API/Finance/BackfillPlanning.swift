@@ -22,8 +22,8 @@ struct BackfillPlan {
 
     let file: String
     let frames: BackfillFrames
-    let lines: [CorrectionLine]
-    let effects: CorrectionPlan
+    /// Its usage, as lines that add as much.
+    let added: CorrectionPlan
     let overlaps: [Overlap]
     let earliest: Minute
     let latest: Minute
@@ -31,7 +31,7 @@ struct BackfillPlan {
     /// What whoever applies it has looked at, 64 hexadecimal digits.
     var digest: String {
         var hash = SHA256()
-        hash.update(data: Data("backfill\t\(file)\t\(effects.digest)\n".utf8))
+        hash.update(data: Data("backfill\t\(file)\t\(added.digest)\n".utf8))
         for overlap in overlaps {
             let fields = [
                 overlap.tenant.description, overlap.agent.description,
@@ -103,6 +103,7 @@ extension AdjustmentPlanning {
             throw .badBody("The file is not taken: \(file.places[error.index]): \(error.defect).")
         }
         var amounts: [CorrectionCell: UInt128] = [:]
+        var attributed: [CorrectionCell: UInt128] = [:]
         var earliest = Minute(rawValue: .max)
         var latest = Minute(rawValue: 0)
         for event in file.events {
@@ -118,12 +119,15 @@ extension AdjustmentPlanning {
                     minute: minute
                 )
                 amounts[cell, default: 0] += UInt128(amount.amount)
+                // How a call ended and which way it came decide whether it is billed.
+                let part = cell.part(of: event.outcome, .native)
+                attributed[part, default: 0] += UInt128(amount.amount)
             }
         }
         let metered = try await metered(amounts)
         var lines: [CorrectionLine] = []
         do throws(LedgerError) {
-            for (cell, amount) in amounts.sorted(by: { $0.key < $1.key }) where amount > 0 {
+            for (cell, amount) in attributed.sorted(by: { $0.key < $1.key }) where amount > 0 {
                 lines.append(CorrectionLine(cell, try LedgerAmount(total: amount)))
             }
         } catch {
@@ -132,8 +136,7 @@ extension AdjustmentPlanning {
         return BackfillPlan(
             file: hash,
             frames: frames,
-            lines: lines,
-            effects: try plan(.amend, lines, book),
+            added: try plan(.amend, lines, book),
             overlaps: overlaps(amounts, metered),
             earliest: earliest,
             latest: latest
@@ -239,5 +242,20 @@ extension AdjustmentPlanning {
             if left.component != right.component { return left.component < right.component }
             return left.month < right.month
         }
+    }
+}
+
+extension CorrectionCell {
+    /// What calls that ended so and came in this way have in it.
+    fileprivate func part(of outcome: Outcome, _ way: UsageWay) -> CorrectionCell {
+        CorrectionCell(
+            tenant: tenant,
+            agent: agent,
+            access: access,
+            component: component,
+            minute: minute,
+            outcome: outcome,
+            way: way
+        )
     }
 }

@@ -12,9 +12,9 @@ protocol ClosingEnvironment: Sendable {
     /// Books decisions that belong together, all or none; as a dry run only refuses what would be refused.
     func decide(_ decisions: [Decision], for caller: Caller, isDryRun: Bool) throws(Problem)
     /// What statements are signed with; its public half is in the book from then on.
-    func signer(for caller: Caller) throws(Problem) -> StatementKey
+    func signer(for caller: Caller) throws(Problem) -> SigningKey
     /// Keeps a statement in both forms; durable when this returns.
-    func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem)
+    func keep(_ statement: SignedDocument, _ table: SignedDocument) throws(Problem)
 }
 
 /// The running server's: its engine, its book, and its data directory.
@@ -35,11 +35,11 @@ struct ServerClosing: ClosingEnvironment {
         try context.book.decide(decisions, caller, isDryRun: isDryRun)
     }
 
-    func signer(for caller: Caller) throws(Problem) -> StatementKey {
-        try statements.signer(context.book, for: caller)
+    func signer(for caller: Caller) throws(Problem) -> SigningKey {
+        try statements.signingKey.signer(context.book, for: caller)
     }
 
-    func keep(_ statement: SignedStatement, _ table: SignedStatement) throws(Problem) {
+    func keep(_ statement: SignedDocument, _ table: SignedDocument) throws(Problem) {
         try statements.keep(statement, table)
     }
 }

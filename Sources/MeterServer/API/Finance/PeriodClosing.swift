@@ -200,8 +200,8 @@ struct PeriodClosing: Sendable {
             of: tenant,
             gaps: gaps.filter { reading.book.isTouched(tenant, by: $0, in: period) }
         )
-        guard let statement = SignedStatement(contents.json, .json, key: key),
-            let table = SignedStatement(contents.csv(statement.hash), .csv, key: key)
+        guard let statement = SignedDocument(contents.json, .json, key: key),
+            let table = SignedDocument(contents.csv(statement.hash), .csv, key: key)
         else { throw .unavailable("The statement could not be signed.") }
         try environment.keep(statement, table)
         let closing = contents.closing

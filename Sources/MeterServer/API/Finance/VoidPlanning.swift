@@ -11,7 +11,9 @@ extension AdjustmentPlanning {
             throw .precondition(
                 voided.voidedCount == 0
                     ? "No event of these was counted."
-                    : "All \(voided.voidedCount) of these events are voided already."
+                    : voided.voidedCount == 1
+                        ? "The event is voided already."
+                        : "All \(voided.voidedCount) of these events are voided already."
             )
         }
         guard !voided.lines.isEmpty else {

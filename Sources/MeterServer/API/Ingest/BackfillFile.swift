@@ -52,7 +52,7 @@ struct BackfillFile {
         case .cloudevents:
             do throws(CloudEventReader.Failure) {
                 let rules = CloudEventRules(eventCountMax: Self.eventCountMax)
-                let read = try CloudEventReader.read(bytes, rules: rules).events
+                let read = try CloudEventReader.read(Self.array(bytes), rules: rules).events
                 var known: [[String?]: Int] = [:]
                 for (index, event) in read.enumerated() {
                     let place = "event \(index + 1)"
@@ -81,6 +81,17 @@ struct BackfillFile {
         guard refusal.count == 0 else { throw refusal }
         self.events = events
         self.places = places
+    }
+
+    /// JSON Lines, an event a line, as the array that they are; anything else as it is.
+    private static func array(_ bytes: [UInt8]) -> [UInt8] {
+        let lines = bytes.split(separator: UInt8(ascii: "\n")).filter { line in
+            line.contains { ![0x20, 0x09, 0x0D].contains($0) }
+        }
+        let isObject = { (line: ArraySlice<UInt8>) in line.first == UInt8(ascii: "{") }
+        guard lines.count > 1, lines.allSatisfy(isObject) else { return bytes }
+        let joined = lines.joined(separator: [UInt8(ascii: ",")])
+        return [UInt8(ascii: "[")] + joined + [UInt8(ascii: "]")]
     }
 
     // MARK: - CSV

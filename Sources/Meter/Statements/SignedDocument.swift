@@ -2,8 +2,8 @@ internal import Crypto
 internal import FoundationEssentials
 internal import MeterWire
 
-/// The key that statements are signed with: Ed25519 (RFC 8032).
-package struct StatementKey: Sendable {
+/// The key that documents for others are signed with: Ed25519 (RFC 8032).
+package struct SigningKey: Sendable {
     private let key: Curve25519.Signing.PrivateKey
 
     /// - Parameter seed: 32 bytes, drawn once; nil for any other number of them.
@@ -23,9 +23,9 @@ package struct StatementKey: Sendable {
     }
 }
 
-/// Why a file is no statement that a key has signed.
-package enum StatementDefect: Error, Equatable, Sendable, CustomStringConvertible {
-    /// It is not as Meter writes statements.
+/// Why a file is no document that a key has signed.
+package enum SignedDocumentDefect: Error, Equatable, Sendable, CustomStringConvertible {
+    /// It is not as Meter writes signed documents.
     case format
     /// The contents are not those that the hash was made of.
     case hash
@@ -35,7 +35,7 @@ package enum StatementDefect: Error, Equatable, Sendable, CustomStringConvertibl
 
     package var description: String {
         switch self {
-        case .format: "is no statement as Meter writes them, or its end was changed"
+        case .format: "is not as Meter signs, or its end was changed"
         case .hash: "its contents are not those that were signed"
         case .otherKey(let key): "is signed with the key \(key), which is not among those given"
         case .signature: "its signature is not one of the key that it names"
@@ -43,15 +43,16 @@ package enum StatementDefect: Error, Equatable, Sendable, CustomStringConvertibl
     }
 }
 
-/// A statement with its signature, as it is kept and handed out: a JSON document, or CSV whose last line
-/// is the signature.
+/// A statement, credit requests or a head of the book with its signature, as it is kept and handed out: a JSON
+/// document, or CSV whose last line is the signature.
 ///
 /// The signature covers a word for the form and every byte of the contents. The end of the file has a
 /// fixed length and is made again for comparison, so that no byte of the file can change unseen.
-package struct SignedStatement: Equatable, Sendable {
+package struct SignedDocument: Equatable, Sendable {
     package enum Form: String, Sendable, CaseIterable {
+        /// Of statements and credit requests.
         case json, csv
-        /// No statement: how far a book went, in the same envelope (``SignedBookHead``).
+        /// How far a book went (``SignedBookHead``).
         case bookHead = "book-head"
     }
 
@@ -64,7 +65,7 @@ package struct SignedStatement: Equatable, Sendable {
     private let signature: String
 
     /// Signs; nil if the system refuses.
-    package init?(_ contents: [UInt8], _ form: Form, key: StatementKey) {
+    package init?(_ contents: [UInt8], _ form: Form, key: SigningKey) {
         guard let signature = key.signature(Self.message(contents, form)) else { return nil }
         self.form = form
         self.contents = contents
@@ -76,7 +77,7 @@ package struct SignedStatement: Equatable, Sendable {
     /// Reads and checks a file.
     ///
     /// - Parameter publicKeys: Those that are trusted; nil checks the contents, and not who signed them.
-    package init(_ file: [UInt8], publicKeys: Set<String>?) throws(StatementDefect) {
+    package init(_ file: [UInt8], publicKeys: Set<String>?) throws(SignedDocumentDefect) {
         let form = Form.allCases.first { $0 != .csv && file.starts(with: Self.head($0)) } ?? .csv
         let blank = Self.end(form, Self.digits(64), Self.digits(64), Self.digits(128))
         let head = Self.head(form)
