@@ -46,15 +46,19 @@ extension Reconciliation {
     var faults: [String] {
         var faults: [String] = []
         for row in rows {
-            let parts = ExactDecimal.sum(row.shares.compactMap(\.quantity))
+            let parts = try? ExactDecimal.sum(row.shares.compactMap(\.quantity))
             if parts != row.difference {
-                faults.append("\(row.component): \(row.difference), its causes say \(parts)")
+                faults.append(
+                    "\(row.component): \(row.difference), its causes say \(parts, default: "too much")"
+                )
             }
             if let expected = row.expected, let cost = row.cost {
-                let money = ExactDecimal.sum(row.shares.compactMap(\.money))
-                let difference = expected.subtracting(cost)
+                let money = try? ExactDecimal.sum(row.shares.compactMap(\.money))
+                let difference = try? expected.subtracting(cost)
                 if money != difference {
-                    faults.append("\(row.component): costs \(difference), causes \(money)")
+                    faults.append(
+                        "\(row.component): costs \(difference, default: "too much"), "
+                            + "causes \(money, default: "too much")")
                 }
             }
         }
@@ -62,7 +66,7 @@ extension Reconciliation {
         faults += shares.filter { $0.cause == .unexplained }.map { "unexplained: \($0)" }
         for invoice in invoices {
             if invoice.unexplained != .zero { faults.append("\(invoice.customer): unexplained") }
-            if ExactDecimal.sum([invoice.usage, invoice.notUsage]) != invoice.total {
+            if (try? invoice.usage.adding(invoice.notUsage)) != invoice.total {
                 faults.append("\(invoice.customer): \(invoice)")
             }
         }
@@ -120,7 +124,7 @@ extension Reconciliation {
         #expect(invoice.usage.description == "3.27" && invoice.expected == invoice.usage)
         // The fixed fee of three resources from the tenth on.
         #expect(found.others.map(\.kind) == [.fixed, .fixed, .fixed])
-        #expect(invoice.total == ExactDecimal.sum([invoice.usage, invoice.notUsage]))
+        #expect(try invoice.usage.adding(invoice.notUsage) == invoice.total)
     }
 
     @Test func `in flight`() async throws {
@@ -317,7 +321,7 @@ extension Reconciliation {
         let found = try await sees(simulation, ["customer-credit 0"], .equal, in: "2026-11")
         #expect(found.others.contains { $0.kind == .customerCredit })
         let used = found.others.filter { $0.kind == .customerCredit }.map(\.item.price)
-        #expect(ExactDecimal.sum(used).description == "-1")
+        #expect(try ExactDecimal.sum(used).description == "-1")
     }
 
     @Test func `compensation`() async throws {

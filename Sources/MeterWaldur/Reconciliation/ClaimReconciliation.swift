@@ -37,19 +37,24 @@ enum ClaimReconciliation {
         let keys = Set(metered.keys).union(shares.keys).sorted {
             $0.tenant != $1.tenant ? $0.tenant < $1.tenant : $0.component < $1.component
         }
-        return keys.map { key in
+        var lines: [Reconciliation.ClaimLine] = []
+        for key in keys {
             let ledger = metered[key] ?? .zero
             let own = shares[key] ?? []
-            let missing = own.map(\.quantity)
-            return Reconciliation.ClaimLine(
-                tenant: key.tenant,
-                component: key.component,
-                claimed: missing.contains(nil)
-                    ? nil : ExactDecimal.sum([ledger] + missing.compactMap(\.self)),
-                ledger: ledger,
-                shares: own
+            let known = own.compactMap(\.quantity)
+            let missing = known.count == own.count ? try ExactDecimal.sum(known) : nil
+            lines.append(
+                Reconciliation.ClaimLine(
+                    tenant: key.tenant,
+                    component: key.component,
+                    claimed: try missing?.adding(ledger),
+                    ledger: ledger,
+                    difference: missing,
+                    shares: own
+                )
             )
         }
+        return lines
     }
 
     /// What a gap may be of which tenant's component in the period.

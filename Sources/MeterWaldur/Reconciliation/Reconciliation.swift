@@ -76,6 +76,8 @@ package struct Reconciliation: Sendable {
         /// At most, where a claim does not say how much fell into this month; nil where nobody knows.
         package let claimed: ExactDecimal?
         package let ledger: ExactDecimal
+        /// Claimed less metered; nil where nobody knows.
+        package let difference: ExactDecimal?
         package let shares: [Share]
 
         package var state: State { State(shares) }
@@ -112,16 +114,55 @@ package struct Reconciliation: Sendable {
         /// Those items.
         package let items: [InvoiceItemID]
         package let shares: [Share]
-
-        package var state: State { State(shares) }
-
         /// Ledger less the last column there is.
-        package var difference: ExactDecimal {
-            ledger.subtracting((isBilled ? billed : usage) ?? .zero)
+        package let difference: ExactDecimal
+        /// What is expected less what the items cost; nil where one of them is not known.
+        package let costDifference: ExactDecimal?
+
+        init(
+            resource: ResourceID,
+            month: BillingMonth,
+            planPeriod: PlanPeriodID?,
+            component: Name,
+            tenants: Set<Name>,
+            unitsPerReported: UInt64,
+            ledger: ExactDecimal,
+            toTell: Hundredths = .zero,
+            usage: ExactDecimal?,
+            shown: ExactDecimal?,
+            billed: ExactDecimal? = nil,
+            price: ExactDecimal? = nil,
+            expected: ExactDecimal? = nil,
+            cost: ExactDecimal? = nil,
+            customer: CustomerID? = nil,
+            items: [InvoiceItemID] = [],
+            shares: [Share]
+        ) throws(LedgerError) {
+            self.resource = resource
+            self.month = month
+            self.planPeriod = planPeriod
+            self.component = component
+            self.tenants = tenants
+            self.unitsPerReported = unitsPerReported
+            self.ledger = ledger
+            self.toTell = toTell
+            self.usage = usage
+            self.shown = shown
+            self.billed = billed
+            self.price = price
+            self.expected = expected
+            self.cost = cost
+            self.customer = customer
+            self.items = items
+            self.shares = shares
+            // The invoice was looked at, or is known to have no item.
+            let isBilled = cost != nil || shares.contains { $0.gap == .invoice }
+            difference = try ledger.subtracting((isBilled ? billed : usage) ?? .zero)
+            costDifference =
+                if let expected, let cost { try expected.subtracting(cost) } else { nil }
         }
 
-        /// The invoice was looked at, or is known to have no item.
-        var isBilled: Bool { cost != nil || shares.contains { $0.gap == .invoice } }
+        package var state: State { State(shares) }
     }
 
     /// One item of an invoice that bills no row of Meter's.

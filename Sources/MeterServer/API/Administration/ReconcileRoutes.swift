@@ -80,14 +80,13 @@ struct ReconciliationText {
             "component": .string(line.component.description),
             "unit": .optional(book.components[line.component]?.unit),
             "claimed": .optional(line.claimed), "ledger": .string(line.ledger.description),
-            "difference": .optional(line.claimed?.subtracting(line.ledger)),
+            "difference": .optional(line.difference),
             "state": .string(line.state.rawValue), "causes": causes(line.shares),
         ]
     }
 
     private func json(_ line: Reconciliation.RowLine) -> JSONOutput {
-        let money = line.expected.flatMap { right in line.cost.map { right.subtracting($0) } }
-        return .object([
+        .object([
             JSONMember("kind", "row"), JSONMember("waldur", waldur),
             JSONMember("tenants", .array(line.tenants.sorted().map { .string($0.description) })),
             JSONMember("resource", .string(line.resource.description)),
@@ -104,7 +103,7 @@ struct ReconciliationText {
             JSONMember("price", .optional(line.price)),
             JSONMember("expected", .optional(line.expected)),
             JSONMember("cost", .optional(line.cost)),
-            JSONMember("costDifference", .optional(money)),
+            JSONMember("costDifference", .optional(line.costDifference)),
             JSONMember("customer", .optional(line.customer)),
             JSONMember("items", .array(line.items.map { .string($0.description) })),
             JSONMember("state", .string(line.state.rawValue)),

@@ -113,11 +113,11 @@ struct TailForecast {
             let heading = Heading(component: kind.component, unit: kind.unit)
             quantities[heading, default: 0] &+= told.rawValue
             let money = kind.price.flatMap { ExactDecimal($0) }.flatMap { price in
-                ExactDecimal(digits: told.rawValue, scale: 2).multiplied(by: price)
+                try? ExactDecimal(digits: told.rawValue, scale: 2).multiplied(by: price)
             }
-            // One row without a price makes the sum unknown.
+            // One row without a price makes the sum unknown, and so does one that no exact number holds.
             let sum: ExactDecimal? = amounts[heading, default: .zero]
-            let next = sum.flatMap { sum in money.map { ExactDecimal.sum([sum, $0]) } }
+            let next = sum.flatMap { sum in money.flatMap { try? sum.adding($0) } }
             amounts.updateValue(next, forKey: heading)
         }
         return quantities.map { heading, quantity in
