@@ -105,6 +105,22 @@ package struct ReconciliationInput: Sendable {
 }
 
 extension ReconciliationInput {
+    /// The rows of Waldur's present month: the plan periods', and what of the usage list is in none of them.
+    static func rows(of observation: Observation) -> [Row] {
+        let placed = observation.periods.flatMap { period in
+            period.rows.map { (period: period.period.id, row: $0) }
+        }
+        let ids = Set(placed.map(\.row.id))
+        let strays = (observation.rows[observation.month] ?? []).filter { !ids.contains($0.id) }
+        return placed.map { place in
+            Row(
+                planPeriod: place.period,
+                component: place.row.component,
+                usage: place.row.usage
+            )
+        } + strays.map { Row(planPeriod: nil, component: $0.component, usage: $0.usage) }
+    }
+
     /// Gives each row of a month that is over its plan period, which the usage list does not name.
     ///
     /// Meter's own rows say in their `description` which submission wrote them. What is left of a component is
