@@ -9,7 +9,6 @@ extension Simulation {
     /// Reads and compares as the server does when a person asks; nothing is told by it.
     func reconcile(
         _ month: String? = nil,
-        sources: [SourceSummary] = [],
         tenant: Name? = nil
     ) async throws -> Reconciliation {
         let transport = transport
@@ -26,17 +25,15 @@ extension Simulation {
         )
         return try await service.reconcile(
             month: try month.map { try #require(BillingMonth($0)) },
-            tenant: tenant,
-            sources: sources
+            tenant: tenant
         )
     }
 }
 
 extension Reconciliation {
-    /// What is said of rows, claims and items, each once: `late-after-report 2`.
+    /// What is said of rows and items, each once: `late-after-report 2`.
     var said: [String] {
-        let shares =
-            claims.flatMap(\.shares) + rows.flatMap(\.shares) + others.compactMap(\.share)
+        let shares = rows.flatMap(\.shares) + others.compactMap(\.share)
         return Set(
             shares.map { "\($0.cause.rawValue) \($0.quantity?.description ?? "unknown")" }
         ).sorted()
@@ -97,10 +94,9 @@ extension Reconciliation {
         _ causes: [String],
         _ state: Reconciliation.State,
         in month: String? = nil,
-        sources: [SourceSummary] = [],
         _ location: SourceLocation = #_sourceLocation
     ) async throws -> Reconciliation {
-        let found = try await simulation.reconcile(month, sources: sources)
+        let found = try await simulation.reconcile(month)
         #expect(found.said == causes, sourceLocation: location)
         #expect(found.faults.isEmpty, "\(found.faults)", sourceLocation: location)
         let worst = found.states.max { $0.rank < $1.rank } ?? .equal

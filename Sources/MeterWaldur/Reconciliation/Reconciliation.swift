@@ -1,8 +1,9 @@
 package import Meter
 package import MeterWire
 
-/// A month in four columns: what emitters claim, what the ledger has, Waldur's usage rows and Waldur's
-/// invoice items, with every difference divided among its causes.
+/// A month of one Waldur in three columns: what the ledger has, Waldur's usage rows and Waldur's invoice items,
+/// with every difference divided among its causes. The fourth, what emitters claim, is of no Waldur
+/// (``ClaimReconciliation``).
 ///
 /// Quantities are in the component's smallest unit (base units of its account), where all of them are exact;
 /// money is in Waldur's currency. A difference is always the column on the left less the one on the right.
@@ -11,7 +12,7 @@ package struct Reconciliation: Sendable {
     package struct Share: Equatable, Sendable {
         /// Which two columns differ.
         package enum Gap: String, Sendable {
-            /// Claims and ledger.
+            /// What emitters claim and the ledger.
             case claims
             /// Ledger and usage row.
             case usage
@@ -67,20 +68,6 @@ package struct Reconciliation: Sendable {
             case .open: self = .differs
             }
         }
-    }
-
-    /// One tenant's component: what emitters say they recorded beside what was metered.
-    package struct ClaimLine: Equatable, Sendable {
-        package let tenant: Name
-        package let component: Name
-        /// At most, where a claim does not say how much fell into this month; nil where nobody knows.
-        package let claimed: ExactDecimal?
-        package let ledger: ExactDecimal
-        /// Claimed less metered; nil where nobody knows.
-        package let difference: ExactDecimal?
-        package let shares: [Share]
-
-        package var state: State { State(shares) }
     }
 
     /// One row of Waldur's usage, or usage that is in none.
@@ -189,6 +176,8 @@ package struct Reconciliation: Sendable {
     package struct InvoiceLine: Equatable, Sendable {
         package let customer: CustomerID
         package let itemCount: Int
+        /// Whose rows are on it.
+        package let tenants: Set<Name>
         /// What the ledger's figures cost.
         package let expected: ExactDecimal
         /// What rows of Meter's cost.
@@ -201,9 +190,7 @@ package struct Reconciliation: Sendable {
         package let unexplained: ExactDecimal
     }
 
-    package let waldur: WaldurID
-    package let month: BillingMonth
-    package internal(set) var claims: [ClaimLine] = []
+    package let period: BillingPeriod
     package internal(set) var rows: [RowLine] = []
     package internal(set) var others: [OtherItem] = []
     package internal(set) var invoices: [InvoiceLine] = []
@@ -212,17 +199,14 @@ package struct Reconciliation: Sendable {
     /// The account sees the provider's invoice items.
     package internal(set) var seesItems = true
 
-    init(_ period: BillingPeriod) {
-        waldur = period.waldur
-        month = period.month
-    }
+    init(_ period: BillingPeriod) { self.period = period }
 
-    /// The state of every line.
-    package var states: [State] { claims.map(\.state) + rows.map(\.state) }
+    package var waldur: WaldurID { period.waldur }
+    package var month: BillingMonth { period.month }
 
-    /// True where nobody has to do anything.
+    /// The state of every row.
+    package var states: [State] { rows.map(\.state) }
+
+    /// True where Waldur shows the ledger, but for what is under way: nobody has to do anything.
     package var isClean: Bool { unseen.isEmpty && !states.contains(.differs) }
-
-    /// True where Waldur shows the ledger, but for what is under way.
-    package var isSettled: Bool { unseen.isEmpty && !rows.map(\.state).contains(.differs) }
 }

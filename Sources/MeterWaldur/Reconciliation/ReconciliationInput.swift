@@ -1,7 +1,7 @@
 package import Meter
 package import MeterWire
 
-/// Everything that a reconciliation is made of, read at one time.
+/// Everything that a month of one Waldur is compared by, read at one time.
 package struct ReconciliationInput: Sendable {
     /// One bound resource and what Waldur shows of it.
     package struct Resource: Sendable {
@@ -69,13 +69,6 @@ package struct ReconciliationInput: Sendable {
     package let items: [CustomerID: [WaldurInvoiceItem]]?
     /// What was open before anything was read; what was intended since has a larger number.
     package let before: Before
-    package let sources: [SourceSummary]
-    /// How many milliseconds an event may lie back when it arrives.
-    package let horizon: Int64
-    /// Our clock.
-    package let now: Timestamp
-    /// Only this tenant's; nil for all.
-    package let tenant: Name?
 
     package init(
         ledger: LedgerMonth,
@@ -84,11 +77,7 @@ package struct ReconciliationInput: Sendable {
         isSilent: Bool,
         resources: [Resource],
         items: [CustomerID: [WaldurInvoiceItem]]?,
-        before: Before = Before(),
-        sources: [SourceSummary] = [],
-        horizon: Int64 = 62 * 86_400_000,
-        now: Timestamp,
-        tenant: Name? = nil
+        before: Before = Before()
     ) {
         self.ledger = ledger
         self.book = book
@@ -97,10 +86,6 @@ package struct ReconciliationInput: Sendable {
         self.resources = resources
         self.items = items
         self.before = before
-        self.sources = sources
-        self.horizon = horizon
-        self.now = now
-        self.tenant = tenant
     }
 }
 

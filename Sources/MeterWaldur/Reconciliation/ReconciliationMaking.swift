@@ -7,7 +7,6 @@ extension Reconciliation {
         self.init(input.ledger.period)
         seesItems = input.items != nil
         unseen = input.resources.filter { $0.listing == nil }.map(\.bound.resource)
-        claims = try ClaimReconciliation.lines(input)
         let placing = ItemPlacing(input)
         let ledgers = ResourceLedger.all(input.ledger)
         for resource in input.resources {
@@ -229,13 +228,13 @@ extension Reconciliation {
                     }
                 others.append(OtherItem(customer: customer, kind: kind, item: item, share: share))
             }
+            let billed = rows.filter { $0.customer == customer }
             invoices.append(
                 try InvoiceLine(
                     customer: customer,
                     itemCount: items.count,
-                    expected: ExactDecimal.sum(
-                        rows.filter { $0.customer == customer }.compactMap(\.expected)
-                    ),
+                    tenants: billed.reduce(into: []) { $0.formUnion($1.tenants) },
+                    expected: ExactDecimal.sum(billed.compactMap(\.expected)),
                     usage: ExactDecimal.sum(usage),
                     notUsage: ExactDecimal.sum(notUsage),
                     total: ExactDecimal.sum(items.map(\.price)),

@@ -7,13 +7,9 @@ extension ReporterService {
     /// - Parameters:
     ///   - month: nil for Waldur's present one.
     ///   - tenant: Only resources that one of this tenant's bindings names; nil for all.
-    ///   - sources: What emitters claim.
-    ///   - horizon: How many milliseconds an event may lie back when it arrives.
     package nonisolated func reconcile(
         month: BillingMonth? = nil,
-        tenant: Name? = nil,
-        sources: [SourceSummary] = [],
-        horizon: Int64 = 62 * 86_400_000
+        tenant: Name? = nil
     ) async throws(ReporterTrouble) -> Reconciliation {
         let clock = try await measuredClock()
         guard let present = BillingMonth(of: clock.earliest(at: now()), in: settings.zone) else {
@@ -49,11 +45,7 @@ extension ReporterService {
                     isSilent: window.month == nil,
                     resources: resources,
                     items: items,
-                    before: before,
-                    sources: sources,
-                    horizon: horizon,
-                    now: now(),
-                    tenant: tenant
+                    before: before
                 )
             )
         } catch {

@@ -138,7 +138,14 @@ struct RowReconciliation {
             let (cause, standing) =
                 below < .zero && step == .zero
                 ? (.correction, .passing) : cause(ofWaiting: waiting)
-            try add(.usage, cause, standing, ExactDecimal(waiting), through: step)
+            try add(
+                .usage,
+                cause,
+                standing,
+                ExactDecimal(waiting),
+                through: step,
+                note: cause == .lowered ? loss : nil
+            )
         }
         let confirmed = figure?.confirmed
         let told = ExactDecimal(digits: (confirmed ?? .zero).rawValue, scale: 2)
@@ -175,6 +182,7 @@ struct RowReconciliation {
     private func cause(
         ofWaiting waiting: LedgerAmount
     ) -> (DifferenceCause, DifferenceStanding) {
+        if waiting < .zero, loss != nil { return (.lowered, .open) }
         if let gone = facts.gone { return (gone, .open) }
         guard facts.key.month == input.present else { return (.lateAfterReport, .passing) }
         switch facts.held {
@@ -191,6 +199,15 @@ struct RowReconciliation {
         case .noAccount: return (.noAccount, .open)
         case .refused, .unknown, .unreadable, .notPriced: return (.lateAfterReport, .passing)
         }
+    }
+
+    /// That less is metered than was when Waldur was told; nil where no less is.
+    private var loss: String? {
+        guard let told = input.book.submission(facts.key)?.confirmed else { return nil }
+        let metered = facts.figure?.total ?? Quantity(0)
+        guard metered < told.total else { return nil }
+        return
+            "\(told.total) were metered when submission \(told.number) was told, \(metered) are now"
     }
 
     private func cause(

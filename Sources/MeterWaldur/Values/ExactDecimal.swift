@@ -181,6 +181,13 @@ package struct ExactDecimal: Hashable, Sendable {
 }
 
 extension ExactDecimal: CustomStringConvertible {
+    /// Written with so many decimals at least, such as money with two.
+    package func text(placesMin: Int) -> String {
+        guard scale < placesMin else { return description }
+        return description + (scale == 0 ? "." : "")
+            + String(repeating: "0", count: placesMin - scale)
+    }
+
     /// The shortest way to write it without an exponent.
     package var description: String {
         let magnitude = String(digits.magnitude)
