@@ -75,16 +75,6 @@ struct TailForecast {
 
     private static func kind(_ row: Row, _ book: BookState) -> Kind {
         let resource = row.account.resource
-        let offering = book.resources[resource]?.offering
-        let unit = offering.flatMap {
-            book.unit(
-                of: OfferingComponent(
-                    waldur: resource.waldur,
-                    offering: $0,
-                    component: row.account.component
-                )
-            )?.reportedUnit
-        }
         let price = row.plan.flatMap {
             book.billing.price(
                 PriceKey(waldur: resource.waldur, plan: $0, component: row.account.component)
@@ -92,7 +82,7 @@ struct TailForecast {
         }
         return Kind(
             component: row.account.component,
-            unit: unit ?? book.components[row.account.component]?.reportedUnit,
+            unit: book.reportedUnit(row.account.component, of: resource),
             unitsPerReported: book.unitsPerReported(row.account.component, of: resource),
             price: price
         )
