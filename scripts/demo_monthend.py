@@ -182,7 +182,9 @@ class MonthEnd(Site):
                 "project": f"project of {tenant}", "plan": PLANS[tenant], "state": "OK",
                 "backend_id": agent, "created": self.month + "-01T08:00:00Z"})
         self.start_double({
-            "customers": [{"name": name} for name in ["Provider"] + TENANTS],
+            # With uuids that are the same each time, since figures are listed in their order.
+            "customers": [{"name": name, "uuid": f"{0xC0570000 + number:08x}" * 4}
+                          for number, name in enumerate(["Provider"] + TENANTS)],
             "projects": [{"name": f"project of {name}", "customer": name} for name in TENANTS],
             "users": [{"username": "meter", "token": TOKEN,
                        "roles": [{"role": "owner", "customer": "Provider"}]}],

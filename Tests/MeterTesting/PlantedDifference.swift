@@ -1,7 +1,7 @@
 package import Meter
 package import MeterWire
 
-/// A segment written anew, properly checksummed, in which one sum is one more than what was used.
+/// A segment written anew, properly checksummed, in which one sum is not what was used.
 package struct PlantedDifference {
     package let file: String
     package let series: SeriesName
@@ -11,7 +11,9 @@ package struct PlantedDifference {
     package let sum: UInt64
 
     /// Changes the first segment that counts and has rows.
-    package init?(in disk: any Disk) throws {
+    ///
+    /// - Parameter step: How much more the sum is than what was used, or less.
+    package init?(in disk: any Disk, by step: Int = 1) throws {
         for file in LiveFiles.find(try disk.list()).segments {
             let segment = try Segment.open(file.name, on: disk)
             guard segment.rowCount > 0, var table = try Self.table(of: segment) else { continue }
@@ -22,7 +24,7 @@ package struct PlantedDifference {
             guard !plain.isEmpty else { continue }
             let place = plain[plain.count / 2]
             let row = table.rows[place]
-            table.rows[place].sum += 1
+            table.rows[place].sum = row.sum &+ UInt64(bitPattern: Int64(step))
             try disk.remove(file.name)
             try SegmentWriter.write(table: table, span: file.span, to: disk)
             self.file = file.name

@@ -51,10 +51,54 @@ import Testing
     private func line(
         _ simulation: Simulation,
         _ sources: [SourceSummary]
-    ) async throws -> Reconciliation.ClaimLine {
-        let found = try await simulation.reconcile(sources: sources)
-        #expect(found.claims.count == 1 && found.faults.isEmpty)
-        return try #require(found.claims.first)
+    ) async throws -> ClaimReconciliation.Line {
+        let found = try compare(simulation, sources)
+        #expect(found.lines.count == 1)
+        return try #require(found.lines.first)
+    }
+
+    /// 7 calls were metered, unless said otherwise.
+    private func compare(
+        _ simulation: Simulation,
+        _ sources: [SourceSummary] = [],
+        _ counts: [ClaimReconciliation.Count]? = nil
+    ) throws -> ClaimReconciliation {
+        let month = try #require(BillingMonth("2026-11"))
+        let start = try #require(Minute(month.start(in: .utc)))
+        let end = try #require(Minute(month.end(in: .utc)))
+        let period = try #require(
+            BillingPeriod(
+                waldur: simulation.settings.waldur,
+                month: month,
+                start: start,
+                end: end
+            )
+        )
+        return try ClaimReconciliation(
+            period,
+            of: [period.waldur],
+            counts: counts ?? [count(7, 7)],
+            claims: ClaimReconciliation.Claims(
+                sources: sources,
+                book: simulation.book,
+                horizon: 62 * 86_400_000,
+                now: simulation.now
+            )
+        )
+    }
+
+    private func count(
+        _ metered: UInt128,
+        _ detailed: UInt128?,
+        of agent: Name? = nil
+    ) -> ClaimReconciliation.Count {
+        ClaimReconciliation.Count(
+            tenant: Simulation.tenant,
+            agent: agent,
+            component: "agent_calls",
+            metered: metered,
+            detailed: detailed
+        )
     }
 
     @Test func `without a gap what is claimed is what was metered`() async throws {
@@ -99,5 +143,35 @@ import Testing
         let simulation = try await told()
         let line = try await line(simulation, [try source(silentFor: 40 * 86_400_000)])
         #expect(line.shares.isEmpty && line.state == .equal)
+    }
+
+    @Test func `usage that is not what details have of the same calls names agent and amount`()
+        async throws
+    {
+        let simulation = try await told()
+        let more = try compare(
+            simulation, [], [count(3, 3, of: "idle"), count(5, 4, of: "researcher")])
+        let line = try #require(more.lines.first)
+        #expect(line.ledger.description == "8" && line.claimed?.description == "7")
+        #expect(line.difference?.description == "-1" && line.state == .differs)
+        #expect(line.shares.map(\.cause) == [.countsDisagree])
+        #expect(line.shares.first?.note?.hasPrefix("agent researcher: usage has 5") ?? false)
+        // What is missing beside it is said beside it.
+        let both = try compare(simulation, [try source()], [count(6, 7)])
+        let second = try #require(both.lines.first)
+        #expect(second.claimed?.description == "12" && second.difference?.description == "6")
+        #expect(Set(second.shares.map(\.cause)) == [.countsDisagree, .notReceived])
+        // Details that are kept no longer say nothing.
+        let old = try compare(simulation, [], [count(6, nil)])
+        #expect(old.lines.first?.state == .equal)
+    }
+
+    @Test func `sums that no number holds are refused`() async throws {
+        let simulation = try await told()
+        let most = UInt128(Int128.max) / 100
+        #expect(throws: LedgerError.overflow) {
+            try compare(simulation, [], (0..<101).map { count(most, nil, of: Name("a\($0)")) })
+        }
+        #expect(throws: LedgerError.overflow) { try compare(simulation, [], [count(.max, nil)]) }
     }
 }

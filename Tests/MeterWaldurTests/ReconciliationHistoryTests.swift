@@ -104,18 +104,19 @@ import Testing
                         $0.component == component
                             && $0.resource.description == DoubleWorld.resources[resource]
                     }
-                    let ledger = ExactDecimal.sum(rows.map(\.ledger))
+                    let ledger = try ExactDecimal.sum(rows.map(\.ledger))
                     let metered = metered(resource, component, found.month)
                     #expect(ledger == ExactDecimal(digits: Int128(metered), scale: 0))
                     let shown = simulation.world.rows.filter { key, _ in
                         key.hasPrefix(DoubleWorld.resources[resource])
                             && key.hasSuffix(" \(component) \(name)")
                     }.compactMap { ExactDecimal($0.value) }
-                    #expect(ExactDecimal.sum(rows.compactMap(\.shown)) == ExactDecimal.sum(shown))
+                    #expect(
+                        try ExactDecimal.sum(rows.compactMap(\.shown)) == ExactDecimal.sum(shown))
                 }
             }
             guard found.seesItems else { return }
-            let total = ExactDecimal.sum(found.invoices.map(\.total))
+            let total = try ExactDecimal.sum(found.invoices.map(\.total))
             #expect(total == ExactDecimal(digits: simulation.world.cost(in: name), scale: 10))
         }
     }

@@ -25,19 +25,61 @@ import Testing
     @Test func `costs are rounded away from zero, and no numbers of Waldur's make that trap`()
         throws
     {
-        func cost(_ quantity: String, _ price: String) throws -> ExactDecimal? {
-            try #require(ExactDecimal(quantity)).multiplied(by: #require(ExactDecimal(price)))?
+        func cost(_ quantity: String, _ price: String) throws -> ExactDecimal {
+            try #require(ExactDecimal(quantity)).multiplied(by: #require(ExactDecimal(price)))
                 .roundedAway(places: 2)
         }
-        #expect(try cost("1000001", "0.000003125")?.description == "3.13")
-        #expect(try cost("-1000001", "0.000003125")?.description == "-3.13")
-        #expect(try cost("7", "0.02")?.description == "0.14")
+        #expect(try cost("1000001", "0.000003125").description == "3.13")
+        #expect(try cost("-1000001", "0.000003125").description == "-3.13")
+        #expect(try cost("7", "0.02").description == "0.14")
         let tiny = "0." + String(repeating: "0", count: 34) + "1"
-        #expect(try cost(tiny, tiny)?.description == "0.01")
-        #expect(try cost("-" + tiny, tiny)?.description == "-0.01")
+        #expect(try cost(tiny, tiny).description == "0.01")
+        #expect(try cost("-" + tiny, tiny).description == "-0.01")
         let least = try cost("-18446744073709551616", "9223372036854775808")
-        #expect(try #require(least).negated == least, "there is no such number; it is no trap")
-        #expect(try cost("18446744073709551616", "9223372036854775808") == nil)
+        // The least number has no opposite.
+        #expect(throws: LedgerError.overflow) { try least.negated }
+        #expect(throws: LedgerError.overflow) {
+            try cost("18446744073709551616", "9223372036854775808")
+        }
+    }
+
+    @Test func `sums and differences that no number holds are refused, and never wrap`() throws {
+        let most = ExactDecimal(digits: .max, scale: 0)
+        let least = ExactDecimal(digits: .min, scale: 0)
+        let one = ExactDecimal(digits: 1, scale: 0)
+        let cent = ExactDecimal(digits: 1, scale: 2)
+        // Of numbers that fit, of one that does not in the other's decimals, and of both.
+        for refused in [
+            [most, one], [most, cent], [cent, most], [least, least], [least, cent],
+        ] {
+            #expect(throws: LedgerError.overflow) { try ExactDecimal.sum(refused) }
+        }
+        #expect(throws: LedgerError.overflow) { try least.subtracting(one) }
+        #expect(throws: LedgerError.overflow) { try ExactDecimal.zero.subtracting(least) }
+        #expect(throws: LedgerError.overflow) { try most.subtracting(cent) }
+        #expect(try ExactDecimal.sum([most, least]).description == "-1")
+        #expect(try least.subtracting(least) == .zero && most.subtracting(most) == .zero)
+        #expect(try ExactDecimal.sum([]) == .zero)
+        // As long as Waldur's longest numbers, with ten decimals.
+        let long = try #require(ExactDecimal("999999999999999999999999.9999999999"))
+        #expect(try long.adding(long).description == "1999999999999999999999999.9999999998")
+    }
+
+    /// Seeded sums against sums of the same numbers as integers of one scale.
+    @Test func `sums are those of integers`() throws {
+        var seed = Seed(29)
+        for _ in 0..<2_000 {
+            let parts = (0..<seed.below(6)).map { _ in
+                (digits: Int128(seed.below(1_000_000)) - 500_000, scale: seed.below(10))
+            }
+            let whole = parts.reduce(Int128(0)) { sum, part in
+                sum + (0..<(9 - part.scale)).reduce(part.digits) { digits, _ in digits * 10 }
+            }
+            let sum = try ExactDecimal.sum(
+                parts.map { ExactDecimal(digits: $0.digits, scale: $0.scale) })
+            #expect(sum == ExactDecimal(digits: whole, scale: 9))
+            #expect(try sum.subtracting(sum) == .zero)
+        }
     }
 
     @Test func `hundredths are exact and three decimals are none`() throws {
@@ -45,14 +87,8 @@ import Testing
         #expect(ExactDecimal("70.123")?.hundredths == nil)
         #expect(try #require(ExactDecimal("70.12")).isExactly(Hundredths(7012)))
         #expect(
-            try #require(ExactDecimal("70")).subtracted(from: Hundredths(7012)).description
-                == "0.12"
-        )
-        #expect(
-            ExactDecimal.sum([
-                try #require(ExactDecimal("0.1")), try #require(ExactDecimal("0.25")),
-            ])
-            .description == "0.35"
+            try #require(ExactDecimal("0.1")).adding(#require(ExactDecimal("0.25"))).description
+                == "0.35"
         )
     }
 

@@ -44,6 +44,10 @@ import Testing
         Case("report status", "report-status"), Case("report preview", "report-preview"),
         Case("report submit", "report-submit"), Case("reconcile", "reconcile"),
         Case("reconcile --all", "reconcile", name: "reconcile-all"),
+        Case("reconcile", "reconcile-two", name: "reconcile-two"),
+        Case("explain acme/coder/input_tokens --period 2026-12", "explain"),
+        Case("explain acme/coder/input_tokens --period 2026-11", "explain-many"),
+        Case("explain acme/coder/input_tokens", "problem-kept-no-longer", status: 410),
         Case("adjust list", "adjustments"), Case("credit list", "credits"),
         Case(
             "adjust amend a b c --amount -5 --at 2026-11-03T10:15:00Z --reason d --dry-run",
@@ -91,6 +95,40 @@ import Testing
         try Snapshot.expect(page, "shown/\(known.name).txt")
         // A hint may be looked for beside it.
         #expect(server.asked.count { !$0.contains("/admin/v1/names") } == 3)
+    }
+
+    @Test(arguments: ["csv", "json", "focus"])
+    func `an export is the server's, byte for byte`(format: String) throws {
+        let name = "export.\(format)"
+        let file = Snapshot.folder.appending(path: "answers/\(name)")
+        let body = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+        let server = try CannedServer { _ in CannedServer.Answer(body: body) }
+        defer { server.stop() }
+        let shown = try Self.program.run([
+            "export", "--period", "2026-12", "--format", format, "--tenant", "acme", "--socket",
+            server.socket,
+        ])
+        #expect(shown.code == 0 && shown.errors.isEmpty, "\(shown.errors)")
+        #expect(shown.output == body)
+        #expect(
+            server.asked == [
+                "GET /admin/v1/export?period=2026-12&format=\(format)&tenant=acme"
+            ])
+        guard format != "json" else { return }
+        // As a spreadsheet shows it: a line for each figure, each column under its name.
+        let lines = body.split(separator: "\r\n").map {
+            $0.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        let names = lines.first ?? []
+        #expect(lines.allSatisfy { $0.count == names.count })
+        var page = "$ meterctl export --period 2026-12 --format \(format) --tenant acme\n"
+        for line in lines.dropFirst() {
+            page += "\n"
+            for (name, cell) in zip(names, line) where !cell.isEmpty {
+                page += "\(name): \(cell)\n"
+            }
+        }
+        try Snapshot.expect(page, "shown/export-\(format).txt")
     }
 
     @Test func `a narrow terminal gets what it has room for`() throws {

@@ -123,7 +123,7 @@ struct API: Sendable {
         routes += OrderRoutes(context: context, reporting: reporting).routes
         routes += TakeoverRoutes(reporting: reporting).routes
         routes += ReportRoutes(reporting: reporting).routes
-        routes += ReconcileRoutes(context: context, reporting: reporting).routes
+        routes += ReconcileRoutes(context: context, reporting: reporting, source: door).routes
         table = RouteTable(routes)
     }
 

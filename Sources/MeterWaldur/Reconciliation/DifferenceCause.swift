@@ -7,6 +7,8 @@ package enum DifferenceCause: String, Sendable, CaseIterable {
     case gapAccepted = "gap-accepted"
     /// The source never said how much it recorded, or that it ended.
     case sourceUnclaimed = "source-unclaimed"
+    /// Usage has another sum than details of the same calls: one of the two is not what came.
+    case countsDisagree = "counts-disagree"
 
     // Between ledger and usage rows.
     /// A submission has no outcome yet, or an emitter still sends.
@@ -42,7 +44,7 @@ package enum DifferenceCause: String, Sendable, CaseIterable {
     case resourceUnseen = "resource-unseen"
     /// No account is configured to report its offering.
     case noAccount = "no-account"
-    /// The ledger is below what was confirmed.
+    /// Less was metered than when it was told, and no decision says so.
     case lowered
     /// The amount is more than Waldur's invoice can hold.
     case tooLarge = "too-large"
@@ -102,7 +104,13 @@ extension DifferenceCause {
                 + "--accept-gaps"
         case .sourceUnclaimed:
             "start the emitter again with its spool; when it is gone for good: meterctl sources retire"
-        case .carried, .correction, .lowered:
+        case .countsDisagree:
+            "see which of the two is wrong, in which minute and file: meterctl recount; restore that file from a "
+                + "copy, or put the figure right by an adjustment"
+        case .lowered:
+            "usage that was told is missing in the ledger: look for lost files (meterctl recount) and changed "
+                + "bindings (meterctl map list); until then Waldur keeps the figure"
+        case .carried, .correction:
             "decide about the carry: meterctl carry settle, or correct the figure by an adjustment"
         case .changedInWaldur:
             "find who wrote it, then meterctl report foreign accept or reassert; on an invoice that is "

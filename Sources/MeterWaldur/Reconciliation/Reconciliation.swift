@@ -1,8 +1,9 @@
 package import Meter
 package import MeterWire
 
-/// A month in four columns: what emitters claim, what the ledger has, Waldur's usage rows and Waldur's
-/// invoice items, with every difference divided among its causes.
+/// A month of one Waldur in three columns: what the ledger has, Waldur's usage rows and Waldur's invoice items,
+/// with every difference divided among its causes. The fourth, what emitters claim, is of no Waldur
+/// (``ClaimReconciliation``).
 ///
 /// Quantities are in the component's smallest unit (base units of its account), where all of them are exact;
 /// money is in Waldur's currency. A difference is always the column on the left less the one on the right.
@@ -11,7 +12,7 @@ package struct Reconciliation: Sendable {
     package struct Share: Equatable, Sendable {
         /// Which two columns differ.
         package enum Gap: String, Sendable {
-            /// Claims and ledger.
+            /// What emitters claim and the ledger.
             case claims
             /// Ledger and usage row.
             case usage
@@ -69,18 +70,6 @@ package struct Reconciliation: Sendable {
         }
     }
 
-    /// One tenant's component: what emitters say they recorded beside what was metered.
-    package struct ClaimLine: Equatable, Sendable {
-        package let tenant: Name
-        package let component: Name
-        /// At most, where a claim does not say how much fell into this month; nil where nobody knows.
-        package let claimed: ExactDecimal?
-        package let ledger: ExactDecimal
-        package let shares: [Share]
-
-        package var state: State { State(shares) }
-    }
-
     /// One row of Waldur's usage, or usage that is in none.
     package struct RowLine: Equatable, Sendable {
         package let resource: ResourceID
@@ -112,16 +101,55 @@ package struct Reconciliation: Sendable {
         /// Those items.
         package let items: [InvoiceItemID]
         package let shares: [Share]
-
-        package var state: State { State(shares) }
-
         /// Ledger less the last column there is.
-        package var difference: ExactDecimal {
-            ledger.subtracting((isBilled ? billed : usage) ?? .zero)
+        package let difference: ExactDecimal
+        /// What is expected less what the items cost; nil where one of them is not known.
+        package let costDifference: ExactDecimal?
+
+        init(
+            resource: ResourceID,
+            month: BillingMonth,
+            planPeriod: PlanPeriodID?,
+            component: Name,
+            tenants: Set<Name>,
+            unitsPerReported: UInt64,
+            ledger: ExactDecimal,
+            toTell: Hundredths = .zero,
+            usage: ExactDecimal?,
+            shown: ExactDecimal?,
+            billed: ExactDecimal? = nil,
+            price: ExactDecimal? = nil,
+            expected: ExactDecimal? = nil,
+            cost: ExactDecimal? = nil,
+            customer: CustomerID? = nil,
+            items: [InvoiceItemID] = [],
+            shares: [Share]
+        ) throws(LedgerError) {
+            self.resource = resource
+            self.month = month
+            self.planPeriod = planPeriod
+            self.component = component
+            self.tenants = tenants
+            self.unitsPerReported = unitsPerReported
+            self.ledger = ledger
+            self.toTell = toTell
+            self.usage = usage
+            self.shown = shown
+            self.billed = billed
+            self.price = price
+            self.expected = expected
+            self.cost = cost
+            self.customer = customer
+            self.items = items
+            self.shares = shares
+            // The invoice was looked at, or is known to have no item.
+            let isBilled = cost != nil || shares.contains { $0.gap == .invoice }
+            difference = try ledger.subtracting((isBilled ? billed : usage) ?? .zero)
+            costDifference =
+                if let expected, let cost { try expected.subtracting(cost) } else { nil }
         }
 
-        /// The invoice was looked at, or is known to have no item.
-        var isBilled: Bool { cost != nil || shares.contains { $0.gap == .invoice } }
+        package var state: State { State(shares) }
     }
 
     /// One item of an invoice that bills no row of Meter's.
@@ -148,6 +176,8 @@ package struct Reconciliation: Sendable {
     package struct InvoiceLine: Equatable, Sendable {
         package let customer: CustomerID
         package let itemCount: Int
+        /// Whose rows are on it.
+        package let tenants: Set<Name>
         /// What the ledger's figures cost.
         package let expected: ExactDecimal
         /// What rows of Meter's cost.
@@ -160,9 +190,7 @@ package struct Reconciliation: Sendable {
         package let unexplained: ExactDecimal
     }
 
-    package let waldur: WaldurID
-    package let month: BillingMonth
-    package internal(set) var claims: [ClaimLine] = []
+    package let period: BillingPeriod
     package internal(set) var rows: [RowLine] = []
     package internal(set) var others: [OtherItem] = []
     package internal(set) var invoices: [InvoiceLine] = []
@@ -171,17 +199,14 @@ package struct Reconciliation: Sendable {
     /// The account sees the provider's invoice items.
     package internal(set) var seesItems = true
 
-    init(_ period: BillingPeriod) {
-        waldur = period.waldur
-        month = period.month
-    }
+    init(_ period: BillingPeriod) { self.period = period }
 
-    /// The state of every line.
-    package var states: [State] { claims.map(\.state) + rows.map(\.state) }
+    package var waldur: WaldurID { period.waldur }
+    package var month: BillingMonth { period.month }
 
-    /// True where nobody has to do anything.
+    /// The state of every row.
+    package var states: [State] { rows.map(\.state) }
+
+    /// True where Waldur shows the ledger, but for what is under way: nobody has to do anything.
     package var isClean: Bool { unseen.isEmpty && !states.contains(.differs) }
-
-    /// True where Waldur shows the ledger, but for what is under way.
-    package var isSettled: Bool { unseen.isEmpty && !rows.map(\.state).contains(.differs) }
 }

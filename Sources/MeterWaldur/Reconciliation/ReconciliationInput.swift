@@ -1,7 +1,7 @@
 package import Meter
 package import MeterWire
 
-/// Everything that a reconciliation is made of, read at one time.
+/// Everything that a month of one Waldur is compared by, read at one time.
 package struct ReconciliationInput: Sendable {
     /// One bound resource and what Waldur shows of it.
     package struct Resource: Sendable {
@@ -69,13 +69,6 @@ package struct ReconciliationInput: Sendable {
     package let items: [CustomerID: [WaldurInvoiceItem]]?
     /// What was open before anything was read; what was intended since has a larger number.
     package let before: Before
-    package let sources: [SourceSummary]
-    /// How many milliseconds an event may lie back when it arrives.
-    package let horizon: Int64
-    /// Our clock.
-    package let now: Timestamp
-    /// Only this tenant's; nil for all.
-    package let tenant: Name?
 
     package init(
         ledger: LedgerMonth,
@@ -84,11 +77,7 @@ package struct ReconciliationInput: Sendable {
         isSilent: Bool,
         resources: [Resource],
         items: [CustomerID: [WaldurInvoiceItem]]?,
-        before: Before = Before(),
-        sources: [SourceSummary] = [],
-        horizon: Int64 = 62 * 86_400_000,
-        now: Timestamp,
-        tenant: Name? = nil
+        before: Before = Before()
     ) {
         self.ledger = ledger
         self.book = book
@@ -97,14 +86,26 @@ package struct ReconciliationInput: Sendable {
         self.resources = resources
         self.items = items
         self.before = before
-        self.sources = sources
-        self.horizon = horizon
-        self.now = now
-        self.tenant = tenant
     }
 }
 
 extension ReconciliationInput {
+    /// The rows of Waldur's present month: the plan periods', and what of the usage list is in none of them.
+    static func rows(of observation: Observation) -> [Row] {
+        let placed = observation.periods.flatMap { period in
+            period.rows.map { (period: period.period.id, row: $0) }
+        }
+        let ids = Set(placed.map(\.row.id))
+        let strays = (observation.rows[observation.month] ?? []).filter { !ids.contains($0.id) }
+        return placed.map { place in
+            Row(
+                planPeriod: place.period,
+                component: place.row.component,
+                usage: place.row.usage
+            )
+        } + strays.map { Row(planPeriod: nil, component: $0.component, usage: $0.usage) }
+    }
+
     /// Gives each row of a month that is over its plan period, which the usage list does not name.
     ///
     /// Meter's own rows say in their `description` which submission wrote them. What is left of a component is

@@ -7,14 +7,13 @@ extension Reconciliation {
         self.init(input.ledger.period)
         seesItems = input.items != nil
         unseen = input.resources.filter { $0.listing == nil }.map(\.bound.resource)
-        claims = try ClaimReconciliation.lines(input)
         let placing = ItemPlacing(input)
         let ledgers = ResourceLedger.all(input.ledger)
         for resource in input.resources {
             let key = ResourceKey(waldur: waldur, resource: resource.bound.resource)
             rows += try Self.rows(of: resource, ledgers[key] ?? ResourceLedger(), placing, input)
         }
-        addItems(placing, input)
+        try addItems(placing, input)
     }
 
     // MARK: - Rows
@@ -140,15 +139,13 @@ extension Reconciliation {
             _ cause: DifferenceCause,
             _ standing: DifferenceStanding,
             shown: ExactDecimal?
-        ) {
+        ) throws(LedgerError) {
             let units = input.book.unitsPerReported(component, of: key)
-            let usage = shown.flatMap {
-                $0.multiplied(by: ExactDecimal(digits: Int128(units), scale: 0))
-            }
+            let usage = try shown?.multiplied(by: ExactDecimal(digits: Int128(units), scale: 0))
             let ledger = ExactDecimal(amount)
-            let difference = ledger.subtracting(usage ?? .zero)
+            let difference = try ledger.subtracting(usage ?? .zero)
             lines.append(
-                RowLine(
+                try RowLine(
                     resource: resource.bound.resource,
                     month: input.ledger.period.month,
                     planPeriod: nil,
@@ -156,15 +153,8 @@ extension Reconciliation {
                     tenants: resource.bound.tenants,
                     unitsPerReported: units,
                     ledger: ledger,
-                    toTell: .zero,
                     usage: usage,
                     shown: shown,
-                    billed: nil,
-                    price: nil,
-                    expected: nil,
-                    cost: nil,
-                    customer: nil,
-                    items: [],
                     shares: difference == .zero
                         ? [] : [Share(.usage, cause, standing, difference)]
                 )
@@ -180,12 +170,12 @@ extension Reconciliation {
                 let isCompared =
                     !resource.bound.isLive && reason != .advisory && !rows.isEmpty
                     && compared.insert(component).inserted
-                let shown = isCompared ? ExactDecimal.sum(rows.map(\.usage)) : nil
-                add(component, line.amount, reason.cause, reason.standing, shown: shown)
+                let shown = isCompared ? try ExactDecimal.sum(rows.map(\.usage)) : nil
+                try add(component, line.amount, reason.cause, reason.standing, shown: shown)
             case .waiting where line.planPeriod == nil:
                 let cause: DifferenceCause =
                     resource.listing == nil ? .resourceUnseen : .resourceNotRead
-                add(line.account.component, line.amount, cause, .open, shown: nil)
+                try add(line.account.component, line.amount, cause, .open, shown: nil)
             default: continue
             }
         }
@@ -193,7 +183,7 @@ extension Reconciliation {
         for (component, rows) in Dictionary(grouping: resource.rows, by: \.component)
             .sorted(by: { $0.key < $1.key })
         where !compared.contains(component) {
-            add(
+            try add(
                 component,
                 .zero,
                 .changedInWaldur,
@@ -207,15 +197,19 @@ extension Reconciliation {
     // MARK: - Items
 
     /// Everything on the invoices that no row accounts for, and the invoices as a whole.
-    private mutating func addItems(_ placing: ItemPlacing, _ input: ReconciliationInput) {
+    private mutating func addItems(
+        _ placing: ItemPlacing,
+        _ input: ReconciliationInput
+    ) throws(LedgerError) {
         let accounted = Set(rows.flatMap(\.items))
         for (customer, items) in (input.items ?? [:]).sorted(by: { $0.key < $1.key }) {
             var usage: [ExactDecimal] = []
             var notUsage: [ExactDecimal] = []
             var unexplained: [ExactDecimal] = []
             for item in items.sorted(by: { $0.id < $1.id }) {
-                let stated = item.quantity.multiplied(by: item.unitPrice)?.roundedAway(places: 2)
-                unexplained.append(item.price.subtracting(stated ?? .zero))
+                let stated = try item.quantity.multiplied(by: item.unitPrice)
+                    .roundedAway(places: 2)
+                unexplained.append(try item.price.subtracting(stated))
                 if accounted.contains(item.id) {
                     usage.append(item.price)
                     continue
@@ -225,20 +219,22 @@ extension Reconciliation {
                 let share: Share? =
                     switch kind {
                     case .customerCredit:
-                        Share(.invoice, .customerCredit, .settled, .zero, money: item.price.negated)
+                        try Share(
+                            .invoice, .customerCredit, .settled, .zero, money: item.price.negated)
                     case .compensation:
-                        Share(.invoice, .compensation, .settled, .zero, money: item.price.negated)
+                        try Share(
+                            .invoice, .compensation, .settled, .zero, money: item.price.negated)
                     case .fixed, .limit, .oneTime, .planSwitch, .otherUsage, .other: nil
                     }
                 others.append(OtherItem(customer: customer, kind: kind, item: item, share: share))
             }
+            let billed = rows.filter { $0.customer == customer }
             invoices.append(
-                InvoiceLine(
+                try InvoiceLine(
                     customer: customer,
                     itemCount: items.count,
-                    expected: ExactDecimal.sum(
-                        rows.filter { $0.customer == customer }.compactMap(\.expected)
-                    ),
+                    tenants: billed.reduce(into: []) { $0.formUnion($1.tenants) },
+                    expected: ExactDecimal.sum(billed.compactMap(\.expected)),
                     usage: ExactDecimal.sum(usage),
                     notUsage: ExactDecimal.sum(notUsage),
                     total: ExactDecimal.sum(items.map(\.price)),

@@ -7,13 +7,9 @@ extension ReporterService {
     /// - Parameters:
     ///   - month: nil for Waldur's present one.
     ///   - tenant: Only resources that one of this tenant's bindings names; nil for all.
-    ///   - sources: What emitters claim.
-    ///   - horizon: How many milliseconds an event may lie back when it arrives.
     package nonisolated func reconcile(
         month: BillingMonth? = nil,
-        tenant: Name? = nil,
-        sources: [SourceSummary] = [],
-        horizon: Int64 = 62 * 86_400_000
+        tenant: Name? = nil
     ) async throws(ReporterTrouble) -> Reconciliation {
         let clock = try await measuredClock()
         guard let present = BillingMonth(of: clock.earliest(at: now()), in: settings.zone) else {
@@ -22,11 +18,11 @@ extension ReporterService {
         let wanted = month ?? present
         guard wanted <= present else { throw ReporterTrouble("\(wanted) has not begun") }
         let before = ReconciliationInput.Before(engine.bookState)
-        var reader = makeReader()
-        let resources =
-            wanted == present
-            ? try await presentResources(&reader, wanted, tenant)
-            : try await pastResources(&reader, wanted, tenant)
+        let resources = try await resources(
+            in: wanted,
+            isPresent: wanted == present,
+            of: tenant
+        )
         let (ledger, book) = try await self.ledger(of: wanted)
         let window = ReportingWindow.at(
             now(),
@@ -49,11 +45,7 @@ extension ReporterService {
                     isSilent: window.month == nil,
                     resources: resources,
                     items: items,
-                    before: before,
-                    sources: sources,
-                    horizon: horizon,
-                    now: now(),
-                    tenant: tenant
+                    before: before
                 )
             )
         } catch {
@@ -61,101 +53,86 @@ extension ReporterService {
         }
     }
 
-    /// The present month: plan periods say which row is whose.
-    private nonisolated func presentResources(
-        _ reader: inout ResourceReader,
-        _ month: BillingMonth,
-        _ tenant: Name?
+    /// What the bound resources of a month show.
+    private nonisolated func resources(
+        in month: BillingMonth,
+        isPresent: Bool,
+        of tenant: Name?
     ) async throws(ReporterTrouble) -> [ReconciliationInput.Resource] {
+        var reader = makeReader()
         var resources: [ReconciliationInput.Resource] = []
-        for bound in bound(in: month, tenant) {
-            let reading = try await reader.read(
-                bound.resource,
-                isLive: bound.isLive,
-                tenants: bound.tenants
-            )
-            guard let reading else {
-                resources.append(ReconciliationInput.Resource(bound: bound, listing: nil))
-                continue
-            }
-            var held: [ResourceFigures.Key: ReportFinding.Kind] = [:]
-            if bound.isLive {
-                for line in SubmissionPlan(reading.planInput(waldur: settings.waldur)).lines {
-                    guard case .held(let kind) = line.verdict else { continue }
-                    held[.init(planPeriod: line.planPeriod, component: line.component)] = kind
-                }
-            }
-            var rows: [ReconciliationInput.Row] = []
-            for period in reading.observation.periods {
-                rows += period.rows.map {
-                    ReconciliationInput.Row(
-                        planPeriod: period.period.id,
-                        component: $0.component,
-                        usage: $0.usage
-                    )
-                }
-            }
-            let placed = Set(reading.observation.periods.flatMap(\.rows).map(\.id))
-            for row in reading.observation.rows[month] ?? [] where !placed.contains(row.id) {
-                rows.append(
-                    ReconciliationInput.Row(
-                        planPeriod: nil,
-                        component: row.component,
-                        usage: row.usage
-                    )
-                )
-            }
+        let bound = BoundResource.all(
+            in: month,
+            of: settings,
+            book: engine.bookState,
+            tenant: tenant
+        )
+        for bound in bound {
             resources.append(
-                ReconciliationInput.Resource(
-                    bound: bound,
-                    listing: reading.listing,
-                    hasAccount: hasAccount(for: reading.listing),
-                    rows: rows,
-                    held: held
-                )
+                isPresent
+                    ? try await presentResource(bound, in: month, &reader)
+                    : try await pastResource(bound, in: month, &reader)
             )
         }
         return resources
     }
 
-    /// A month that is over: only the usage list still has its rows.
-    private nonisolated func pastResources(
-        _ reader: inout ResourceReader,
-        _ month: BillingMonth,
-        _ tenant: Name?
-    ) async throws(ReporterTrouble) -> [ReconciliationInput.Resource] {
-        var resources: [ReconciliationInput.Resource] = []
-        for bound in bound(in: month, tenant) {
-            do throws(WaldurError) {
-                let listing = try await reader.listing(bound.resource)
-                let rows =
-                    listing == nil ? [] : try await client.usageRows(of: bound.resource, in: month)
-                resources.append(
-                    ReconciliationInput.Resource(
-                        bound: bound,
-                        listing: listing,
-                        hasAccount: listing.map(hasAccount) ?? true,
-                        rows: ReconciliationInput.place(
-                            rows,
-                            of: ResourceKey(waldur: settings.waldur, resource: bound.resource),
-                            in: month,
-                            book: engine.bookState
-                        )
-                    )
-                )
-            } catch {
-                throw ReporterTrouble("resource \(bound.resource): \(error)")
+    /// The present month: plan periods say which row is whose.
+    private nonisolated func presentResource(
+        _ bound: BoundResource,
+        in month: BillingMonth,
+        _ reader: inout ResourceReader
+    ) async throws(ReporterTrouble) -> ReconciliationInput.Resource {
+        let reading = try await reader.read(
+            bound.resource,
+            isLive: bound.isLive,
+            tenants: bound.tenants
+        )
+        guard let reading else { return ReconciliationInput.Resource(bound: bound, listing: nil) }
+        var held: [ResourceFigures.Key: ReportFinding.Kind] = [:]
+        if bound.isLive {
+            for line in SubmissionPlan(reading.planInput(waldur: settings.waldur)).lines {
+                guard case .held(let kind) = line.verdict else { continue }
+                held[.init(planPeriod: line.planPeriod, component: line.component)] = kind
             }
         }
-        return resources
+        return ReconciliationInput.Resource(
+            bound: bound,
+            listing: reading.listing,
+            hasAccount: hasAccount(for: reading.listing),
+            rows: ReconciliationInput.rows(of: reading.observation),
+            held: held
+        )
+    }
+
+    /// A month that is over: only the usage list still has its rows.
+    private nonisolated func pastResource(
+        _ bound: BoundResource,
+        in month: BillingMonth,
+        _ reader: inout ResourceReader
+    ) async throws(ReporterTrouble) -> ReconciliationInput.Resource {
+        do throws(WaldurError) {
+            guard let listing = try await reader.listing(bound.resource) else {
+                return ReconciliationInput.Resource(bound: bound, listing: nil)
+            }
+            return ReconciliationInput.Resource(
+                bound: bound,
+                listing: listing,
+                hasAccount: hasAccount(for: listing),
+                rows: ReconciliationInput.place(
+                    try await client.usageRows(of: bound.resource, in: month),
+                    of: ResourceKey(waldur: settings.waldur, resource: bound.resource),
+                    in: month,
+                    book: engine.bookState
+                )
+            )
+        } catch {
+            throw ReporterTrouble("resource \(bound.resource): \(error)")
+        }
     }
 
     private nonisolated func hasAccount(for listing: WaldurResource) -> Bool {
         settings.accounts.contains { $0.mayWrite(listing.offering) }
-    }
-
-    private nonisolated func bound(in month: BillingMonth, _ tenant: Name?) -> [BoundResource] {
-        BoundResource.all(in: month, of: settings, book: engine.bookState, tenant: tenant)
     }
 
     /// The ledger, and the state of the book that it was made with.

@@ -45,27 +45,27 @@ struct RowReconciliation {
         self.input = input
         units = input.book.unitsPerReported(facts.key.component, of: facts.key.resourceKey)
         due = input.book.duePrice(of: facts.key, in: input.ledger.period)
-        left = ExactDecimal(try LedgerAmount(total: facts.figure?.total.rawValue ?? 0))
+        left = try ExactDecimal(LedgerAmount(total: facts.figure?.total.rawValue ?? 0))
             .subtracting(Self.smallest(facts.shown, units))
-        addDecisions()
-        addTelling()
-        if left != .zero { add(.usage, .unexplained, .open, left) }
+        try addDecisions()
+        try addTelling()
+        if left != .zero { try add(.usage, .unexplained, .open, left) }
     }
 
     // MARK: - Ledger and usage row
 
     /// Everything that makes the figure to tell another one than what was metered.
-    private mutating func addDecisions() {
+    private mutating func addDecisions() throws(LedgerError) {
         if let opening = facts.terms[.opening] {
-            add(.usage, .openingBalance, .settled, ExactDecimal(opening).negated)
+            try add(.usage, .openingBalance, .settled, ExactDecimal(opening).negated)
         }
         var adjusted = ExactDecimal(facts.terms[.adjusted] ?? .zero)
         for standing in input.book.billing.adjustments(of: facts.key) {
             let adjustment = standing.adjustment
-            adjusted = adjusted.subtracting(ExactDecimal(adjustment.amount))
+            adjusted = try adjusted.subtracting(ExactDecimal(adjustment.amount))
             let isForeign = adjustment.kind == .changedInWaldur
             let isSeen = !isForeign || standing.isAcknowledged || standing.author != "reporter"
-            add(
+            try add(
                 .usage,
                 isForeign ? .changedInWaldur : .correction,
                 isSeen ? .settled : .open,
@@ -74,10 +74,12 @@ struct RowReconciliation {
             )
         }
         // Corrections of usage, which may be in several rows.
-        if adjusted != .zero { add(.usage, .correction, .settled, adjusted.negated) }
+        if adjusted != .zero {
+            try add(.usage, .correction, .settled, adjusted.negated)
+        }
         for standing in input.book.billing.carries(to: facts.key) {
             let carry = standing.carry
-            add(
+            try add(
                 .usage,
                 carry.cause == .residue ? .rounding : .carried,
                 .settled,
@@ -85,13 +87,13 @@ struct RowReconciliation {
                 note: "carry \(carry.number) (\(carry.cause.rawValue)) from \(carry.from.month)"
             )
         }
-        for standing in input.book.billing.carries(from: facts.key) { add(out: standing) }
+        for standing in input.book.billing.carries(from: facts.key) { try add(out: standing) }
         if let residue = facts.terms[.residue] {
-            add(.usage, .rounding, .settled, ExactDecimal(residue))
+            try add(.usage, .rounding, .settled, ExactDecimal(residue))
         }
     }
 
-    private mutating func add(out standing: CarryStanding) {
+    private mutating func add(out standing: CarryStanding) throws(LedgerError) {
         let carry = standing.carry
         let cause: DifferenceCause
         var open = DifferenceStanding.settled
@@ -116,7 +118,7 @@ struct RowReconciliation {
             }
         }
         let target = standing.target.map { ", in \($0.month)" } ?? ""
-        add(
+        try add(
             .usage,
             cause,
             open,
@@ -126,28 +128,36 @@ struct RowReconciliation {
     }
 
     /// From the figure to tell to what Waldur shows.
-    private mutating func addTelling() {
+    private mutating func addTelling() throws(LedgerError) {
         let figure = facts.figure
         if let waiting = facts.terms[.waiting] {
             // Waldur is told nothing below zero: that part waits for more usage, or for the cut.
             let below = Hundredths(min(figure?.amount.rawValue ?? 0, 0))
-            let step = reported(waiting).subtracting(ExactDecimal(digits: below.rawValue, scale: 2))
+            let step = try reported(waiting)
+                .subtracting(ExactDecimal(digits: below.rawValue, scale: 2))
             let (cause, standing) =
                 below < .zero && step == .zero
                 ? (.correction, .passing) : cause(ofWaiting: waiting)
-            add(.usage, cause, standing, ExactDecimal(waiting), through: step)
+            try add(
+                .usage,
+                cause,
+                standing,
+                ExactDecimal(waiting),
+                through: step,
+                note: cause == .lowered ? loss : nil
+            )
         }
         let confirmed = figure?.confirmed
         let told = ExactDecimal(digits: (confirmed ?? .zero).rawValue, scale: 2)
-        var rest = told.subtracting(facts.shown ?? .zero)
+        var rest = try told.subtracting(facts.shown ?? .zero)
         let open = input.book.submission(facts.key)?.open.last
         if let open, facts.shown?.isExactly(open.amount) ?? false {
             // It has arrived, and nobody has read it back yet.
-            add(.usage, .inFlight, .passing, .zero, note: "submission \(open.number)")
+            try add(.usage, .inFlight, .passing, .zero, note: "submission \(open.number)")
             rest = .zero
         } else if let flying = facts.terms[.inFlight] {
             let note = open.map { "submission \($0.number)" }
-            add(
+            try add(
                 .usage,
                 .inFlight,
                 .passing,
@@ -158,7 +168,7 @@ struct RowReconciliation {
         }
         guard rest != .zero else { return }
         let (cause, standing) = cause(ofShown: facts.shown, confirmed: confirmed)
-        add(
+        try add(
             .usage,
             cause,
             standing,
@@ -172,6 +182,7 @@ struct RowReconciliation {
     private func cause(
         ofWaiting waiting: LedgerAmount
     ) -> (DifferenceCause, DifferenceStanding) {
+        if waiting < .zero, loss != nil { return (.lowered, .open) }
         if let gone = facts.gone { return (gone, .open) }
         guard facts.key.month == input.present else { return (.lateAfterReport, .passing) }
         switch facts.held {
@@ -188,6 +199,15 @@ struct RowReconciliation {
         case .noAccount: return (.noAccount, .open)
         case .refused, .unknown, .unreadable, .notPriced: return (.lateAfterReport, .passing)
         }
+    }
+
+    /// That less is metered than was when Waldur was told; nil where no less is.
+    private var loss: String? {
+        guard let told = input.book.submission(facts.key)?.confirmed else { return nil }
+        let metered = facts.figure?.total ?? Quantity(0)
+        guard metered < told.total else { return nil }
+        return
+            "\(told.total) were metered when submission \(told.number) was told, \(metered) are now"
     }
 
     private func cause(
@@ -242,32 +262,33 @@ struct RowReconciliation {
         let main = usage.first { $0.item.quantity == shown } ?? usage.first
         if due == nil { due = main?.item.unitPrice }
         // The money of the way to here is known only now that the price is.
-        price()
+        try price()
         var billing = usage.map(\.item)
-        let billed = usage.isEmpty ? nil : ExactDecimal.sum(billing.map(\.quantity))
-        let expected = money(toTell)
+        let billed = usage.isEmpty ? nil : try ExactDecimal.sum(billing.map(\.quantity))
+        let expected = try money(toTell)
         if let main {
-            addItem(main.item)
-            for extra in billing where extra.id != main.item.id { addExtra(extra) }
-            addCustomer(main.customer)
-        } else if shown != .zero, let swallowed = addNoItem(shown) {
+            try addItem(main.item)
+            for extra in billing where extra.id != main.item.id { try addExtra(extra) }
+            try addCustomer(main.customer)
+        } else if shown != .zero, let swallowed = try addNoItem(shown) {
             billing = [swallowed]
         }
-        return Reconciliation.RowLine(
+        let cost = facts.items == nil ? nil : try ExactDecimal.sum(billing.map(\.price))
+        return try Reconciliation.RowLine(
             resource: facts.key.resource,
             month: facts.key.month,
             planPeriod: facts.isPlaced ? facts.key.planPeriod : nil,
             component: facts.key.component,
             tenants: facts.tenants,
             unitsPerReported: units,
-            ledger: ExactDecimal(try LedgerAmount(total: figure?.total.rawValue ?? 0)),
+            ledger: ExactDecimal(LedgerAmount(total: figure?.total.rawValue ?? 0)),
             toTell: figure?.told ?? .zero,
-            usage: facts.shown.map { Self.smallest($0, units) },
+            usage: facts.shown == nil ? nil : Self.smallest(facts.shown, units),
             shown: facts.shown,
-            billed: billed.map { Self.smallest($0, units) },
+            billed: billed == nil ? nil : Self.smallest(billed, units),
             price: due,
             expected: expected,
-            cost: facts.items == nil ? nil : ExactDecimal.sum(billing.map(\.price)),
+            cost: cost,
             customer: main?.customer,
             items: billing.map(\.id),
             shares: parts.map(\.share)
@@ -279,21 +300,21 @@ struct RowReconciliation {
     }
 
     /// Puts money to the shares between ledger and usage row.
-    private mutating func price() {
+    private mutating func price() throws(LedgerError) {
         var running = toTell
         for (index, part) in parts.enumerated() {
             guard let step = part.step else { continue }
-            let next = running.subtracting(step)
-            parts[index].share.money = moneyBetween(running, next)
+            let next = try running.subtracting(step)
+            parts[index].share.money = try moneyBetween(running, next)
             running = next
         }
     }
 
-    private mutating func addItem(_ item: WaldurInvoiceItem) {
+    private mutating func addItem(_ item: WaldurInvoiceItem) throws(LedgerError) {
         let shown = facts.shown ?? .zero
-        let difference = shown.subtracting(item.quantity)
+        let difference = try shown.subtracting(item.quantity)
         if difference != .zero {
-            add(
+            try add(
                 .invoice,
                 .changedInWaldur,
                 .open,
@@ -310,19 +331,18 @@ struct RowReconciliation {
                 incident.key == facts.key && incident.kind != .notFlushed
             }
             let number = incident?.incident.number.map { ", by submission \($0)" } ?? ""
-            add(
+            try add(
                 .invoice,
                 .priceFrozenBeforeTurn,
                 .open,
                 .zero,
-                money: cost(item.quantity, due).flatMap { right in
-                    cost(item.quantity, item.unitPrice).map { right.subtracting($0) }
-                },
+                money: cost(item.quantity, due).subtracting(cost(item.quantity, item.unitPrice)),
                 note: "item \(item.id) holds \(item.unitPrice), due is \(due)\(number)"
             )
         }
-        if let stated = cost(item.quantity, item.unitPrice), stated != item.price {
-            add(
+        let stated = try cost(item.quantity, item.unitPrice)
+        if stated != item.price {
+            try add(
                 .invoice,
                 .unexplained,
                 .open,
@@ -333,8 +353,8 @@ struct RowReconciliation {
         }
     }
 
-    private mutating func addExtra(_ item: WaldurInvoiceItem) {
-        add(
+    private mutating func addExtra(_ item: WaldurInvoiceItem) throws(LedgerError) {
+        try add(
             .invoice,
             .secondItemForEndedPeriod,
             .open,
@@ -347,10 +367,12 @@ struct RowReconciliation {
     /// A row that is told and on no invoice, or whose item is one that takes back.
     ///
     /// - Returns: The item that the row's total has overwritten.
-    private mutating func addNoItem(_ shown: ExactDecimal) -> WaldurInvoiceItem? {
-        let quantity = Self.smallest(shown, units)
+    private mutating func addNoItem(
+        _ shown: ExactDecimal
+    ) throws(LedgerError) -> WaldurInvoiceItem? {
+        let quantity = try Self.smallest(shown, units)
         if input.book.isUnpriced(facts.key) {
-            add(.invoice, .componentNotPriced, .open, quantity)
+            try add(.invoice, .componentNotPriced, .open, quantity)
             return nil
         }
         guard let items = facts.items else { return nil }
@@ -360,22 +382,22 @@ struct RowReconciliation {
         guard let swallowed else {
             let cause: DifferenceCause =
                 facts.isPlaced ? .notOnInvoice : .withoutPlanPeriod
-            add(.invoice, cause, .open, quantity, money: money(shown))
+            try add(.invoice, cause, .open, quantity, money: money(shown))
             return nil
         }
-        add(
+        try add(
             .invoice,
             .compensation,
             .open,
             quantity,
-            money: money(shown).map { $0.subtracting(swallowed.item.price) },
+            money: money(shown)?.subtracting(swallowed.item.price),
             note: "the total overwrote item \(swallowed.item.id), which takes back"
         )
         return swallowed.item
     }
 
     /// Whether it is on the invoice of whoever used it.
-    private mutating func addCustomer(_ billed: CustomerID) {
+    private mutating func addCustomer(_ billed: CustomerID) throws(LedgerError) {
         let owner = input.book.resources[facts.key.resourceKey]?
             .customer(at: input.ledger.period.start.start)
         var strangers: [String] = []
@@ -386,7 +408,7 @@ struct RowReconciliation {
             if let customer, customer != billed { strangers.append("\(used) used by \(tenant)") }
         }
         guard !strangers.isEmpty else { return }
-        add(
+        try add(
             .invoice,
             .movedToAnotherCustomer,
             .open,
@@ -406,8 +428,8 @@ struct RowReconciliation {
         money: ExactDecimal? = nil,
         through step: ExactDecimal? = nil,
         note: String? = nil
-    ) {
-        if gap == .usage { left = left.subtracting(quantity) }
+    ) throws(LedgerError) {
+        if gap == .usage { left = try left.subtracting(quantity) }
         parts.append((Share(gap, cause, standing, quantity, money: money, note: note), step))
     }
 
@@ -416,21 +438,33 @@ struct RowReconciliation {
         ExactDecimal(digits: amount.rawValue / Int128(units), scale: 2)
     }
 
-    private func money(_ quantity: ExactDecimal) -> ExactDecimal? {
-        due.flatMap { cost(quantity, $0) }
+    /// nil where no price is known.
+    private func money(_ quantity: ExactDecimal) throws(LedgerError) -> ExactDecimal? {
+        guard let due else { return nil }
+        return try cost(quantity, due)
     }
 
-    private func moneyBetween(_ left: ExactDecimal, _ right: ExactDecimal) -> ExactDecimal? {
-        money(left).flatMap { left in money(right).map { left.subtracting($0) } }
+    private func moneyBetween(
+        _ left: ExactDecimal,
+        _ right: ExactDecimal
+    ) throws(LedgerError) -> ExactDecimal? {
+        guard let due else { return nil }
+        return try cost(left, due).subtracting(cost(right, due))
     }
 
     /// What Waldur bills.
-    private func cost(_ quantity: ExactDecimal, _ price: ExactDecimal) -> ExactDecimal? {
-        quantity.multiplied(by: price)?.roundedAway(places: 2)
+    private func cost(
+        _ quantity: ExactDecimal,
+        _ price: ExactDecimal
+    ) throws(LedgerError) -> ExactDecimal {
+        try quantity.multiplied(by: price).roundedAway(places: 2)
     }
 
-    private static func smallest(_ reported: ExactDecimal?, _ units: UInt64) -> ExactDecimal {
+    private static func smallest(
+        _ reported: ExactDecimal?,
+        _ units: UInt64
+    ) throws(LedgerError) -> ExactDecimal {
         guard let reported else { return .zero }
-        return reported.multiplied(by: ExactDecimal(digits: Int128(units), scale: 0)) ?? .zero
+        return try reported.multiplied(by: ExactDecimal(digits: Int128(units), scale: 0))
     }
 }

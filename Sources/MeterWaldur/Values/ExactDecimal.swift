@@ -3,7 +3,8 @@ package import Meter
 /// A decimal number as it was written, without a detour over floating point.
 ///
 /// Waldur writes amounts as strings (`"12.34"`), prices as JSON numbers that came out of Python's `float`
-/// (`0.003125`, `1e-05`) and quantities with ten decimals; all of them fit here exactly.
+/// (`0.003125`, `1e-05`) and quantities with ten decimals; all of them fit here exactly. Arithmetic is exact
+/// or throws: money and quantities neither wrap nor saturate.
 package struct ExactDecimal: Hashable, Sendable {
     /// The digits as one integer: the value times ten to the `scale`, without trailing zeros.
     package let digits: Int128
@@ -92,20 +93,16 @@ package struct ExactDecimal: Hashable, Sendable {
         return Hundredths(value)
     }
 
-    /// `amount` minus this number, exactly.
-    package func subtracted(from amount: Hundredths) -> ExactDecimal {
-        Self.sum([
-            ExactDecimal(digits: -digits, scale: scale), .init(digits: amount.rawValue, scale: 2),
-        ])
+    /// The same below zero instead of above it.
+    package var negated: ExactDecimal {
+        get throws(LedgerError) { try ExactDecimal.zero.subtracting(self) }
     }
 
-    /// The same below zero instead of above it.
-    package var negated: ExactDecimal { ExactDecimal(digits: 0 &- digits, scale: scale) }
-
-    /// The exact product; nil where it has more digits than fit.
-    package func multiplied(by other: ExactDecimal) -> ExactDecimal? {
+    /// The exact product.
+    package func multiplied(by other: ExactDecimal) throws(LedgerError) -> ExactDecimal {
         let (product, overflow) = digits.multipliedReportingOverflow(by: other.digits)
-        return overflow ? nil : ExactDecimal(digits: product, scale: scale + other.scale)
+        guard !overflow else { throw .overflow }
+        return ExactDecimal(digits: product, scale: scale + other.scale)
     }
 
     /// Rounded to so many decimals, away from zero, as Waldur rounds what an item costs.
@@ -124,8 +121,12 @@ package struct ExactDecimal: Hashable, Sendable {
     }
 
     /// The exact difference.
-    package func subtracting(_ other: ExactDecimal) -> ExactDecimal {
-        Self.sum([self, other.negated])
+    package func subtracting(_ other: ExactDecimal) throws(LedgerError) -> ExactDecimal {
+        let scale = max(scale, other.scale)
+        let (digits, overflow) = try digits(at: scale)
+            .subtractingReportingOverflow(try other.digits(at: scale))
+        guard !overflow else { throw .overflow }
+        return ExactDecimal(digits: digits, scale: scale)
     }
 
     /// A ledger's amount, in smallest units.
@@ -147,22 +148,46 @@ package struct ExactDecimal: Hashable, Sendable {
         return nil
     }
 
-    /// The exact sum; wraps beyond 38 digits, which no number of Waldur's reaches.
-    package static func sum(_ numbers: [ExactDecimal]) -> ExactDecimal {
-        let scale = numbers.map(\.scale).max() ?? 0
-        var sum: Int128 = 0
-        for number in numbers {
-            var digits = number.digits
-            for _ in number.scale..<scale { digits = digits &* 10 }
-            sum = sum &+ digits
+    /// The exact sum.
+    package static func sum(
+        _ numbers: some Sequence<ExactDecimal>
+    ) throws(LedgerError) -> ExactDecimal {
+        var sum = ExactDecimal.zero
+        for number in numbers { sum = try sum.adding(number) }
+        return sum
+    }
+
+    /// The exact sum of two.
+    package func adding(_ other: ExactDecimal) throws(LedgerError) -> ExactDecimal {
+        let scale = max(scale, other.scale)
+        let (digits, overflow) = try digits(at: scale)
+            .addingReportingOverflow(try other.digits(at: scale))
+        guard !overflow else { throw .overflow }
+        return ExactDecimal(digits: digits, scale: scale)
+    }
+
+    /// The digits with so many of them behind the point, which are no fewer than there are.
+    private func digits(at scale: Int) throws(LedgerError) -> Int128 {
+        var digits = digits
+        for _ in self.scale..<scale where digits != 0 {
+            let (next, overflow) = digits.multipliedReportingOverflow(by: 10)
+            guard !overflow else { throw .overflow }
+            digits = next
         }
-        return ExactDecimal(digits: sum, scale: scale)
+        return digits
     }
 
     private static let digitsMax = 36
 }
 
 extension ExactDecimal: CustomStringConvertible {
+    /// Written with so many decimals at least, such as money with two.
+    package func text(placesMin: Int) -> String {
+        guard scale < placesMin else { return description }
+        return description + (scale == 0 ? "." : "")
+            + String(repeating: "0", count: placesMin - scale)
+    }
+
     /// The shortest way to write it without an exponent.
     package var description: String {
         let magnitude = String(digits.magnitude)

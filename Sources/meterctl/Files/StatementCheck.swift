@@ -19,7 +19,7 @@ enum StatementCheck {
         return Set(keys)
     }
 
-    /// Whether a book has the decision that a head names.
+    /// Whether a book is whole and has the decision that a head names.
     ///
     /// - Parameter publicKeys: nil where nobody says whom to trust: only the contents are checked then.
     static func finding(
@@ -32,16 +32,19 @@ enum StatementCheck {
             head = try SignedBookHead(bytes, publicKeys: publicKeys)
         } catch {
             let detail = "the head \(error)"
-            return Finding(file: "book", kind: "head", state: .damaged, detail: detail)
+            return Finding(file: "head", kind: "head", state: .damaged, detail: detail)
         }
         var found: BookHash?
         var last: UInt64 = 0
-        _ = try Book.read(disk) { entry in
+        let recovery = try Book.read(disk) { entry in
             if entry.number == head.number { found = entry.hash }
             last = max(last, entry.number)
         }
         let detail: String
-        if let found {
+        if let damage = recovery.damage.first {
+            // What follows damage is read all the same; the chain no longer proves it.
+            detail = "\(damage)"
+        } else if let found {
             detail =
                 found == head.hash
                 ? "has decision \(head.number) as the head says, and \(last - head.number) since; signed "
@@ -51,7 +54,7 @@ enum StatementCheck {
             detail =
                 "ends with decision \(last), the head names \(head.number): its end was cut off"
         }
-        let isGood = found == head.hash
+        let isGood = found == head.hash && recovery.damage.isEmpty
         return Finding(
             file: "book",
             kind: "head",

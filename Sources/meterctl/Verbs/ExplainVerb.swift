@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Meter
 internal import MeterWaldur
 
 struct ExplainVerb: Verb {
@@ -27,7 +28,8 @@ struct ExplainVerb: Verb {
     @OptionGroup var output: OutputOptions
 
     static let columns: [Column] = [
-        .text("step"), .text("what"), .number("amount"), .number("events"), .prose("detail"),
+        .text("step"), .text("what"), .number("amount"), .text("unit"), .number("events"),
+        .prose("detail"),
     ]
 
     func perform() async throws(CommandFailure) {
@@ -50,45 +52,52 @@ struct ExplainVerb: Verb {
                 + (withoutSources ? [("sources", "false")] : []) + waldur.query,
             naming: [.tenant(tenant), .agent(agent, of: tenant)]
         )
-        output.show(Self.steps(answer.json), document: answer.text, nothing: "nothing was metered")
+        output.show(
+            Self.steps(answer.json, isForPeople: output.output == .table),
+            document: answer.text,
+            nothing: "nothing was metered"
+        )
         for damage in answer.json.list("sources.damage") {
             Terminal.talk("damage: \(damage.cell)")
         }
     }
 
     /// The walk as rows, from the figure down.
-    static func steps(_ found: JSONValue) -> Table {
+    ///
+    /// - Parameter isForPeople: Submissions that were confirmed and followed by others are one row.
+    static func steps(_ found: JSONValue, isForPeople: Bool) -> Table {
         var table = Table("steps", columns)
         let unit = found.cell("unit")
         table.add(
-            "metered",
-            found.cell("component"),
-            found.cell("metered"),
-            found.cell("events"),
-            "\(found.cell("period")) of \(found.cell("tenant"))/\(found.cell("agent")), in \(unit)"
+            "metered", found.cell("component"), found.cell("metered"), unit, found.cell("events"),
+            "\(found.cell("period")) of \(found.cell("tenant"))/\(found.cell("agent"))"
         )
-        for row in found.list("rows") { add(row, to: &table) }
+        for row in found.list("rows") {
+            add(row, of: found, to: &table)
+            add(submissions: row, isForPeople: isForPeople, to: &table)
+        }
         for usage in found.list("unassigned") {
             table.add(
-                "unassigned", usage.cell("reason"), usage.cell("metered"), "",
+                "unassigned", usage.cell("reason"), usage.cell("metered"), unit, "",
                 "since \(usage.cell("since")); meterctl map set"
             )
         }
         for correction in found.list("corrections") {
             table.add(
-                "correction", "", correction.cell("amount"), "",
+                "correction", "", correction.cell("amount"), unit, "",
                 "access \(correction.cell("access")), resource \(correction.cell("resource"))"
             )
         }
         for part in found.list("outcomes") {
             table.add(
-                "of which", part.cell("component"), part.cell("metered"), part.cell("events"), ""
+                "of which", part.cell("component"), part.cell("metered"), unit,
+                part.cell("events"), ""
             )
         }
         for day in found.list("days") {
             let bound = day.cell("resource")
             table.add(
-                "day", day.cell("day"), day.cell("metered"), day.cell("events"),
+                "day", day.cell("day"), day.cell("metered"), unit, day.cell("events"),
                 bound.isEmpty
                     ? day.cell("unassigned")
                     : "\(day.cell("class")), access \(day.cell("boundAccess")), resource \(bound)"
@@ -96,60 +105,115 @@ struct ExplainVerb: Verb {
         }
         for file in found.list("files") {
             table.add(
-                "file", file.cell("file"), file.cell("metered"), file.cell("events"),
+                "file", file.cell("file"), file.cell("metered"), unit, file.cell("events"),
                 file.cell("from").isEmpty
                     ? ""
                     : "journal [\(file.cell("from")), \(file.cell("to"))), minutes "
                         + "\(file.cell("firstMinute")) to \(file.cell("lastMinute"))"
             )
         }
-        for source in found.list("sources.lines") { add(source: source, to: &table) }
+        for source in found.list("sources.lines") { add(source: source, unit, to: &table) }
         return table
     }
 
-    private static func add(_ row: JSONValue, to table: inout Table) {
+    private static func add(_ row: JSONValue, of found: JSONValue, to table: inout Table) {
         let name = row.cell("class")
+        let resource = "resource \(row.cell("resource"))"
         guard !row.cell("planPeriod").isEmpty else {
             return table.add(
-                "row", name.isEmpty ? "not read yet" : name, row.cell("metered"), "",
-                "resource \(row.cell("resource"))"
+                "row", name.isEmpty ? "not read yet" : name, row.cell("metered"),
+                found.cell("unit"), "", resource
             )
         }
         let plan = row.cell("plan").isEmpty ? row.cell("planPeriod") : row.cell("plan")
-        table.add(
-            "row", "plan \(plan)", row.cell("metered"), "",
-            "of \(row.cell("rowMetered")) \(row.cell("unit")) of \(row.cell("toldAs")) on resource "
-                + "\(row.cell("resource")); to tell \(row.cell("toTell")), confirmed "
-                + (row.cell("confirmed").isEmpty ? "nothing" : row.cell("confirmed"))
+        let unit = row.cell("unit")
+        let told = row.cell("reportedUnit")
+        var detail = [resource]
+        if row.cell("toldAs") != found.cell("component") {
+            detail.append("told as \(row.cell("toldAs"))")
+        }
+        if row.cell("rowMetered") != row.cell("metered") {
+            detail.append("all agents together \(Readable.grouped(row.cell("rowMetered"))) \(unit)")
+        }
+        let confirmed = row.cell("confirmed")
+        detail.append(
+            "to tell \(Readable.grouped(row.cell("toTell"))) \(told), confirmed "
+                + (confirmed.isEmpty ? "nothing" : Readable.grouped(confirmed))
         )
-        for (term, amount) in (row["terms"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
-            table.add("term", term, amount.cell, "", row.cell("unit"))
+        table.add(
+            "row", "plan \(plan)", row.cell("metered"), found.cell("unit"), "",
+            detail.joined(separator: "; ")
+        )
+        let terms = row["terms"]?.object ?? [:]
+        for term in terms.keys.sorted(by: isBefore) {
+            table.add(
+                incoming.contains(term) ? "term in" : "term out", term, terms[term]?.cell ?? "",
+                unit, "", ""
+            )
         }
         for adjustment in row.list("adjustments") {
             table.add(
-                "adjustment", adjustment.cell("number"), adjustment.cell("amount"), "",
+                "adjustment", adjustment.cell("number"), adjustment.cell("amount"), unit, "",
                 "\(adjustment.cell("kind")) by \(adjustment.cell("author")), "
                     + "\(adjustment.cell("made")): \(adjustment.cell("reason"))"
             )
         }
         for carry in row.list("carries") {
             let target = carry.cell("landsIn")
+            let isOut = carry.cell("direction") == "out" && !target.isEmpty
             table.add(
-                "carry \(carry.cell("direction"))", carry.cell("number"), carry.cell("amount"), "",
+                "carry \(carry.cell("direction"))", carry.cell("number"), carry.cell("amount"),
+                unit, "",
                 "\(carry.cell("cause")) of \(carry.cell("month")), \(carry.cell("state"))"
-                    + (target.isEmpty ? "" : ", in \(target)")
-            )
-        }
-        for told in row.list("submissions") {
-            table.add(
-                "submission", told.cell("number"), told.cell("amount"), "",
-                "total \(told.cell("total")), intended \(told.cell("intended")), "
-                    + "\(told.cell("outcome")) \(told.cell("settled"))"
+                    + (isOut ? " in \(target)" : "")
             )
         }
     }
 
-    private static func add(source: JSONValue, to table: inout Table) {
+    /// Terms that with what was metered make up what the others have of it.
+    private static let incoming: [String] = [LedgerTerm.opening, .adjusted, .carriedIn].map {
+        "\($0)"
+    }
+
+    private static func isBefore(_ one: String, _ other: String) -> Bool {
+        let (first, second) = (incoming.firstIndex(of: one), incoming.firstIndex(of: other))
+        guard first == nil, second == nil else {
+            return first ?? incoming.count < second ?? incoming.count
+        }
+        return one < other
+    }
+
+    /// What is always shown of the submissions that were confirmed.
+    private static let confirmedShownMax = 3
+
+    private static func add(
+        submissions row: JSONValue,
+        isForPeople: Bool,
+        to table: inout Table
+    ) {
+        let all = row.list("submissions")
+        let confirmed = all.filter { $0.cell("outcome") == "confirmed" }
+        let earlier = isForPeople ? confirmed.dropLast(confirmedShownMax) : []
+        // One alone is told as shortly as that it is left out.
+        let folded = Set((earlier.count > 1 ? earlier : []).map { $0.cell("number") })
+        if let first = earlier.first, let last = earlier.last, !folded.isEmpty {
+            table.add(
+                "submission", "\(first.cell("number")) to \(last.cell("number"))",
+                last.cell("amount"), row.cell("reportedUnit"), "",
+                "\(folded.count) earlier totals up to this one, all confirmed; each: -o csv"
+            )
+        }
+        for told in all where !folded.contains(told.cell("number")) {
+            table.add(
+                "submission", told.cell("number"), told.cell("amount"), row.cell("reportedUnit"),
+                "",
+                "of \(Readable.grouped(told.cell("total"))) metered; intended "
+                    + "\(told.cell("intended")), \(told.cell("outcome")) \(told.cell("settled"))"
+            )
+        }
+    }
+
+    private static func add(source: JSONValue, _ unit: String, to table: inout Table) {
         let id = source.cell("source")
         var detail: [String] = []
         if !source.cell("firstNumber").isEmpty {
@@ -170,7 +234,7 @@ struct ExplainVerb: Verb {
         }
         table.add(
             "source", id.isEmpty ? "HTTP, principal \(source.cell("principal"))" : id,
-            source.cell("metered"), source.cell("events"), detail.joined(separator: "; ")
+            source.cell("metered"), unit, source.cell("events"), detail.joined(separator: "; ")
         )
     }
 }

@@ -9,7 +9,8 @@ struct ReconcileVerb: Verb {
             Reads a month from Waldur now, and changes nothing there. Quantities are in the component's \
             smallest unit, costs in Waldur's currency. Each difference is divided among its causes; those \
             that are so by a rule or a decision are counted by cause, and listed with --all, as is what \
-            bills no usage, so that each invoice adds up. Exits 2 where a person has to act.
+            bills no usage, so that each invoice adds up. Claims are of all usage: they are compared once, \
+            whichever Waldur it is told to. Exits 2 where a person has to act.
 
               meterctl reconcile
               meterctl reconcile --period 2026-11 --all
@@ -42,10 +43,14 @@ struct ReconcileVerb: Verb {
         ]
     }
 
-    static let invoiceColumns: [Column] = [
-        .text("waldur").forProgramsOnly, .text("customer"), .number("items"), .number("expected"),
-        .number("usage"), .number("not usage"), .number("total"), .number("unexplained"),
-    ]
+    static func invoiceColumns(several: Bool) -> [Column] {
+        let waldur = Column.text("waldur")
+        return [
+            several ? waldur : waldur.forProgramsOnly, .text("customer"), .text("tenants"),
+            .number("items"), .number("expected"), .number("usage"), .number("not usage"),
+            .number("total"), .number("unexplained"),
+        ]
+    }
 
     func perform() async throws(CommandFailure) {
         let answer = try await server.call(
@@ -58,7 +63,8 @@ struct ReconcileVerb: Verb {
             naming: tenant.map { [.tenant($0)] } ?? []
         )
         let found = answer.json.list("reconciliations")
-        let compared = found.flatMap { $0.list("claims") + $0.list("rows") }
+        let claims = answer.json.list("claims")
+        let compared = claims.flatMap { $0.list("lines") } + found.flatMap { $0.list("rows") }
         if let tenant, compared.isEmpty { await server.hint([.tenant(tenant)]) }
         let items = found.flatMap { $0.list("items") }
         let isForPeople = output.output == .table
@@ -75,33 +81,44 @@ struct ReconcileVerb: Verb {
         )
         let invoices = found.flatMap { $0.list("invoices") }
         if isForPeople, !invoices.isEmpty {
-            output.show(Table("invoices", Self.invoiceColumns, of: invoices))
+            output.show(
+                Table("invoices", Self.invoiceColumns(several: found.count > 1), of: invoices))
         }
-        for reconciliation in found { Self.say(reconciliation) }
-        try conclude(found, compared)
-    }
-
-    /// How one Waldur's month stands, beside the table.
-    private static func say(_ found: JSONValue) {
-        let counts = found["counts"] ?? .null
-        let explained = (found.list("claims") + found.list("rows"))
-            .filter { $0.cell("state") == "explained" }
-            .flatMap { Set($0.list("causes").map { $0.cell("cause") }) }
-        let causes = Dictionary(grouping: explained) { $0 }.sorted { $0.key < $1.key }
-            .map { "\($0.key) \($0.value.count)" }.joined(separator: ", ")
-        Terminal.talk(
-            "\(found.cell("waldur")), \(found.cell("month")): \(counts.cell("equal")) equal, "
-                + "\(counts.cell("explained")) explained"
-                + (causes.isEmpty ? "" : " (\(causes))")
-                + ", \(counts.cell("in-flight")) in flight, "
-                + "\(counts.cell("differs")) differ"
-        )
-        if !found.isTrue("seesItems") {
+        for comparison in claims {
+            let whose = claims.count > 1 ? ", \(comparison.cell("waldurs"))" : ""
+            Self.say("claims", whose, comparison, "lines")
+        }
+        for reconciliation in found {
+            Self.say(reconciliation.cell("waldur"), "", reconciliation, "rows")
+        }
+        if found.contains(where: { !$0.isTrue("seesItems") }) {
             Terminal.talk(
                 "the account sees no invoice items, so nothing is said of what is billed; make it owner "
                     + "or manager of the provider"
             )
         }
+        try conclude(found, compared)
+    }
+
+    /// How the lines of one comparison stand, beside the table.
+    private static func say(
+        _ subject: String,
+        _ whose: String,
+        _ found: JSONValue,
+        _ lines: String
+    ) {
+        let counts = found["counts"] ?? .null
+        let explained = found.list(lines).filter { $0.cell("state") == "explained" }
+            .flatMap { Set($0.list("causes").map { $0.cell("cause") }) }
+        let causes = Dictionary(grouping: explained) { $0 }.sorted { $0.key < $1.key }
+            .map { "\($0.key) \($0.value.count)" }.joined(separator: ", ")
+        Terminal.talk(
+            "\(subject), \(found.cell("month"))\(whose): \(counts.cell("equal")) equal, "
+                + "\(counts.cell("explained")) explained"
+                + (causes.isEmpty ? "" : " (\(causes))")
+                + ", \(counts.cell("in-flight")) in flight, "
+                + "\(counts.cell("differs")) differ"
+        )
     }
 
     private func conclude(
@@ -137,7 +154,7 @@ struct ReconcileVerb: Verb {
         let money = cause.cell("money")
         let note = cause.cell("note")
         return cause.cell("cause") + " " + (quantity.isEmpty ? "unknown" : quantity)
-            + (money.isEmpty || money == "0" ? "" : " (\(money))")
+            + (money.contains { $0 != "0" && $0 != "." } ? " (\(money))" : "")
             + (note.isEmpty ? "" : ": \(note)")
     }
 }

@@ -87,9 +87,12 @@ struct VerifyVerb: Verb {
             throw CommandFailure(
                 .damage,
                 damaged == 1 ? "damage was found" : "damage was found in \(damaged) places",
-                next: keys == nil || head != nil
-                    ? "keep the directory as it is, and restore the named files from a copy"
-                    : "ask for the statement again: meterctl statement render"
+                next: head != nil
+                    ? "try another head of that time; where it says the same, keep the directory as it is, and "
+                        + "restore the book from a copy"
+                    : keys == nil
+                        ? "keep the directory as it is, and restore the named files from a copy"
+                        : "ask for the statement again: meterctl statement render"
             )
         }
     }

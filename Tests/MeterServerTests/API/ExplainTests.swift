@@ -36,6 +36,7 @@ struct ExplainTests {
         let row = try #require(found["rows"]?.array?.first)
         #expect(row["rowMetered"]?.string == "13000" && row["plan"]?.string == "Basic")
         #expect(row["confirmed"]?.string == "13.00" && row["unit"]?.string == "token")
+        #expect(row["reportedUnit"]?.string == "kilotoken")
         let told = row["submissions"]?.array ?? []
         #expect(told.map { $0["number"]?.string } == ["1", "2"])
         #expect(told.map { $0["outcome"]?.string } == ["refused", "confirmed"])
@@ -43,7 +44,7 @@ struct ExplainTests {
         let day = try #require(found["days"]?.array?.first)
         #expect(day["resource"]?.string == BillingTests.own && day["class"]?.string == "live")
         // As a person sees it.
-        let steps = ExplainVerb.steps(found)
+        let steps = ExplainVerb.steps(found, isForPeople: true)
         #expect(steps.rows.map { $0[0] }.contains("submission"))
         #expect(steps.rows.first?[2] == "12345")
     }
@@ -80,7 +81,7 @@ struct ExplainTests {
         #expect(lines?.array?.count == 1 && lines?.array?.first?["source"] == .null)
         let part = try #require(found["outcomes"]?.array?.first)
         #expect(part["component"]?.string == "in (error)" && part["metered"]?.string == "55")
-        let steps = ExplainVerb.steps(found)
+        let steps = ExplainVerb.steps(found, isForPeople: true)
         #expect(steps.rows.contains { $0[0] == "of which" && $0[1] == "in (error)" })
         let without = try await server.call("GET", target + "&sources=false").json
         #expect(without["sources"] == .null && without["metered"]?.string == "12400")
@@ -97,5 +98,68 @@ struct ExplainTests {
         #expect(found["rows"]?.array == [])
         let bare = try await server.call("GET", "/admin/v1/explain?tenant=acme&agent=one")
         #expect(bare.status == 400)
+    }
+
+    @Test
+    func `where the kept journal is gone, explain, void and recount refuse and name the date`()
+        async throws
+    {
+        let server = try await TestServer(options: { options in
+            options.journal = Journal.Options(fileBytesMax: 4_096, bufferBytesMax: 1 << 16)
+            options.keptJournalBytes = 8 << 10
+        })
+        let engine = server.context.engine
+        let key = try await server.makeKey(
+            #"{"kind":"http","platform":["acme"],"scopes":["ingest"]}"#
+        )
+        // Of this month and older than what is kept: as many bytes as make the oldest files go.
+        var since: Timestamp?
+        for round in 0..<200 where since == nil {
+            let events = (0..<20).map { number in
+                CloudEventTests.event(
+                    [
+                        "id": "\"\(round)-\(number)\"", "time": "\"\(server.now)\"",
+                        "subject": "\"one\"",
+                    ],
+                    data: ["tenant": "\"acme\"", "amounts": "{\"in\":1}"]
+                )
+            }
+            let sent = try await server.call(
+                "POST", "/api/v1/events", "[" + events.joined(separator: ",") + "]", key: key
+            )
+            #expect(sent.status == 200, "\(sent.text)")
+            if let pending = engine.beginCheckpoint() { _ = try engine.finishCheckpoint(pending) }
+            since = try engine.keptJournal.keptSince()
+        }
+        let kept = TimeText.text(try #require(since)) ?? "never"
+
+        let target = "/admin/v1/explain?tenant=acme&agent=one&component=in"
+        let refused = try await server.call("GET", target)
+        #expect(refused.status == 410 && refused.text.contains(kept), "\(refused.text)")
+        #expect(refused.text.contains("urn:meter:problem:kept-no-longer"))
+        // What needs no journal is still explained.
+        let without = try await server.call("GET", target + "&sources=false")
+        #expect(without.status == 200 && without.json["metered"]?.string != "0")
+        #expect(sum(without.json["days"]) == sum(without.json["files"]))
+
+        let month = try #require(BillingMonth(of: server.context.clock.now(), in: .utc))
+        let first = RFC3339.text(month.start(in: .utc))
+        let present = try #require(Minute(server.context.clock.now()))
+        let void =
+            "{\"kind\":\"void\",\"tenant\":\"acme\",\"agent\":\"one\",\"from\":\"\(first)\","
+            + "\"to\":\"\(RFC3339.text(present))\"}"
+        let voided = try await server.call("POST", "/admin/v1/adjustments/plan", void)
+        #expect(voided.status == 409 && voided.text.contains(kept), "\(voided.text)")
+
+        let begun = try await server.call(
+            "POST", "/admin/v1/recounts", "{\"month\":\"\(month)\"}"
+        )
+        var recount = begun
+        for _ in 0..<400 where recount.status < 400 && recount.json["state"]?.string != "done" {
+            try await Task.sleep(for: .milliseconds(25))
+            let number = begun.json["number"]?.string ?? "1"
+            recount = try await server.call("GET", "/admin/v1/recounts/\(number)")
+        }
+        #expect(recount.status == 410 && recount.text.contains(kept), "\(recount.text)")
     }
 }

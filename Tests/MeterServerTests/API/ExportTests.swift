@@ -144,6 +144,18 @@ struct ExportTests {
         #expect(rewritten.detail.contains("written anew"), "\(rewritten)")
         let stranger = String(repeating: "0", count: 64)
         #expect(try check(bytes, server.data, stranger).state == .damaged)
+        // A head that was changed is none of the book's faults.
+        var forged = bytes
+        forged[reply.text.utf8.count / 8] ^= 1
+        let wrong = try check(forged, server.data, trusted)
+        #expect(wrong.state == .damaged && wrong.file == "head", "\(wrong)")
+        // A byte in the book's middle, before the decision that the head names.
+        let flipped = try TemporaryDirectory()
+        var book = Array(try Data(contentsOf: URL(filePath: server.data + "/book.mb")))
+        book[book.count / 2] ^= 1
+        try Data(book).write(to: URL(filePath: flipped.path + "/book.mb"))
+        let broken = try check(bytes, flipped.path, trusted)
+        #expect(broken.state == .damaged && broken.file == "book", "\(broken)")
         // A statement's route does not hand out heads.
         let form = try await server.call(
             "GET", "/admin/v1/statements/2026-01/acme?format=book-head")

@@ -21,10 +21,12 @@ final class TestServer: Sendable {
 
     /// - Parameters:
     ///   - disk: Puts something between engine and files, such as faults.
+    ///   - change: Makes the engine's limits others than the operator could set.
     ///   - reporting: What the administration asks of Waldurs.
     init(
         _ arguments: [String] = [],
         disk wrapped: (POSIXDisk) -> any Disk = { $0 },
+        options change: (inout EngineOptions) -> Void = { _ in },
         reporting: (ServerContext) -> (any ReportingControl)? = { _ in nil }
     ) async throws {
         let path = (directory?.path ?? "") + "/data"
@@ -47,10 +49,12 @@ final class TestServer: Sendable {
             isInsecure: false
         )
         var random = SystemRandomNumberGenerator()
+        var options = EngineOptions(configuration)
+        change(&options)
         let (engine, _) = try Engine.open(
             disk: wrapped(disk),
             policy: policy,
-            options: EngineOptions(configuration),
+            options: options,
             random: &random
         )
         let metrics = ServerMetrics()

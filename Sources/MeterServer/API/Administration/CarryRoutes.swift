@@ -101,7 +101,7 @@ struct CarryRoutes {
         let quantity = ExactDecimal(carry.amount, unitsPerReported: units)
         let difference = landing?.price.flatMap { ExactDecimal($0) }.flatMap { now in
             carry.price.flatMap { ExactDecimal($0) }.flatMap { own in
-                quantity?.multiplied(by: ExactDecimal.sum([now, own.negated]))
+                try? quantity?.multiplied(by: now.subtracting(own))
             }
         }
         return .object([

@@ -114,7 +114,7 @@ private struct Credit {
         )
         self.quantity = quantity
         amount = standing.carry.price.flatMap { ExactDecimal($0) }.flatMap { price in
-            quantity?.multiplied(by: price)
+            try? quantity?.multiplied(by: price)
         }
         unit = book.components[from.component]?.reportedUnit
         plan =

@@ -178,21 +178,10 @@ package struct ReconciliationRequest: Sendable {
     package var month: BillingMonth?
     /// nil for all.
     package var tenant: Name?
-    /// What emitters claim.
-    package var sources: [SourceSummary]
-    /// How many milliseconds an event may lie back when it arrives.
-    package var horizon: Int64
 
-    package init(
-        month: BillingMonth? = nil,
-        tenant: Name? = nil,
-        sources: [SourceSummary],
-        horizon: Int64
-    ) {
+    package init(month: BillingMonth? = nil, tenant: Name? = nil) {
         self.month = month
         self.tenant = tenant
-        self.sources = sources
-        self.horizon = horizon
     }
 }
 

@@ -119,15 +119,10 @@ final class WaldurReporting: ReportingControl {
         let began = now()
         let found: Reconciliation
         do throws(ReporterTrouble) {
-            found = try await service.reconcile(
-                month: request.month,
-                tenant: request.tenant,
-                sources: request.sources,
-                horizon: request.horizon
-            )
+            found = try await service.reconcile(month: request.month, tenant: request.tenant)
         } catch { throw .unavailable(error) }
         // Said of everything, or of nothing.
-        if request.tenant == nil, request.month == nil, found.isSettled {
+        if request.tenant == nil, request.month == nil, found.isClean {
             reconciled.withLock { $0 = began }
         }
         return [found]

@@ -100,8 +100,8 @@ extension ExplainedSources {
                 throw .unavailable("The kept journal could not be read: \(error).")
             }
             throw .keptNoLonger(
-                "\(gone.sentence). `sources=false` explains the figure without the sources that its "
-                    + "events came from."
+                "\(gone.sentence). `sources=false` (`meterctl explain --without-sources`) explains the "
+                    + "figure without the sources that its events came from."
             )
         }
         damage = reading.damage.map(\.description)

@@ -163,6 +163,7 @@ struct Explanation {
             JSONMember("planFrom", .optional(standing.map { RFC3339.text($0.start) })),
             JSONMember("planTo", .optional(standing?.end.map(RFC3339.text))),
             JSONMember("unit", .string(book.baseUnit(key.told, of: key.resource))),
+            JSONMember("reportedUnit", .optional(book.reportedUnit(key.told, of: key.resource))),
             JSONMember("rowMetered", .optional(figure?.total)),
             JSONMember(
                 "terms",

@@ -42,7 +42,7 @@ struct ExportRoutes {
         switch format {
         case .json: return .json(export.json)
         case .csv: return Self.table(export.csv)
-        case .focus: return Self.table(FocusColumns(export, zone: ledger.zone).csv)
+        case .focus: return Self.table(try FocusColumns(export, zone: ledger.zone).csv())
         }
     }
 

@@ -26,22 +26,33 @@ struct FocusColumns {
         self.zone = zone
     }
 
-    var csv: CSVText {
+    /// - Throws: ``Problem`` where a quantity is too large to be exact.
+    func csv() throws(Problem) -> CSVText {
         var table = CSVText(Self.columns)
-        for line in export.lines { for row in rows(of: line) { table.add(row) } }
+        do throws(LedgerError) {
+            for line in export.lines {
+                for row in try rows(of: line) { table.add(row) }
+            }
+        } catch {
+            throw .unavailable("\(export.period.month) cannot be exported: \(error).")
+        }
         return table
     }
 
-    private func rows(of line: UsageExport.Line) -> [[CSVText.Cell]] {
+    private func rows(of line: UsageExport.Line) throws(LedgerError) -> [[CSVText.Cell]] {
         let component = line.billing.key.account.component
-        let corrections = line.corrections.map { correction in
-            (correction, reported(correction.amount, line))
+        var corrections: [(UsageExport.Correction, ExactDecimal)] = []
+        for correction in line.corrections {
+            corrections.append((correction, try reported(correction.amount, line)))
         }
         // What is billed in the row and belongs to it.
         let whole =
-            line.billing.told.map { ExactDecimal(digits: $0.figure.told.rawValue, scale: 2) }
-            ?? (try? LedgerAmount(total: line.billing.metered.rawValue)).map { reported($0, line) }
-        let own = (whole ?? .zero).subtracting(ExactDecimal.sum(corrections.map(\.1)))
+            if let told = line.billing.told {
+                ExactDecimal(digits: told.figure.told.rawValue, scale: 2)
+            } else {
+                try reported(LedgerAmount(total: line.billing.metered.rawValue), line)
+            }
+        let own = try whole.subtracting(ExactDecimal.sum(corrections.map(\.1)))
         var rows = [
             row(
                 line,
@@ -70,12 +81,15 @@ struct FocusColumns {
     }
 
     /// In the reported unit; what no decimal is, rounded down as it is told.
-    private func reported(_ amount: LedgerAmount, _ line: UsageExport.Line) -> ExactDecimal {
+    private func reported(
+        _ amount: LedgerAmount,
+        _ line: UsageExport.Line
+    ) throws(LedgerError) -> ExactDecimal {
         if let exact = ExactDecimal(amount, unitsPerReported: line.unitsPerReported) {
             return exact
         }
-        let rounded = try? Rounding.down(amount, unitsPerReported: line.unitsPerReported)
-        return ExactDecimal(digits: (rounded?.amount ?? .zero).rawValue, scale: 2)
+        let rounded = try Rounding.down(amount, unitsPerReported: line.unitsPerReported)
+        return ExactDecimal(digits: rounded.amount.rawValue, scale: 2)
     }
 
     private func row(

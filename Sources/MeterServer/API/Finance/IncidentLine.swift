@@ -9,14 +9,15 @@ struct IncidentLine {
     let found: Timestamp
 
     /// Waldur's money that the invoice lacks (above zero) or has too much of, as far as the prices are known:
-    /// all of what can no longer be told, otherwise the difference of the two prices.
+    /// all of what can no longer be told, otherwise the difference of the two prices. nil, too, for more than an
+    /// exact number holds.
     var difference: ExactDecimal? {
         guard let due = incident.duePrice.flatMap({ ExactDecimal($0) }),
             let quantity = ExactDecimal(incident.quantity.description)
         else { return nil }
-        if incident.kind == .notFlushed { return quantity.multiplied(by: due) }
+        if incident.kind == .notFlushed { return try? quantity.multiplied(by: due) }
         guard let frozen = incident.frozenPrice.flatMap({ ExactDecimal($0) }) else { return nil }
-        return quantity.multiplied(by: ExactDecimal.sum([due, frozen.negated]))
+        return try? quantity.multiplied(by: due.subtracting(frozen))
     }
 
     /// What happened and what to ask for.

@@ -10,6 +10,10 @@ struct StatementContents {
     let closing: PeriodClosed
     private let reading: TenantLedger.Reading
     private let billing: BillingStatement
+    /// None in a later revision than the first.
+    private let lines: [QuotedLine]
+    /// What all lines with a known price come to; nil where there is none.
+    private let total: ExactDecimal?
     private let carries: [CarryStanding]
     private let adjustments: [AdjustmentStanding]
     private let corrections: [Correction]
@@ -43,6 +47,25 @@ struct StatementContents {
             row.waldur == period.waldur && row.month == period.month
                 && own.contains(row.resourceKey)
         }
+        do throws(LedgerError) {
+            var quoted: [QuotedLine] = []
+            for line in closing.revision == 1 ? billing.lines : [] {
+                quoted.append(try QuotedLine(line, in: period, book))
+            }
+            let amounts = quoted.compactMap(\.amount)
+            lines = quoted
+            total = amounts.isEmpty ? nil : try ExactDecimal.sum(amounts)
+            corrections = try Self.corrections(
+                of: tenant,
+                in: period,
+                after: before?.closed.lastAdjustment ?? 0,
+                book
+            )
+        } catch {
+            throw .unavailable(
+                "The amounts of \(tenant) in \(period.month) cannot be added up: \(error)."
+            )
+        }
         carries = book.billing.carries.values
             .filter { isOwn($0.carry.from) || $0.target.map(isOwn) ?? false }
             .filter { standing in
@@ -55,12 +78,6 @@ struct StatementContents {
             .filter { isOwn($0.adjustment.key) }
             .filter { $0.adjustment.number > before?.closed.lastAdjustment ?? 0 }
             .sorted { $0.adjustment.number < $1.adjustment.number }
-        corrections = Self.corrections(
-            of: tenant,
-            in: period,
-            after: before?.closed.lastAdjustment ?? 0,
-            book
-        )
         accepted = gaps.compactMap { gap in
             book.acceptanceReason(of: gap).map { (gap: gap, reason: $0) }
         }
@@ -84,34 +101,33 @@ struct StatementContents {
         in period: BillingPeriod,
         after number: UInt64,
         _ book: BookState
-    ) -> [Correction] {
-        book.billing.corrections.values.filter { $0.number > number }
-            .sorted { $0.number < $1.number }
-            .flatMap { standing in
-                var sums: [CorrectionCell: LedgerAmount] = [:]
-                for line in standing.lines
-                where line.tenant == tenant && period.contains(line.minute) {
-                    let cell = CorrectionCell(
-                        tenant: tenant,
-                        agent: line.agent,
-                        component: line.component,
-                        minute: period.start
-                    )
-                    sums[cell] = LedgerAmount(
-                        (sums[cell] ?? .zero).rawValue &+ line.amount.rawValue)
-                }
-                return sums.keys.sorted().map { cell in
-                    Correction(
-                        standing: standing,
-                        agent: cell.agent,
-                        component: cell.component,
-                        amount: sums[cell] ?? .zero
-                    )
-                }
+    ) throws(LedgerError) -> [Correction] {
+        var corrections: [Correction] = []
+        for standing in book.billing.corrections.values.filter({ $0.number > number })
+            .sorted(by: { $0.number < $1.number })
+        {
+            var sums: [CorrectionCell: LedgerAmount] = [:]
+            for line in standing.lines
+            where line.tenant == tenant && period.contains(line.minute) {
+                let cell = CorrectionCell(
+                    tenant: tenant,
+                    agent: line.agent,
+                    component: line.component,
+                    minute: period.start
+                )
+                sums[cell] = try (sums[cell] ?? .zero).adding(line.amount)
             }
+            corrections += sums.keys.sorted().map { cell in
+                Correction(
+                    standing: standing,
+                    agent: cell.agent,
+                    component: cell.component,
+                    amount: sums[cell] ?? .zero
+                )
+            }
+        }
+        return corrections
     }
-
-    private var lines: [BillingLine] { closing.revision == 1 ? billing.lines : [] }
 
     // MARK: - JSON
 
@@ -162,14 +178,14 @@ struct StatementContents {
     }
 
     /// A line with the newest price that Waldur showed before the period's end, and what it comes to.
-    private func json(_ line: BillingLine) -> JSONOutput {
+    private func json(_ quoted: QuotedLine) -> JSONOutput {
+        let line = quoted.line
         guard case .object(let members) = line.json else { return line.json }
-        let price = price(line)
         return .object(
             members + [
                 JSONMember("agents", agents(of: line.key.account.resource)),
-                JSONMember("price", .optional(price)),
-                JSONMember("amount", .optional(amount(line, price))),
+                JSONMember("price", .optional(quoted.price)),
+                JSONMember("amount", .optional(quoted.amount)),
             ]
         )
     }
@@ -182,33 +198,6 @@ struct StatementContents {
                 && binding.from < period.end && binding.to.map { $0 > period.start } ?? true
         }.map(\.agent)
         return .array(Set(names).sorted().map { .string($0.description) })
-    }
-
-    private func price(_ line: BillingLine) -> String? {
-        let period = reading.month.period
-        return line.planPeriod?.plan.flatMap { plan in
-            reading.book.billing.price(
-                PriceKey(
-                    waldur: period.waldur,
-                    plan: plan,
-                    component: line.key.account.component
-                ),
-                before: period.end.start
-            )?.price
-        }
-    }
-
-    private func amount(_ line: BillingLine, _ price: String?) -> ExactDecimal? {
-        guard let price = price.flatMap({ ExactDecimal($0) }),
-            let told = line.told?.figure.confirmed.flatMap({ ExactDecimal($0.description) })
-        else { return nil }
-        return told.multiplied(by: price)
-    }
-
-    /// What all lines with a known price come to; nil where there is none.
-    private var total: ExactDecimal? {
-        let amounts = lines.compactMap { amount($0, price($0)) }
-        return amounts.isEmpty ? nil : ExactDecimal.sum(amounts)
     }
 
     private func isComingIn(_ standing: CarryStanding) -> Bool {
@@ -293,9 +282,8 @@ struct StatementContents {
                 ]
             )
         }
-        for line in lines {
-            let price = price(line)
-            row("line", line.cells, price, amount(line, price)?.description)
+        for quoted in lines {
+            row("line", quoted.line.cells, quoted.price, quoted.amount?.description)
         }
         if let total {
             row("total", cells(nil, "at the quoted prices"), nil, total.description)

@@ -75,16 +75,6 @@ struct TailForecast {
 
     private static func kind(_ row: Row, _ book: BookState) -> Kind {
         let resource = row.account.resource
-        let offering = book.resources[resource]?.offering
-        let unit = offering.flatMap {
-            book.unit(
-                of: OfferingComponent(
-                    waldur: resource.waldur,
-                    offering: $0,
-                    component: row.account.component
-                )
-            )?.reportedUnit
-        }
         let price = row.plan.flatMap {
             book.billing.price(
                 PriceKey(waldur: resource.waldur, plan: $0, component: row.account.component)
@@ -92,7 +82,7 @@ struct TailForecast {
         }
         return Kind(
             component: row.account.component,
-            unit: unit ?? book.components[row.account.component]?.reportedUnit,
+            unit: book.reportedUnit(row.account.component, of: resource),
             unitsPerReported: book.unitsPerReported(row.account.component, of: resource),
             price: price
         )
@@ -113,11 +103,11 @@ struct TailForecast {
             let heading = Heading(component: kind.component, unit: kind.unit)
             quantities[heading, default: 0] &+= told.rawValue
             let money = kind.price.flatMap { ExactDecimal($0) }.flatMap { price in
-                ExactDecimal(digits: told.rawValue, scale: 2).multiplied(by: price)
+                try? ExactDecimal(digits: told.rawValue, scale: 2).multiplied(by: price)
             }
-            // One row without a price makes the sum unknown.
+            // One row without a price makes the sum unknown, and so does one that no exact number holds.
             let sum: ExactDecimal? = amounts[heading, default: .zero]
-            let next = sum.flatMap { sum in money.map { ExactDecimal.sum([sum, $0]) } }
+            let next = sum.flatMap { sum in money.flatMap { try? sum.adding($0) } }
             amounts.updateValue(next, forKey: heading)
         }
         return quantities.map { heading, quantity in

@@ -63,15 +63,6 @@ struct UsageExport {
                 $0.period.id == billing.key.planPeriod
             }
         }
-        let unit = standing?.offering.flatMap { offering in
-            book.unit(
-                of: OfferingComponent(
-                    waldur: period.waldur,
-                    offering: offering,
-                    component: account.component
-                )
-            )
-        }
         return Line(
             tenant: tenant,
             agents: Set(agents.map(\.key.agent)).sorted(),
@@ -83,8 +74,7 @@ struct UsageExport {
             project: standing?.project,
             offering: standing?.offering,
             unitsPerReported: book.unitsPerReported(account.component, of: account.resource),
-            reportedUnit: unit?.reportedUnit
-                ?? book.components[account.component]?.reportedUnit
+            reportedUnit: book.reportedUnit(account.component, of: account.resource)
         )
     }
 
