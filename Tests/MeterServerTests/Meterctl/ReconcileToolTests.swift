@@ -146,8 +146,7 @@ import Testing
         try world.bind("a", to: waldur)
         try world.use(7, by: "a", keyFile: key)
         _ = try world.done("report", "submit")
-        let disk = try POSIXDisk(path: world.site.data)
-        for _ in 0..<600 where LiveFiles.find(try disk.list()).segments.isEmpty { usleep(50_000) }
+        let disk = try world.site.waitForSegment()
         #expect(try world.run("reconcile").code == 0)
         #expect(world.stop())
         let planted = try #require(try PlantedDifference(in: disk, by: step))

@@ -52,8 +52,7 @@ import Testing
         server = try site.start(["--checkpoint-seconds", "1"])
         _ = emitter.makeFrame(3)
         #expect(try emitter.settle(tcp: server.addresses.tcp ?? ""))
-        let disk = try POSIXDisk(path: site.data)
-        for _ in 0..<200 where LiveFiles.find(try disk.list()).segments.isEmpty { usleep(50_000) }
+        let disk = try site.waitForSegment()
         #expect(server.stop() == 0)
         let planted = try #require(try PlantedDifference(in: disk))
 

@@ -52,6 +52,13 @@ final class TestSite {
         )
     }
 
+    /// Waits for the running server's first checkpoint; at most a minute, since the machine may be busy.
+    func waitForSegment() throws -> POSIXDisk {
+        let disk = try POSIXDisk(path: data)
+        for _ in 0..<1_200 where LiveFiles.find(try disk.list()).segments.isEmpty { usleep(50_000) }
+        return disk
+    }
+
     /// What the data directory holds, read while no server runs.
     func stored() throws -> Stored { try Stored(data: data) }
 }
