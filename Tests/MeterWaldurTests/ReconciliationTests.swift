@@ -263,7 +263,8 @@ extension Reconciliation {
         _ = try await sees(simulation, ["month-end 2"], .inFlight)
     }
 
-    @Test func `wrong month, and then the price that it froze`() async throws {
+    /// Three calls of November that Waldur takes after midnight, before its monthly task raises their price.
+    private func toldAfterMidnight() async throws -> Simulation {
         let simulation = try simulation("2026-11-30T23:57:20Z")
         try simulation.world.announce("agent_calls", hundredths: 5)
         simulation.use("agent_calls", 3, by: "researcher")
@@ -272,6 +273,11 @@ extension Reconciliation {
         simulation.crash()
         await simulation.run(until: "2026-12-01T00:05:00Z")
         try simulation.world.runMonthlyTask()
+        return simulation
+    }
+
+    @Test func `wrong month, and then the price that it froze`() async throws {
+        let simulation = try await toldAfterMidnight()
         await simulation.run(until: "2026-12-01T00:20:00Z")
         let early = try await simulation.reconcile()
         #expect(early.said.contains("wrong-month -3"), "\(early.said)")
@@ -287,14 +293,7 @@ extension Reconciliation {
     @Test func `a price that froze for nothing is named while something may be added to it`()
         async throws
     {
-        let simulation = try simulation("2026-11-30T23:57:20Z")
-        try simulation.world.announce("agent_calls", hundredths: 5)
-        simulation.use("agent_calls", 3, by: "researcher")
-        simulation.transport.change { $0.writes = [.appliedLater(milliseconds: 200_000)] }
-        await simulation.send()
-        simulation.crash()
-        await simulation.run(until: "2026-12-01T00:05:00Z")
-        try simulation.world.runMonthlyTask()
+        let simulation = try await toldAfterMidnight()
         await simulation.run(until: "2026-12-01T01:30:00Z")
         _ = try await sees(simulation, ["price-frozen-before-turn 0"], .differs)
         // Nothing is told for the rest of the month.

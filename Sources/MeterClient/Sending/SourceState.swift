@@ -109,12 +109,13 @@ struct SourceState {
     var claimsSent: UInt64 { claims.sentCount }
     /// True once the server has answered this life of the source.
     var isAnswered: Bool { recovered?.isHeard ?? true }
-    /// Of a dead process, and taken over before then without an answer since.
+    /// True while frames of events are on the way.
+    var isWaiting: Bool { outbox.onTheWayByteCount > 0 }
+
+    /// True of what a dead process has left, if it was taken over by then and no answer has come since.
     func isUnanswered(since moment: Int64) -> Bool {
         recovered.map { !$0.isHeard && $0.since <= moment } ?? false
     }
-    /// True while frames of events are on the way.
-    var isWaiting: Bool { outbox.onTheWayByteCount > 0 }
 
     /// True once this source has anything that a claim could tell of.
     var isUsed: Bool { nextSequence > 0 || claims.dropped.count > 0 }
